@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod glob;
 pub mod limits;
 pub mod metrics;
 pub mod net;
