@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize,
 use std::collections::BTreeMap;
 
 use crate::outbox::{Bell, Mailbox};
-use crate::store::Waiter;
+use crate::protocol::Reply;
+use crate::store::{End, WaitKey, Waiter};
 use crate::sync::Lock;
 
 /// What a client says about itself.
@@ -76,9 +77,44 @@ pub struct Client {
     pub no_touch: AtomicBool,
     /// Whether it came by the unix socket.
     pub by_unix_socket: bool,
-    /// The line it stands in while it blocks. Set by its connection as it joins; taken by whoever
-    /// ends the wait.
-    pub waiter: Lock<Option<Arc<Waiter>>>,
+    /// How it waits. Set by its connection as it joins the lines; whoever ends the wait holds the
+    /// shards of those lines.
+    pub wait: Lock<Wait>,
+}
+
+/// The state of a client that may block.
+#[derive(Debug, Default)]
+pub enum Wait {
+    /// It does not wait.
+    #[default]
+    None,
+    /// It stands in its lines.
+    Standing(Arc<Waiter>),
+    /// The wait is over; its connection has not looked yet.
+    Served(Served),
+}
+
+/// The end of a wait.
+#[derive(Debug)]
+pub struct Served {
+    /// The reply to the command on which it blocked.
+    pub reply: Reply,
+    /// Messages that the reply carries: they go back where they were if the client is gone before
+    /// a byte of the reply was written.
+    pub taken: Vec<Taken>,
+}
+
+/// A message taken from a queue for a client that has not got it yet.
+#[derive(Debug)]
+pub struct Taken {
+    /// The queue.
+    pub key: WaitKey,
+    /// The end that it was popped from.
+    pub end: End,
+    /// Its bytes.
+    pub message: Vec<u8>,
+    /// Its arrival time, in ticks of the queue.
+    pub arrival: u64,
 }
 
 /// Where a connection comes from.
@@ -122,13 +158,13 @@ impl Client {
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
             by_unix_socket: origin.by_unix_socket,
-            waiter: Lock::default(),
+            wait: Lock::default(),
         }
     }
 
     /// Whether it waits in a line.
     pub fn is_blocked(&self) -> bool {
-        self.waiter.lock().is_some()
+        matches!(*self.wait.lock(), Wait::Standing(_))
     }
 
     /// How many subscriptions of any kind it has.

@@ -1,5 +1,5 @@
-//! What other threads leave for a connection: published messages, the reply to a blocked command,
-//! a request to close.
+//! What other threads leave for a connection: published messages, the word that a wait is over, a
+//! request to close.
 //!
 //! Anyone may fill a [`Mailbox`], at any time and without waiting; only its connection drains it.
 //! Published messages are bounded in bytes, and what happens past the bound is policy. Wake-ups
@@ -38,7 +38,6 @@ pub enum CloseReason {
 struct Contents {
     messages: VecDeque<Bytes>,
     messages_bytes: usize,
-    served: Option<Reply>,
     close: Option<CloseReason>,
     waker: Option<Waker>,
 }
@@ -146,9 +145,8 @@ impl Mailbox {
         dropped
     }
 
-    /// Leaves the reply to the command on which the client blocks.
-    pub fn serve(self: &Arc<Self>, reply: Reply, wakes: &mut WakeList) {
-        self.contents.lock().served = Some(reply);
+    /// Says that the wait of a blocked client is over.
+    pub fn served(self: &Arc<Self>, wakes: &mut WakeList) {
         self.notify(wakes);
     }
 
@@ -171,8 +169,8 @@ impl Mailbox {
     }
 
     /// Empties the box: messages go to `out` until it holds `out_bytes_max`, the others stay for a
-    /// later look. For the connection.
-    pub fn drain(&self, out: &mut Reply, out_bytes_max: usize) -> Mail {
+    /// later look. Returns the wish that it close. For the connection.
+    pub fn drain(&self, out: &mut Reply, out_bytes_max: usize) -> Option<CloseReason> {
         self.notified.store(false, Ordering::Release);
         let mut contents = self.contents.lock();
         while out.len() < out_bytes_max {
@@ -181,10 +179,10 @@ impl Mailbox {
             out.raw_shared(message);
         }
         self.backlog_bytes.store(contents.messages_bytes, Ordering::Relaxed);
-        if !contents.messages.is_empty() {
+        if !contents.messages.is_empty() || contents.close.is_some() {
             self.notified.store(true, Ordering::Release);
         }
-        Mail { served: contents.served.take(), close: contents.close }
+        contents.close
     }
 
     /// Leaves the waker of the connection's task. For the connection, before it sleeps.
@@ -201,15 +199,6 @@ impl Mailbox {
             waker.wake();
         }
     }
-}
-
-/// What a connection found in its box besides published messages.
-#[derive(Debug, Default)]
-pub struct Mail {
-    /// The reply to the blocked command.
-    pub served: Option<Reply>,
-    /// The wish that it close.
-    pub close: Option<CloseReason>,
 }
 
 /// Connections to wake once the locks are let go.

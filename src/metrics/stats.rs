@@ -76,6 +76,8 @@ pub struct WorkerStats {
     pub outbox_dropped: Counter,
     /// Popped messages put back because their client had gone.
     pub returned: Counter,
+    /// Messages that could not go back because their key holds another type by now.
+    pub returned_lost: Counter,
     /// Reads from sockets.
     pub reads: Counter,
     /// Writes to sockets.
@@ -99,6 +101,7 @@ impl WorkerStats {
             delivered: Counter::default(),
             outbox_dropped: Counter::default(),
             returned: Counter::default(),
+            returned_lost: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
         }
@@ -123,6 +126,7 @@ impl WorkerStats {
             &self.delivered,
             &self.outbox_dropped,
             &self.returned,
+            &self.returned_lost,
             &self.reads,
             &self.writes,
         ]

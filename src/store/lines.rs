@@ -54,8 +54,6 @@ pub struct Waiter {
     pub keys: Box<[WaitKey]>,
     /// All shards that serving it may touch: those of its keys and of its destination.
     pub shards: ShardSet,
-    /// Whether serving it may make another key ready.
-    pub moves: bool,
     /// What the command room needs to try again; opaque here.
     pub attempt: Box<dyn Any + Send + Sync>,
 }
@@ -71,22 +69,9 @@ impl fmt::Debug for Waiter {
 pub struct Line {
     key: WaitKey,
     waiters: BTreeMap<u64, Arc<Waiter>>,
-    /// Union of [`Waiter::shards`] of all who ever stood here; never shrinks while the line lasts.
-    shards: ShardSet,
-    moves: bool,
 }
 
 impl Line {
-    /// Shards that serving any waiter of this line may touch.
-    pub fn shards(&self) -> ShardSet {
-        self.shards
-    }
-
-    /// Whether serving a waiter may make another key ready.
-    pub fn moves(&self) -> bool {
-        self.moves
-    }
-
     /// How many wait.
     pub fn len(&self) -> usize {
         self.waiters.len()
@@ -107,8 +92,8 @@ impl Line {
 #[derive(Debug, Default)]
 pub struct Lines {
     lines: HashTable<Line>,
-    /// Union of the shards of all lines that move, for finding chains of waiters.
-    moving: ShardSet,
+    /// Union of the shards of all waiters who joined since the lines were last empty.
+    reach: ShardSet,
 }
 
 impl Lines {
@@ -118,9 +103,9 @@ impl Lines {
         self.lines.is_empty()
     }
 
-    /// Shards that waiters of this shard may move messages to.
-    pub fn moving(&self) -> ShardSet {
-        self.moving
+    /// Every shard that serving a waiter of this shard may touch, and perhaps some more.
+    pub fn reach(&self) -> ShardSet {
+        self.reach
     }
 
     /// The line for `key`.
@@ -139,21 +124,12 @@ impl Lines {
                 .lines
                 .insert_unique(
                     key.hash,
-                    Line {
-                        key: key.clone(),
-                        waiters: BTreeMap::new(),
-                        shards: ShardSet::EMPTY,
-                        moves: false,
-                    },
+                    Line { key: key.clone(), waiters: BTreeMap::new() },
                     |line| line.key.hash,
                 )
                 .into_mut(),
         };
-        line.shards = line.shards.union(waiter.shards);
-        line.moves |= waiter.moves;
-        if line.moves {
-            self.moving = self.moving.union(line.shards);
-        }
+        self.reach = self.reach.union(waiter.shards);
         line.waiters.insert(waiter.ticket, Arc::clone(waiter));
     }
 
@@ -167,7 +143,7 @@ impl Lines {
         if entry.get().is_empty() {
             entry.remove();
             if self.lines.is_empty() {
-                self.moving = ShardSet::EMPTY;
+                self.reach = ShardSet::EMPTY;
             }
         }
         stood

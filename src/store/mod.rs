@@ -18,6 +18,6 @@ pub use key::{Key, ShardSet};
 pub use keyspace::{Held, Keyspace, SHARDS};
 pub use lines::{Line, Lines, WaitKey, Waiter};
 pub use queue::{End, Queue};
-pub use shard::{Entry, Expired, Shard, WrongType};
+pub use shard::{Entry, Expired, Ready, Shard, WrongType};
 pub use value::{Kind, Text, Value};
 pub use watch::WatchFlag;

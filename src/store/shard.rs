@@ -4,6 +4,8 @@
 //! Invariants: no stored list is empty once a command is over; every key with a deadline stands in
 //! `deadlines`; a key that came to life while somebody waits for it stands in `ready`.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::limits::DATABASES;
 
 use super::deadlines::Deadlines;
@@ -68,6 +70,22 @@ impl Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongType;
 
+/// A key that may serve somebody who waits for it.
+#[derive(Debug)]
+pub struct Ready {
+    /// Ascending over all shards, so that keys are served in the order in which they became ready.
+    pub order: u64,
+    /// The key.
+    pub key: WaitKey,
+}
+
+impl Ready {
+    fn new(key: WaitKey) -> Self {
+        static ORDER: AtomicU64 = AtomicU64::new(0);
+        Self { order: ORDER.fetch_add(1, Ordering::Relaxed), key }
+    }
+}
+
 /// A key that expired, for those who want to be told.
 #[derive(Debug)]
 pub struct Expired {
@@ -93,9 +111,9 @@ pub struct Shard {
     pub lines: Lines,
     /// Transactions that watch keys of this shard.
     pub watched: WatchList,
-    /// Keys that came to life, or grew, while somebody waits for them; in the order in which they
-    /// did. Whoever holds the shard serves them before letting go.
-    pub ready: Vec<WaitKey>,
+    /// Keys that changed in a way that may serve those who wait for them. Whoever holds the shard
+    /// serves them before letting go.
+    pub ready: Vec<Ready>,
     /// Keys that expired since somebody last took this list.
     pub expired: Vec<Expired>,
     /// All keys that expired, by traffic or by time.
@@ -203,6 +221,7 @@ impl Shard {
             database.expiring_len -= 1;
             self.deadlines.remove(entry.deadline_ms, key.db, key.hash);
         }
+        self.mark_ready(key);
         Some(entry)
     }
 
@@ -251,10 +270,9 @@ impl Shard {
 
     #[cold]
     fn push_ready(&mut self, key: &Key) {
-        let stands =
-            |ready: &WaitKey| ready.db == key.db && ready.hash == key.hash && *ready.name == *key.name;
+        let stands = |ready: &Ready| ready.key.db == key.db && *ready.key.name == *key.name;
         if !self.ready.iter().any(stands) {
-            self.ready.push(key.into());
+            self.ready.push(Ready::new(key.into()));
         }
     }
 
@@ -272,7 +290,6 @@ impl Shard {
         self.expired_total += 1;
         self.watched.changed(key);
         self.expired.push(Expired { db: key.db, name: key.name.into() });
-        self.mark_ready(key);
     }
 
     /// Removes up to `limit` keys whose deadline has passed, earliest first; their values come
@@ -284,7 +301,9 @@ impl Shard {
             let database = &mut self.dbs[usize::from(db)];
             if let Some(entry) = database.table.remove(hash, |entry| entry.is_due(now_ms)) {
                 database.expiring_len -= 1;
-                self.note_expired(&Key { db, hash, name: &entry.name });
+                let key = Key { db, hash, name: &entry.name };
+                self.note_expired(&key);
+                self.mark_ready(&key);
                 removed.push(entry);
             }
         }
@@ -314,7 +333,7 @@ impl Shard {
         self.watched.changed_where(db, hit);
         let ready: Vec<WaitKey> =
             self.lines.keys_of(db).filter(|key| hit(&key.as_key())).cloned().collect();
-        self.ready.extend(ready);
+        self.ready.extend(ready.into_iter().map(Ready::new));
         self.deadlines.clear_database(db);
         database.expiring_len = 0;
         database.table.take()
@@ -330,7 +349,7 @@ impl Shard {
             };
             self.watched.changed_where(db, |key| holds(table, key) || holds(other, key));
             let ready: Vec<WaitKey> = self.lines.keys_of(db).cloned().collect();
-            self.ready.extend(ready);
+            self.ready.extend(ready.into_iter().map(Ready::new));
         }
         self.dbs.swap(usize::from(a), usize::from(b));
         self.deadlines.swap_databases(a, b);
