@@ -339,7 +339,7 @@ impl<T> Table<T> {
             batch.clear();
             batch.extend(self.part(from).iter().map(with_cursor).filter(is_ahead));
             let next = end_of_part(from, self.part_depth(from));
-            if batch.len() < left || batch.len() == left && next.is_none() {
+            if batch.len() < left {
                 batch.sort_unstable_by_key(|&(cursor, _)| cursor);
                 for (_, value) in &batch {
                     visit(value);
@@ -355,12 +355,13 @@ impl<T> Table<T> {
                 .select_nth_unstable_by_key(left - 1, |&(cursor, _)| cursor)
                 .1
                 .0;
+            let ahead = batch.len();
             batch.retain(|&(cursor, _)| cursor <= last);
             batch.sort_unstable_by_key(|&(cursor, _)| cursor);
             for (_, value) in &batch {
                 visit(value);
             }
-            let is_end = position_from_cursor(last + 1) << skip_bits == 0;
+            let is_end = batch.len() == ahead && next.is_none();
             return if is_end { 0 } else { last + 1 };
         }
     }

@@ -32,6 +32,9 @@ pub(super) const DEPTH_MAX: u32 = 40;
 /// empty must not allocate on each turn.
 const SHRINK_BUCKETS_MIN: usize = 16;
 
+/// A part with fewer buckets than this may grow because of tombstones: it costs next to nothing.
+const REBUILD_BUCKETS_MIN: usize = 64;
+
 /// One slot of a directory. As large as a part alone: 32 bytes.
 #[derive(Debug, Clone)]
 pub(super) enum Slot<T> {
@@ -93,11 +96,12 @@ pub(super) fn make_room<T>(
     let buckets = part.num_buckets();
     let capacity = buckets / 8 * 7;
     let mut halves = None;
-    if buckets < PART_BUCKETS_MAX || part.len() <= capacity / 2 {
-        part.reserve(1, rehash);
-    } else if part.len() <= capacity / 4 * 3 {
+    let is_mostly_tombstones = part.len() <= capacity / 2;
+    if !is_mostly_tombstones && part.len() <= capacity / 4 * 3 && buckets >= REBUILD_BUCKETS_MIN {
         let old = mem::replace(part, HashTable::with_capacity(capacity));
         pour(old, part, rehash);
+    } else if is_mostly_tombstones || buckets < PART_BUCKETS_MAX {
+        part.reserve(1, rehash);
     } else {
         halves = split(part, depth, rehash);
     }
