@@ -3,6 +3,7 @@
 //! A [`Client`] is written by its own connection, without locks wherever the reader can live with
 //! a value that is a moment old, and read by any other.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
@@ -124,6 +125,8 @@ pub struct Origin {
     pub address: String,
     /// Our address.
     pub local_address: String,
+    /// The peer's address without its port; none for Unix sockets.
+    pub ip: Option<IpAddr>,
     /// The socket's descriptor.
     pub fd: i32,
     /// Whether it came by the unix socket.

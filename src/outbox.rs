@@ -81,6 +81,11 @@ impl Mailbox {
         self.client_id
     }
 
+    /// The worker whose connection this is.
+    pub fn worker(&self) -> usize {
+        self.worker
+    }
+
     /// The RESP version to encode published messages in.
     pub fn resp(&self) -> Resp {
         if self.resp3.load(Ordering::Relaxed) { Resp::V3 } else { Resp::V2 }
@@ -145,8 +150,8 @@ impl Mailbox {
         dropped
     }
 
-    /// Says that the wait of a blocked client is over.
-    pub fn served(self: &Arc<Self>, wakes: &mut WakeList) {
+    /// Has the connection look whether what it waits for is over.
+    pub fn prompt(self: &Arc<Self>, wakes: &mut WakeList) {
         self.notify(wakes);
     }
 

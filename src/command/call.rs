@@ -3,14 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use crate::clock::Now;
+use crate::config::Events;
 use crate::metrics::WorkerStats;
 use crate::outbox::WakeList;
 use crate::protocol::{Args, Reply};
-use crate::pubsub::{Delivery, Space};
+use crate::pubsub::Space;
 use crate::store::{Held, Key, Shard};
 
 use super::engine::Engine;
-use super::events::Events;
 use super::session::Session;
 
 /// One command being run.
@@ -84,32 +84,16 @@ impl<'k> Call<'_, 'k> {
     /// Publishes a keyspace notification, where the settings ask for it.
     #[inline]
     pub fn notify(&mut self, key: &Key<'_>, class: Events, event: &str) {
-        let wanted = Events(self.engine.config.live().notify_events());
-        if wanted.any(class) {
-            self.publish_event(wanted, key, event);
-        }
-    }
-
-    #[cold]
-    fn publish_event(&mut self, wanted: Events, key: &Key<'_>, event: &str) {
-        if wanted.any(Events::KEYSPACE) {
-            let channel = [format!("__keyspace@{}__:", key.db).as_bytes(), key.name].concat();
-            self.publish(Space::Global, &channel, event.as_bytes());
-        }
-        if wanted.any(Events::KEYEVENT) {
-            let channel = format!("__keyevent@{}__:{event}", key.db);
-            self.publish(Space::Global, channel.as_bytes(), key.name);
+        let wanted = self.engine.config.live().notify_keyspace_events();
+        if wanted.intersects(class) {
+            super::pubsub::publish_event(self.engine, wanted, key, event, self.wakes);
         }
     }
 
     /// Publishes a message; returns how many subscriptions it went to.
     pub fn publish(&mut self, space: Space, channel: &[u8], message: &[u8]) -> u64 {
-        let bounds = self.engine.config.live().outbox_bounds();
-        let mut delivery = Delivery { bounds, wakes: self.wakes, receivers: 0, dropped: 0 };
-        self.engine.pubsub.publish(space, channel, &mut delivery, |resp, pattern| {
-            super::pubsub::encode_message(resp, space, pattern, channel, message)
-        });
-        let (receivers, dropped) = (delivery.receivers, delivery.dropped);
+        let (receivers, dropped) =
+            super::pubsub::deliver(self.engine, space, channel, message, self.wakes);
         self.stats.published.add(1);
         if receivers > 0 {
             self.stats.delivered.add(receivers);
@@ -140,8 +124,7 @@ impl<'k> Call<'_, 'k> {
             }
         }
         for key in expired {
-            let key = self.engine.keyspace.key(key.db, &key.name);
-            self.notify(&key, Events::EXPIRED, "expired");
+            super::tick::notify_expired(self.engine, &key, self.wakes);
         }
     }
 
@@ -157,7 +140,7 @@ impl<'k> Call<'_, 'k> {
     /// Sends a line to all who run MONITOR.
     pub fn feed_monitors(&mut self, args: Args<'_>) {
         let line = super::monitor::line(self, args);
-        let bounds = self.engine.config.live().outbox_bounds();
+        let bounds = self.engine.outbox_bounds();
         for mailbox in self.engine.monitors.lock().iter() {
             mailbox.publish(line.clone(), bounds, self.wakes);
         }

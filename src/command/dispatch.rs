@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
 use crate::clock;
-use crate::protocol::{Args, Resp};
+use crate::protocol::Args;
 use crate::store::ShardSet;
 
 use super::call::Call;
@@ -165,6 +165,7 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
 #[inline]
 fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
     hold(call, found.command, args);
+    call.session.client.command.store(found.index, Ordering::Relaxed);
     let stats = &call.stats.commands[found.index];
     let calls = stats.calls.get();
     stats.calls.add(1);
@@ -211,7 +212,7 @@ fn note_slow(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, took_us
         address: call.session.client.address.clone(),
         name: call.session.client.identity.lock().name.clone(),
     };
-    call.engine.slowlog.add(entry, live.slowlog_entries_max());
+    call.engine.slowlog.add(entry, usize::try_from(live.slowlog_len_max()).unwrap_or(usize::MAX));
 }
 
 /// Holds the shards that a command declares. A command that writes also holds those that serving
@@ -258,14 +259,8 @@ pub fn finish(call: &mut Call<'_, '_>) {
 }
 
 /// Notes at the end of a batch what CLIENT LIST shows.
-pub fn note_activity(call: &Call<'_, '_>, commands_len: u64, last_command: usize) {
+pub fn note_activity(call: &Call<'_, '_>, commands_len: u64) {
     let client = &call.session.client;
     client.used_us.store(call.now.mono_us, Ordering::Relaxed);
-    client.command.store(last_command, Ordering::Relaxed);
     client.commands_total.fetch_add(commands_len, Ordering::Relaxed);
-}
-
-/// The RESP version of the session; for tests.
-pub fn resp_of(call: &Call<'_, '_>) -> Resp {
-    call.reply.resp()
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::task::Waker;
 
 use crate::clients::Clients;
 use crate::clock::Now;
 use crate::config::Config;
-use crate::metrics::WorkerStats;
+use crate::metrics::{Counter, WorkerStats};
 use crate::outbox::Mailbox;
+use crate::overflow::OutboxBounds;
 use crate::pubsub::PubSub;
 use crate::store::Keyspace;
 use crate::sync::Lock;
@@ -79,6 +81,11 @@ pub struct Engine {
     pub resident_bytes: AtomicU64,
     /// The most that `resident_bytes` ever was.
     pub resident_bytes_peak: AtomicU64,
+    /// Where the server listens.
+    pub addresses: Lock<Vec<String>>,
+    /// Connections turned away; written by all.
+    pub rejected_connections: Counter,
+    shutdown_waker: Lock<Option<Waker>>,
     /// The last ticket given to a waiter; the first is 1.
     tickets: AtomicU64,
     /// Randomness for commands that answer something random.
@@ -112,6 +119,9 @@ impl Engine {
             blocked_clients_len: AtomicUsize::new(0),
             resident_bytes: AtomicU64::new(0),
             resident_bytes_peak: AtomicU64::new(0),
+            addresses: Lock::default(),
+            rejected_connections: Counter::default(),
+            shutdown_waker: Lock::default(),
             tickets: AtomicU64::new(0),
             entropy: AtomicU64::new(seed),
         };
@@ -135,10 +145,45 @@ impl Engine {
         let limit = live.maxmemory_bytes();
         let over = limit > 0 && self.resident_bytes.load(Ordering::Relaxed) > limit;
         self.gates.set(Gates::OVER_BUDGET, over);
-        let slowlog_us = live.slowlog_slower_than_us();
-        let timed = (0..SLOWLOG_SAMPLED_US_MIN).contains(&slowlog_us)
+        let slower_than_us = live.slowlog_slower_than_us();
+        let timed = (0..SLOWLOG_SAMPLED_US_MIN).contains(&slower_than_us)
             || live.latency_threshold_ms() > 0;
         self.gates.set(Gates::TIMED, timed);
+    }
+
+    /// Bounds of a subscriber's outbox: the hard limit of `client-output-buffer-limit pubsub`.
+    pub fn outbox_bounds(&self) -> OutboxBounds {
+        let live = self.config.live();
+        let hard_bytes = live.output_limit_pubsub().hard_bytes;
+        let bytes_max = match usize::try_from(hard_bytes) {
+            Ok(0) | Err(_) => usize::MAX,
+            Ok(bytes) => bytes,
+        };
+        OutboxBounds { bytes_max, when_full: live.pubsub_overflow() }
+    }
+
+    /// Whether clients must give a password.
+    pub fn has_password(&self) -> bool {
+        self.config.settings().requirepass.is_some()
+    }
+
+    /// Notes where the server listens, for INFO.
+    pub fn note_addresses(&self, addresses: &[String]) {
+        *self.addresses.lock() = addresses.to_vec();
+    }
+
+    /// Starts the shutdown.
+    pub fn shut_down(&self) {
+        self.is_shutting_down.store(true, Ordering::Relaxed);
+        let waker = self.shutdown_waker.lock().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Leaves the waker of the task that carries out the shutdown.
+    pub fn register_shutdown(&self, waker: &Waker) {
+        *self.shutdown_waker.lock() = Some(waker.clone());
     }
 
     /// Takes a fresh reading of resident memory.

@@ -6,17 +6,16 @@
 //! their name, with their part of the command table on top.
 
 mod call;
-pub mod connection;
+mod connection;
 mod dispatch;
 mod engine;
 mod error;
-mod events;
 mod keys;
 mod list;
 mod monitor;
 mod outcome;
 mod pause;
-pub mod pubsub;
+mod pubsub;
 mod serve;
 mod server;
 mod session;
@@ -24,17 +23,17 @@ mod slowlog;
 mod spec;
 mod string;
 mod table;
+pub mod tick;
 mod transaction;
 
 pub use call::Call;
 pub use dispatch::{execute, finish, note_activity};
+pub use connection::leave;
 pub use engine::{Engine, Gates};
 pub use error::Error;
-pub use events::Events;
 pub use outcome::{Block, OnTimeout, Outcome, Result};
 pub use pause::Paused;
 pub use serve::{answer_timeout, cancel, put_back};
 pub use session::{Blocked, Session};
 pub use spec::{Command, Flags, Handler, KeyPositions, Keys};
 pub use table::{Table, table};
-pub use transaction::abandon;

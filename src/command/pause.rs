@@ -1,5 +1,8 @@
 //! CLIENT PAUSE: until when, and whether reads go on.
 
+use std::sync::Arc;
+
+use crate::outbox::{Mailbox, WakeList};
 use crate::sync::Lock;
 
 /// What a pause holds up.
@@ -19,6 +22,8 @@ pub struct Pauses(Lock<Ends>);
 struct Ends {
     all_until_ms: u64,
     writes_until_ms: u64,
+    /// Connections that hold a request back.
+    waiting: Vec<Arc<Mailbox>>,
 }
 
 impl Pauses {
@@ -31,9 +36,23 @@ impl Pauses {
         }
     }
 
-    /// Ends all pauses.
-    pub fn unpause(&self) {
-        *self.0.lock() = Ends::default();
+    /// Ends all pauses, and wakes those whom they held up.
+    pub fn unpause(&self, wakes: &mut WakeList) {
+        let ends = std::mem::take(&mut *self.0.lock());
+        for mailbox in ends.waiting {
+            mailbox.prompt(wakes);
+        }
+    }
+
+    /// Has a connection woken when the pauses end early.
+    pub fn wait(&self, mailbox: &Arc<Mailbox>) {
+        self.0.lock().waiting.push(Arc::clone(mailbox));
+    }
+
+    /// Milliseconds until the last pause ends by itself.
+    pub fn left_ms(&self, now_ms: u64) -> u64 {
+        let ends = self.0.lock();
+        ends.all_until_ms.max(ends.writes_until_ms).saturating_sub(now_ms)
     }
 
     /// What is held up now.

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::clients::{Client, Served, Wait};
+use crate::clients::{Client, Served, Taken, Wait};
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
 use crate::store::{Held, Key, ShardSet, WaitKey, Waiter};
 
@@ -169,7 +169,7 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
     call.engine.blocked_clients_len.fetch_sub(1, Ordering::Relaxed);
     let taken = session.taken.unwrap_or_default();
     *attempt.client.wait.lock() = Wait::Served(Served { reply, taken });
-    attempt.client.mailbox.served(call.wakes);
+    attempt.client.mailbox.prompt(call.wakes);
 }
 
 /// Takes a waiter out of all its lines; whoever calls holds its shards.
@@ -215,13 +215,13 @@ pub(super) fn unblock(call: &mut Call<'_, '_>, client: &Client, error: Option<Er
         None => answer_timeout(&mut reply, on_timeout),
     }
     *client.wait.lock() = Wait::Served(Served { reply, taken: Vec::new() });
-    client.mailbox.served(call.wakes);
+    client.mailbox.prompt(call.wakes);
     true
 }
 
 /// Puts messages back where they were: their client went before a byte of the reply was written.
-pub fn put_back(call: &mut Call<'_, '_>, served: Served) {
-    for taken in served.taken.into_iter().rev() {
+pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
+    for taken in messages.into_iter().rev() {
         let key = taken.key.as_key();
         let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
         call.held.need(set);

@@ -304,7 +304,11 @@ impl Connection {
     /// Bounds of a request, which are tighter before authentication.
     fn limits(&self) -> Limits {
         if self.session.is_authenticated {
-            Limits { bulk_bytes_max: self.engine.config.live().bulk_bytes_max(), ..Limits::default() }
+            let bulk_bytes_max = self.engine.config.live().proto_max_bulk_bytes();
+            Limits {
+                bulk_bytes_max: usize::try_from(bulk_bytes_max).unwrap_or(usize::MAX),
+                ..Limits::default()
+            }
         } else {
             Limits::unauthenticated()
         }
@@ -314,7 +318,7 @@ impl Connection {
     fn set_timer(&mut self, now: Now) {
         let wait_us = match self.held {
             Held::No => None,
-            Held::Paused => Some(self.engine.pauses.left_us(now.unix_ms)),
+            Held::Paused => Some(self.engine.pauses.left_ms(now.unix_ms) * 1000),
             Held::Blocked => self
                 .session
                 .blocked
@@ -396,7 +400,7 @@ impl Connection {
         {
             self.note_read(len);
             self.has_requests = true;
-            if self.input.len() > self.engine.config.live().query_bytes_max() {
+            if self.input.len() as u64 > self.engine.config.live().client_query_buffer_bytes_max() {
                 tracing::warn!(client = self.session.client.id, "query buffer limit reached");
                 return Poll::Ready(Ok(0));
             }

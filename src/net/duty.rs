@@ -100,7 +100,7 @@ impl Duty<Arrival> for NetDuty {
         let client = Client::new(clients.next_id(), arrived.origin, self.index, bell, now_us);
         let client = Arc::new(client);
         clients.insert(&client);
-        let session = Session::new(client, !self.engine.config.has_password());
+        let session = Session::new(client, !self.engine.has_password());
         let connection = Connection::new(Arc::clone(&self.engine), self.index, stream, session);
         let connections = Arc::clone(&self.connections);
         runtime.spawn(async move {

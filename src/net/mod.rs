@@ -8,5 +8,5 @@ mod duty;
 mod listener;
 mod stream;
 
-pub use duty::{Arrival, NetDuty};
-pub use listener::{Listener, bind_tcp, bind_unix};
+pub use duty::{Arrival, Connections, NetDuty};
+pub use listener::{Listener, bind_tcp, bind_unix, is_local, refuse};

@@ -50,7 +50,7 @@ impl Keyspace {
     #[inline]
     pub fn shard_of(&self, key: &Key) -> u32 {
         #[allow(clippy::cast_possible_truncation, reason = "six bits are left")]
-        let shard = (table::position(key.hash) >> (u64::BITS - SHARD_BITS)) as u32;
+        let shard = (table::position_of(key.hash) >> (u64::BITS - SHARD_BITS)) as u32;
         shard
     }
 

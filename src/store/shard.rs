@@ -12,7 +12,7 @@ use super::deadlines::Deadlines;
 use super::key::Key;
 use super::lines::{Lines, WaitKey};
 use super::queue::Queue;
-use super::table::Table;
+use super::table::{IntoIter, Table};
 use super::value::{Kind, Text, Value};
 use super::watch::WatchList;
 
@@ -203,7 +203,7 @@ impl Shard {
                 used_s: 0,
                 value,
             };
-            database.table.insert_unique(key.hash, entry, |entry| entry.hash);
+            database.table.insert_unique(key.hash, entry, Entry::hash);
             None
         };
         self.set_deadline(key, deadline_ms);
@@ -216,7 +216,7 @@ impl Shard {
     /// Removes a key. Its value comes back for freeing after the lock is let go.
     pub fn remove(&mut self, key: &Key) -> Option<Entry> {
         let database = &mut self.dbs[usize::from(key.db)];
-        let entry = database.table.remove(key.hash, |entry| *entry.name == *key.name)?;
+        let entry = database.table.remove(key.hash, |entry| *entry.name == *key.name, Entry::hash)?;
         if entry.deadline_ms != 0 {
             database.expiring_len -= 1;
             self.deadlines.remove(entry.deadline_ms, key.db, key.hash);
@@ -299,7 +299,7 @@ impl Shard {
         while removed.len() < limit {
             let Some((db, hash)) = self.deadlines.pop_due(now_ms) else { break };
             let database = &mut self.dbs[usize::from(db)];
-            if let Some(entry) = database.table.remove(hash, |entry| entry.is_due(now_ms)) {
+            if let Some(entry) = database.table.remove(hash, |entry| entry.is_due(now_ms), Entry::hash) {
                 database.expiring_len -= 1;
                 let key = Key { db, hash, name: &entry.name };
                 self.note_expired(&key);
@@ -326,7 +326,7 @@ impl Shard {
     }
 
     /// Empties a database. The table comes back for freeing after the lock is let go.
-    pub fn take_database(&mut self, db: u8) -> Table<Entry> {
+    pub fn take_database(&mut self, db: u8) -> IntoIter<Entry> {
         let database = &mut self.dbs[usize::from(db)];
         let table = &database.table;
         let hit = |key: &Key| table.find(key.hash, |entry| *entry.name == *key.name).is_some();
@@ -336,7 +336,7 @@ impl Shard {
         self.ready.extend(ready.into_iter().map(Ready::new));
         self.deadlines.clear_database(db);
         database.expiring_len = 0;
-        database.table.take()
+        database.table.clear()
     }
 
     /// Swaps two databases, and marks the keys that somebody waits for in either.
