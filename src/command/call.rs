@@ -1,7 +1,5 @@
 //! What a handler works with: the shards that its command declared, the session, the reply.
 
-use std::sync::atomic::Ordering;
-
 use crate::clock::Now;
 use crate::config::Events;
 use crate::metrics::WorkerStats;
@@ -85,7 +83,7 @@ impl<'k> Call<'_, 'k> {
     #[inline]
     pub fn notify(&mut self, key: &Key<'_>, class: Events, event: &str) {
         let wanted = self.engine.config.live().notify_keyspace_events();
-        if wanted.intersects(class) {
+        if wanted.wants(class) {
             super::pubsub::publish_event(self.engine, wanted, key, event, self.wakes);
         }
     }

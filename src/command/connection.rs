@@ -1,7 +1,8 @@
 //! PING ECHO SELECT HELLO AUTH QUIT RESET.
 
 use crate::flags;
-use crate::protocol::{Args, Resp, parse_i64};
+use crate::protocol::number::parse_i64;
+use crate::protocol::{Args, Resp};
 
 use super::call::Call;
 use super::error::Error;

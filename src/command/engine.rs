@@ -6,10 +6,10 @@ use std::task::Waker;
 
 use crate::clients::Clients;
 use crate::clock::Now;
-use crate::config::Config;
+use crate::config::{Config, PubsubOverflow};
 use crate::metrics::{Counter, WorkerStats};
 use crate::outbox::Mailbox;
-use crate::overflow::OutboxBounds;
+use crate::overflow::{OutboxBounds, WhenFull};
 use crate::pubsub::PubSub;
 use crate::store::Keyspace;
 use crate::sync::Lock;
@@ -159,7 +159,7 @@ impl Engine {
             Ok(0) | Err(_) => usize::MAX,
             Ok(bytes) => bytes,
         };
-        OutboxBounds { bytes_max, when_full: live.pubsub_overflow() }
+        OutboxBounds { bytes_max, when_full: when_full(live.pubsub_overflow()) }
     }
 
     /// Whether clients must give a password.
@@ -191,6 +191,14 @@ impl Engine {
         self.resident_bytes.store(resident_bytes, Ordering::Relaxed);
         self.resident_bytes_peak.fetch_max(resident_bytes, Ordering::Relaxed);
         self.note_settings();
+    }
+}
+
+fn when_full(overflow: PubsubOverflow) -> WhenFull {
+    match overflow {
+        PubsubOverflow::DropOldest => WhenFull::DropOldest,
+        PubsubOverflow::DropNewest => WhenFull::DropNewest,
+        PubsubOverflow::Disconnect => WhenFull::Disconnect,
     }
 }
 

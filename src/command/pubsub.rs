@@ -158,11 +158,11 @@ pub(super) fn publish_event(
     event: &str,
     wakes: &mut WakeList,
 ) {
-    if wanted.intersects(Events::KEYSPACE) {
+    if wanted.contains(Events::KEYSPACE) {
         let channel = [format!("__keyspace@{}__:", key.db).as_bytes(), key.name].concat();
         deliver(engine, Space::Global, &channel, event.as_bytes(), wakes);
     }
-    if wanted.intersects(Events::KEYEVENT) {
+    if wanted.contains(Events::KEYEVENT) {
         let channel = format!("__keyevent@{}__:{event}", key.db);
         deliver(engine, Space::Global, channel.as_bytes(), key.name, wakes);
     }

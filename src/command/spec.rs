@@ -131,7 +131,7 @@ impl Keys {
                 if also > 0 && also < args.len() {
                     out.push(also);
                 }
-                let count = args.get(at).and_then(crate::protocol::parse_i64).unwrap_or(0);
+                let count = args.get(at).and_then(crate::protocol::number::parse_i64).unwrap_or(0);
                 let count = usize::try_from(count).unwrap_or(0);
                 if count <= args.len().saturating_sub(at + 1) {
                     out.extend(at + 1..=at + count);

@@ -56,7 +56,7 @@ fn expire(engine: &Engine, worker: usize) {
 /// Tells subscribers to keyspace notifications that a key has expired.
 pub(super) fn notify_expired(engine: &Engine, key: &Expired, wakes: &mut WakeList) {
     let wanted = engine.config.live().notify_keyspace_events();
-    if wanted.intersects(Events::EXPIRED) {
+    if wanted.wants(Events::EXPIRED) {
         let key = engine.keyspace.key(key.db, &key.name);
         super::pubsub::publish_event(engine, wanted, &key, "expired", wakes);
     }

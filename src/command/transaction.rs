@@ -3,8 +3,6 @@
 //! EXEC holds the shards of all queued commands from the first to the last, so a transaction is
 //! one step for everybody else. Those whom it makes ready are served after it.
 
-use std::sync::Arc;
-
 use crate::flags;
 use crate::protocol::Args;
 use crate::store::{ShardSet, WaitKey};

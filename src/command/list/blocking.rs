@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Block, OnTimeout, Outcome, Result};
-use crate::protocol::{Args, parse_f64};
+use crate::protocol::Args;
+use crate::protocol::number::parse_f64;
 use crate::store::{End, Kind};
 
 use super::parse_end;

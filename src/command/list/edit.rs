@@ -67,7 +67,7 @@ pub fn lrem(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         0 => usize::MAX,
         limit => usize::try_from(limit).unwrap_or(usize::MAX),
     };
-    let removed = queue.remove_matching(args.at(3), end, limit);
+    let removed = queue.remove_matching(args.at(3), end, limit, |_, _| {});
     let is_drained = queue.is_empty();
     if removed > 0 {
         call.changed(&key, Events::LIST, "lrem");

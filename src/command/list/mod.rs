@@ -11,7 +11,7 @@ mod read;
 mod transfer;
 
 use crate::flags;
-use crate::protocol::parse_i64;
+use crate::protocol::number::parse_i64;
 use crate::store::End;
 
 use super::error::Error;

@@ -5,7 +5,8 @@ use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
-use crate::protocol::{Args, parse_i64};
+use crate::protocol::Args;
+use crate::protocol::number::parse_i64;
 use crate::store::{End, Key, WaitKey};
 
 use super::{parse_end, pop_event};

@@ -3,7 +3,8 @@
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
-use crate::protocol::{Args, Reply, parse_i64};
+use crate::protocol::number::parse_i64;
+use crate::protocol::{Args, Reply};
 use crate::store::queue::MessageRef;
 
 use super::{parse_index, position, reply_len, span};

@@ -39,8 +39,11 @@ pub(super) fn transfer(call: &mut Call<'_, '_>, args: Args<'_>, from: End, to: E
     let Some(moved) = queue.pop(from) else { return Ok(false) };
     let is_drained = queue.is_empty();
     // A list that is moved from and to itself may be drained only for this moment.
-    call.shard(&destination).queue_or_new(&destination, now_ms)?.push_shared(to, moved.message.clone(), tick);
-    call.reply.bulk_shared(&moved.message);
+    call.shard(&destination).queue_or_new(&destination, now_ms)?.push_message(to, moved.message.clone(), tick);
+    match moved.message.shared() {
+        Some(shared) => call.reply.bulk_shared(shared),
+        None => call.reply.bulk(&moved.message),
+    }
     call.changed(&destination, Events::LIST, push_event(to));
     let is_same = source.name == destination.name;
     popped(call, &source, from, is_drained && !is_same);
