@@ -41,14 +41,16 @@ fn set(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
     let shard = call.held.shard_of(&key);
-    match shard.entry(&key, now_ms) {
-        Some(entry) if let Value::Text(text) = &mut entry.value => {
-            text.replace(args.at(2));
-            if entry.deadline_ms().is_some() {
-                shard.set_deadline(&key, None);
-            }
+    if let Some(entry) = shard.entry(&key, now_ms)
+        && let has_deadline = entry.deadline_ms().is_some()
+        && let Value::Text(text) = &mut entry.value
+    {
+        text.replace(args.at(2));
+        if has_deadline {
+            shard.set_deadline(&key, None);
         }
-        _ => drop(shard.insert(&key, Value::Text(Text::new(args.at(2))), None)),
+    } else {
+        drop(shard.insert(&key, Value::Text(Text::new(args.at(2))), None));
     }
     call.changed(&key, Events::STRING, "set");
     call.reply.ok();
