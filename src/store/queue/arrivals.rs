@@ -13,6 +13,7 @@
 //! pop at either side are O(1); everything else is O(runs).
 
 use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
 
 /// Most messages of one run; a fuller one is continued by a run at distance zero.
 const RUN_COUNT_MAX: u32 = (1 << 15) - 1;
@@ -30,7 +31,28 @@ pub(super) struct Arrivals {
     last: u64,
     /// The runs, low to high; absent when there is one. The distance in word 0 is always zero,
     /// and word 0 and the last word are never gaps.
-    runs: Option<Box<VecDeque<u32>>>,
+    runs: Option<Box<Runs>>,
+}
+
+/// Run and gap words. Boxed where it is used: most segments have none, and a pointer keeps a
+/// chunk within a cache line.
+#[derive(Clone, Debug, Default)]
+struct Runs(VecDeque<u32>);
+
+impl Deref for Runs {
+    type Target = VecDeque<u32>;
+
+    #[inline]
+    fn deref(&self) -> &VecDeque<u32> {
+        &self.0
+    }
+}
+
+impl DerefMut for Runs {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut VecDeque<u32> {
+        &mut self.0
+    }
 }
 
 /// A run word: `count` messages at `distance` ticks from the run before.
@@ -109,7 +131,7 @@ impl Arrivals {
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         self.runs.as_ref().map_or(0, |runs| {
-            size_of::<VecDeque<u32>>() + runs.capacity() * size_of::<u32>()
+            size_of::<Runs>() + runs.capacity() * size_of::<u32>()
         })
     }
 
@@ -173,7 +195,7 @@ impl Arrivals {
         if tick == self.first && self.runs.is_none() {
             return;
         }
-        let runs = self.runs.get_or_insert_with(|| single(len));
+        let runs = self.runs.get_or_insert_with(|| Box::new(single(len)));
         if tick == self.first
             && let Some(word) = runs.front_mut()
             && count_of(*word) < RUN_COUNT_MAX
@@ -368,20 +390,20 @@ impl Arrivals {
 
 /// Puts the gap words for `distance` behind `runs`, which stood for `len` messages of one tick if
 /// absent; returns what is left for the run word.
-fn bridge_into(runs: &mut Option<Box<VecDeque<u32>>>, len: u32, distance: i64) -> i16 {
-    let runs = runs.get_or_insert_with(|| single(len));
+fn bridge_into(runs: &mut Option<Box<Runs>>, len: u32, distance: i64) -> i16 {
+    let runs = runs.get_or_insert_with(|| Box::new(single(len)));
     bridge(distance, |gap| runs.push_back(gap))
 }
 
 /// Words for `count` messages of one tick.
-fn single(mut count: u32) -> Box<VecDeque<u32>> {
+fn single(mut count: u32) -> Runs {
     let mut runs = VecDeque::with_capacity(2);
     while count > 0 {
         let part = count.min(RUN_COUNT_MAX);
         runs.push_back(run(0, part));
         count -= part;
     }
-    Box::new(runs)
+    Runs(runs)
 }
 
 #[cfg(any(test, feature = "verify"))]

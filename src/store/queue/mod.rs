@@ -409,7 +409,11 @@ impl Clone for Queue {
 
 #[cfg(any(test, feature = "verify"))]
 impl Queue {
-    /// Panics if the counters and the chunks do not agree. O(messages).
+    /// Checks that the counters and the chunks agree. O(messages).
+    ///
+    /// # Panics
+    ///
+    /// If they do not.
     pub fn check_invariants(&self) {
         let (mut len, mut bytes, mut heap) = (0, 0, 0);
         for chunk in &self.chunks {
