@@ -110,8 +110,8 @@ fn item_text(item: &Item) -> Option<String> {
 }
 
 fn line_at(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or_default();
-    1 + before.iter().filter(|byte| **byte == b'\n').count()
+    text.get(..offset)
+        .map_or(1, |before| 1 + before.matches('\n').count())
 }
 
 /// Directives of redis.conf that are no settings.

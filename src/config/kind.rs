@@ -27,11 +27,30 @@ pub enum Kind {
     /// `yes` or `no`.
     YesNo,
     /// A whole number in bounds. An unsigned one words a negative number differently, as Redis does.
-    Int { min: i64, max: i64, signed: bool },
+    Int {
+        /// Least.
+        min: i64,
+        /// Greatest.
+        max: i64,
+        /// Whether Redis keeps it in a signed type.
+        signed: bool,
+    },
     /// A whole number that is moved into bounds instead of refused.
-    Clamped { min: i64, max: i64 },
+    Clamped {
+        /// What less becomes.
+        min: i64,
+        /// What more becomes.
+        max: i64,
+    },
     /// Bytes, with an optional unit such as `mb`.
-    Size { min: i64, max: i64, signed: bool },
+    Size {
+        /// Least, in bytes.
+        min: i64,
+        /// Greatest, in bytes.
+        max: i64,
+        /// Whether Redis keeps it in a signed type.
+        signed: bool,
+    },
     /// Bytes, or a percentage of the memory of the machine or its cgroup.
     MemoryLimit,
     /// Bytes, or a percentage that stays one: kept as a negative number.
@@ -39,7 +58,10 @@ pub enum Kind {
     /// A number of worker threads; `auto` is one per available core.
     Workers,
     /// Permission bits in octal.
-    Octal { max: i64 },
+    Octal {
+        /// All bits that may be set.
+        max: i64,
+    },
     /// One of some words.
     Choice(&'static [&'static str]),
     /// A setting of which Weir supports a single value.
@@ -66,7 +88,7 @@ const NOT_AN_INTEGER: &str = "argument couldn't be parsed into an integer";
 const NOT_A_SIZE: &str = "argument must be a memory value";
 const NEGATIVE: &str = "argument must be greater or equal to 0";
 /// Most worker threads one may ask for; far beyond any machine the sharding is meant for.
-pub const WORKERS_MAX: i64 = 1024;
+const WORKERS_MAX: i64 = 1024;
 
 impl Kind {
     /// Reads a value, or says in Redis's words why not.
@@ -149,8 +171,7 @@ impl Kind {
     pub fn expects(self) -> String {
         match self {
             Self::YesNo => "yes or no".to_owned(),
-            Self::Int { min, max, .. } => number_between(min, max),
-            Self::Clamped { min, max } => number_between(min, max),
+            Self::Int { min, max, .. } | Self::Clamped { min, max } => number_between(min, max),
             Self::Size { min: 0, .. } => "a size such as 512, 64kb, 100mb or 1gb".to_owned(),
             Self::Size { min, .. } => {
                 format!("a size of at least {min} bytes, such as 100mb or 1gb")

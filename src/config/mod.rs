@@ -7,6 +7,7 @@
 //! `sync`.
 
 mod cli;
+#[cfg(test)]
 mod doc;
 mod environment;
 mod events;

@@ -127,7 +127,7 @@ fn toml_value(index: usize, values: &Values, as_array: bool) -> TomlValue {
         (Kind::Choice(_) | Kind::Events | Kind::Octal { .. }, _) => values.render(index).into(),
         (_, Value::Int(number)) if *number >= 0 || kind.is_number() => (*number).into(),
         (Kind::Addresses, Value::Text(text)) if as_array => {
-            Array::from_iter(text.split_whitespace()).into()
+            text.split_whitespace().collect::<Array>().into()
         }
         _ => values.render(index).into(),
     }

@@ -23,17 +23,29 @@ pub enum Change {
 /// Where a setting stands in `--help` and in the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
+    /// Listening and letting in.
     Network,
+    /// Bounds per connection.
     Limits,
+    /// Memory and threads.
     Memory,
+    /// What is noted down.
     Observation,
+    /// The log.
     Logging,
+    /// Thresholds of OBJECT ENCODING.
     Encoding,
+    /// Files of Redis.
     Persistence,
+    /// Masters and replicas.
     Replication,
+    /// Redis Cluster.
     Cluster,
+    /// Encrypted connections.
     Tls,
+    /// Eviction and lazy freeing.
     Eviction,
+    /// Everything else of Redis.
     Internals,
 }
 
@@ -193,6 +205,10 @@ pub const ALIASES: [(&str, &str); 23] = [
 
 /// The index of a setting that is known to exist; a wrong name fails the build when the call is in
 /// a constant, which is how it is meant to be used.
+///
+/// # Panics
+///
+/// If there is no setting of that name.
 pub const fn index_of(name: &str) -> usize {
     let mut index = 0;
     while index < LEN {
