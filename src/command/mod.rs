@@ -23,6 +23,8 @@ mod slowlog;
 mod spec;
 mod string;
 mod table;
+#[cfg(test)]
+pub mod testing;
 pub mod tick;
 mod transaction;
 

@@ -111,3 +111,58 @@ pub(in crate::command) fn parse_timeout(argument: &[u8]) -> Result<Option<u64>> 
     let milliseconds = milliseconds as u64;
     Ok((milliseconds > 0).then(|| milliseconds.saturating_mul(1000)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::parse_timeout;
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn timeouts_are_seconds_with_fractions() {
+        assert_eq!(parse_timeout(b"0").ok(), Some(None));
+        assert_eq!(parse_timeout(b"1.5").ok(), Some(Some(1_500_000)));
+        assert_eq!(parse_timeout(b"0.0001").ok(), Some(Some(1000)));
+        assert!(parse_timeout(b"-1").is_err());
+        assert!(parse_timeout(b"x").is_err());
+        assert!(parse_timeout(b"1e300").is_err());
+    }
+
+    #[test]
+    fn first_come_is_first_served() {
+        let bench = Bench::new();
+        let (mut first, mut second) = (bench.client(), bench.client());
+        assert_eq!(bench.play(&mut first, "blpop a b 0"), "(blocked)");
+        assert_eq!(bench.play(&mut second, "brpop b 0"), "(blocked)");
+        assert_eq!(bench.run("rpush b 1 2 3"), ":3");
+        assert_eq!(first.look(), "*2 $1 b $1 1");
+        assert_eq!(second.look(), "*2 $1 b $1 3");
+        assert_eq!(bench.run("lrange b 0 -1"), "*1 $1 2");
+        assert_eq!(bench.run("rpush a x"), ":1");
+        assert_eq!(first.look(), "");
+    }
+
+    #[test]
+    fn moves_chain_through_waiters() {
+        let bench = Bench::new();
+        let (mut mover, mut last) = (bench.client(), bench.client());
+        assert_eq!(bench.play(&mut mover, "blmove a b left right 0"), "(blocked)");
+        assert_eq!(bench.play(&mut last, "blpop b 0"), "(blocked)");
+        assert_eq!(bench.run("lpush a x"), ":1");
+        assert_eq!(mover.look(), "$1 x");
+        assert_eq!(last.look(), "*2 $1 b $1 x");
+        assert_eq!(bench.run("exists a b"), ":0");
+    }
+
+    #[test]
+    fn a_transaction_serves_after_its_last_command() {
+        let bench = Bench::new();
+        let (mut waiter, mut pusher) = (bench.client(), bench.client());
+        assert_eq!(bench.play(&mut waiter, "blpop a b 0"), "(blocked)");
+        for command in ["multi", "rpush b 1", "rpush a 2"] {
+            bench.play(&mut pusher, command);
+            assert_eq!(waiter.look(), "");
+        }
+        assert_eq!(bench.play(&mut pusher, "exec"), "*2 :1 :1");
+        assert_eq!(waiter.look(), "*2 $1 a $1 2");
+    }
+}
