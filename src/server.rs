@@ -43,7 +43,8 @@ struct Worker {
 /// When it cannot start: an address is taken, a log file cannot be written.
 pub fn run(start: Start) -> anyhow::Result<()> {
     let settings = start.config.settings();
-    start.config.attach_log(logging::start(&settings)?);
+    let log = logging::start(&settings)?;
+    start.config.on_log_level(move |level| log.set_level(level));
     for warning in &start.warnings {
         tracing::warn!("{warning}");
     }
