@@ -15,6 +15,7 @@
 
 mod command;
 mod compare;
+mod crowd;
 mod families;
 mod plain;
 mod reply;
@@ -29,6 +30,7 @@ mod wire;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crowd::Rest;
 use plain::{Pair, Plan};
 use server::{Server, redis_server_path};
 
@@ -74,4 +76,25 @@ fn random_commands_answer_like_redis() {
     let pair = Pair { oracle: oracle.address, subject: subject.address };
     let report = plain::run(pair, &plan);
     assert!(report.is_empty(), "replies differ (WEIR_DIFF_SEED={}):\n{report}", plan.seed);
+}
+
+/// Runs clients that act in turn, in proportion to the commands of the random test.
+fn crowd_test(name: &str, rest: Rest, next: fn(&mut vocabulary::Gen, &crowd::Crowd) -> crowd::Action) {
+    let (oracle, subject) = servers();
+    let seed = seed();
+    let actions = setting("WEIR_DIFF_COMMANDS", 30_000) / 20;
+    println!("seed {seed}: {name}, {actions} actions");
+    let pair = Pair { oracle: oracle.address, subject: subject.address };
+    let report = crowd::run(pair, rest, seed, actions, next);
+    assert!(report.is_empty(), "{name}: clients differ (WEIR_DIFF_SEED={seed}):\n{report}");
+}
+
+#[test]
+fn waiting_clients_are_served_like_redis() {
+    crowd_test("blocking", Rest::Blocked, families::blocking::next_action);
+}
+
+#[test]
+fn subscribers_hear_like_redis() {
+    crowd_test("pubsub", Rest::Pinged, families::pubsub::next_action);
 }

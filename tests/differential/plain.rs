@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::command::{Command, Compare};
 use crate::compare::agree;
@@ -12,7 +13,7 @@ use crate::reply::Reply;
 use crate::scenarios;
 use crate::shrink;
 use crate::vocabulary::Gen;
-use crate::wire::{Wire, exchange};
+use crate::wire::{PATIENCE, Wire, exchange};
 
 /// Connections in use; each has its own database and RESP version.
 const CONNECTIONS: usize = 4;
@@ -52,13 +53,15 @@ pub struct Mismatch {
 /// The connections of a round, to both servers.
 pub struct Connections {
     wires: Vec<[Wire; 2]>,
+    /// How long silence may last.
+    patience: Duration,
 }
 
 impl Connections {
     /// Empties both servers and connects anew.
-    pub fn fresh(pair: Pair) -> Self {
+    pub fn fresh(pair: Pair, patience: Duration) -> Self {
         let open = || [Wire::open(pair.oracle), Wire::open(pair.subject)];
-        let mut fresh = Self { wires: (0..CONNECTIONS).map(|_| open()).collect() };
+        let mut fresh = Self { wires: (0..CONNECTIONS).map(|_| open()).collect(), patience };
         let flush = Step { connection: 0, command: Command::new("FLUSHALL") };
         let found = fresh.run(&[flush]);
         assert!(found.is_none(), "FLUSHALL must work on both");
@@ -75,7 +78,7 @@ impl Connections {
             let sent = oracle.outbox()[start..].to_vec();
             subject.outbox().extend_from_slice(&sent);
         }
-        let [ours, theirs] = exchange([&mut *oracle, &mut *subject], steps.len());
+        let [ours, theirs] = exchange([&mut *oracle, &mut *subject], steps.len(), self.patience);
         let mut from = [0, 0];
         for (index, step) in steps.iter().enumerate() {
             let reply = |wire: &Wire, ends: &[usize], from: usize| {
@@ -155,7 +158,7 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
         plan,
         families: FAMILIES.iter().filter(wanted).collect(),
         gen_: Gen::new(plan.seed),
-        connections: Connections::fresh(pair),
+        connections: Connections::fresh(pair, PATIENCE),
         history: Vec::new(),
         sent: 0,
         found: BTreeMap::new(),
@@ -181,7 +184,7 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
 impl Run<'_> {
     /// Empties everything; half of the connections speak RESP3.
     fn start_round(&mut self) {
-        self.connections = Connections::fresh(self.pair);
+        self.connections = Connections::fresh(self.pair, PATIENCE);
         self.history.clear();
         let hello = |connection| Step {
             connection,
@@ -259,13 +262,16 @@ impl Run<'_> {
         self.history.truncate(start + index + 1);
         let command = &self.history[start + index].command;
         let name = signature(command, &mismatch);
-        let known = self.found.get(&name).is_some();
+        let known = self.found.contains_key(&name);
         let report = if known { String::new() } else { self.explain(&mismatch) };
         self.note(name, report);
         self.start_round();
     }
 
     fn note(&mut self, name: String, report: String) {
+        if !self.found.contains_key(&name) {
+            println!("== {name}\n{report}");
+        }
         let found = self.found.entry(name).or_insert(Found { count: 0, report });
         found.count += 1;
     }
@@ -315,7 +321,7 @@ impl Run<'_> {
 
 fn shown(mismatch: &Mismatch) -> String {
     let show = |reply: &Option<Reply>| match reply {
-        Some(reply) => reply.to_string(),
+        Some(reply) => reply.to_string().chars().take(600).collect(),
         None => "(no reply: closed or silent)".to_owned(),
     };
     format!("  oracle   {}\n  subject  {}\n", show(&mismatch.oracle), show(&mismatch.subject))

@@ -18,7 +18,7 @@ pub enum Reply {
 
 /// Bytes that are no reply.
 #[derive(Debug)]
-pub struct NotAReply(pub usize);
+pub struct NotAReply;
 
 /// Where the reply that begins at `start` ends, or `None` while bytes are missing.
 pub fn end_of_reply(bytes: &[u8], start: usize) -> Result<Option<usize>, NotAReply> {
@@ -51,15 +51,15 @@ pub fn end_of_reply(bytes: &[u8], start: usize) -> Result<Option<usize>, NotARep
                 };
                 at = line_end;
             }
-            _ => return Err(NotAReply(at)),
+            _ => return Err(NotAReply),
         }
     }
     Ok(Some(at))
 }
 
 fn number(bytes: &[u8], start: usize, line_end: usize) -> Result<i64, NotAReply> {
-    let line = bytes.get(start..line_end.saturating_sub(2)).ok_or(NotAReply(start))?;
-    std::str::from_utf8(line).ok().and_then(|text| text.parse().ok()).ok_or(NotAReply(start))
+    let line = bytes.get(start..line_end.saturating_sub(2)).ok_or(NotAReply)?;
+    std::str::from_utf8(line).ok().and_then(|text| text.parse().ok()).ok_or(NotAReply)
 }
 
 impl Reply {

@@ -187,6 +187,8 @@ const MALFORMED: &[&[u8]] = &[
     b"QUIT\r\n",
     b"*1\r\n$4\r\nQUIT\r\n*1\r\n$4\r\nPING\r\n",
     b"quit now\r\n",
+    b"AUTH nobody secret\r\n",
+    b"HELLO 3 AUTH nobody secret\r\n",
     b"*1\r\n$7\r\nHELLO 3\r\n",
     b"*1\n$4\nPING\n",
     b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n*1\r\n",

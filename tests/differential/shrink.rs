@@ -1,6 +1,11 @@
 //! Finds a short sequence that still ends in the same difference.
 
+use std::time::Duration;
+
 use crate::plain::{Connections, Mismatch, Pair, Step};
+
+/// How long silence may last in a replay: where it is the difference, each one costs this much.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How many replays a search may take.
 const REPLAYS_MAX: usize = 600;
@@ -40,6 +45,6 @@ pub fn shortest(pair: Pair, history: &[Step]) -> Option<(Vec<Step>, Mismatch)> {
 }
 
 fn differs_at_end(pair: Pair, steps: &[Step]) -> Option<Mismatch> {
-    let (index, mismatch) = Connections::fresh(pair).run_all(steps)?;
+    let (index, mismatch) = Connections::fresh(pair, PATIENCE).run_all(steps)?;
     (index + 1 == steps.len()).then_some(mismatch)
 }

@@ -139,17 +139,18 @@ pub fn wait_any(wires: &[&Wire]) {
     }
 }
 
-/// A clock that runs out when nothing has moved for `PATIENCE`.
+/// A clock that runs out when nothing has moved for a while.
 pub struct Patience {
     since: Instant,
+    most: Duration,
     /// What was seen last; a change starts the clock anew.
     seen: usize,
 }
 
 impl Patience {
     /// Starts the clock.
-    pub fn new() -> Self {
-        Self { since: Instant::now(), seen: 0 }
+    pub fn new(most: Duration) -> Self {
+        Self { since: Instant::now(), most, seen: 0 }
     }
 
     /// True when `progress` has not changed for too long.
@@ -158,15 +159,19 @@ impl Patience {
             self.seen = progress;
             self.since = Instant::now();
         }
-        self.since.elapsed() > PATIENCE
+        self.since.elapsed() > self.most
     }
 }
 
 /// Sends what both have to send and waits until both have `count` whole replies (or have closed,
 /// or fall silent). Gives the ends of the replies within `received`.
-pub fn exchange(mut pair: [&mut Wire; 2], count: usize) -> [Vec<usize>; 2] {
+pub fn exchange(
+    mut pair: [&mut Wire; 2],
+    count: usize,
+    patience: Duration,
+) -> [Vec<usize>; 2] {
     let mut ends = [Vec::with_capacity(count), Vec::with_capacity(count)];
-    let mut patience = Patience::new();
+    let mut patience = Patience::new(patience);
     loop {
         let mut done = true;
         for (wire, ends) in pair.iter_mut().zip(&mut ends) {

@@ -9,15 +9,7 @@ pub const COMMANDS: &[Entry] = &[
     (8, ping),
     (5, |g| Command::new("ECHO").arg(g.value())),
     (4, hello),
-    (3, |g| {
-        let command = Command::new("AUTH");
-        match g.rng.below(4) {
-            0 => command.arg(g.value()),
-            1 => command.arg("default").arg(g.value()),
-            2 => command.arg("nobody").arg("secret"),
-            _ => command.arg("default").arg("x").arg("y"),
-        }
-    }),
+    (3, auth),
     (4, |g| Command::new("SELECT").arg(g.int(-1, 17))),
     (1, |_| Command::new("RESET")),
     (14, client),
@@ -29,6 +21,18 @@ fn ping(g: &mut Gen) -> Command {
     if g.rng.percent(40) { command.arg(g.value()) } else { command }
 }
 
+/// No unknown user here: redis-server 8.2.3 leaves a refused AUTH unanswered unless it is the first
+/// command of its connection. The scenarios try it there.
+fn auth(g: &mut Gen) -> Command {
+    let command = Command::new("AUTH").undamaged();
+    match g.rng.below(4) {
+        0 => command.arg(g.value()),
+        1 => command.arg("default").arg(g.value()),
+        2 => command,
+        _ => command.arg("default").arg("x").arg("y"),
+    }
+}
+
 fn hello(g: &mut Gen) -> Command {
     const VERSIONS: &[&str] = &["2", "3", "3", "2", "1", "4", "0", "-1", "abc", "", "30"];
     let mut command = Command::new("HELLO").compared(Compare::Hello).undamaged();
@@ -37,8 +41,7 @@ fn hello(g: &mut Gen) -> Command {
     }
     command = command.arg(*g.rng.pick(VERSIONS));
     if g.rng.percent(20) {
-        let user = *g.rng.pick(&["default", "nobody"]);
-        command = command.arg(g.word("AUTH")).arg(user).arg("secret");
+        command = command.arg(g.word("AUTH")).arg("default").arg("secret");
     }
     if g.rng.percent(25) {
         command = command.arg(g.word("SETNAME")).arg(client_name(g));

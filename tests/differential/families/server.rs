@@ -76,7 +76,7 @@ fn command(g: &mut Gen) -> Command {
             for _ in 0..=g.rng.below(3) {
                 command = command.arg(*g.rng.pick(KNOWN));
             }
-            command
+            command.undamaged()
         }
         7..=10 => {
             let name = if g.rng.percent(40) { "GETKEYSANDFLAGS" } else { "GETKEYS" };
