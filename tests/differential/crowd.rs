@@ -103,7 +103,7 @@ impl Crowd {
         };
         let everyone: Vec<usize> = (0..self.len()).collect();
         let rested = match self.rest {
-            Rest::Blocked => self.rest_by_count(actor, gives_up(action)),
+            Rest::Blocked => self.rest_by_count(actor, answers_itself(action)),
             Rest::Pinged => self.rest_by_ping(&[actor]) && self.rest_by_ping(&everyone),
         };
         let mut text = String::new();
@@ -167,8 +167,8 @@ impl Crowd {
     }
 
     /// At rest, every client with a reply due is blocked; the same clients on both servers. An
-    /// actor that gives up by itself must have done so.
-    fn rest_by_count(&mut self, actor: usize, gives_up: bool) -> bool {
+    /// actor that cannot block must have its answer.
+    fn rest_by_count(&mut self, actor: usize, must_answer: bool) -> bool {
         for side in 0..2 {
             let mut patience = Patience::new(self.patience);
             loop {
@@ -178,8 +178,8 @@ impl Crowd {
                 let still = self.collect(side);
                 let alike = side == 0
                     || self.clients.iter().all(|client| client.due[0] == client.due[1]);
-                let given_up = !gives_up || self.clients[actor].due[side] == 0;
-                if waiting == still && blocked == Some(still) && alike && given_up {
+                let answered = !must_answer || self.clients[actor].due[side] == 0;
+                if waiting == still && blocked == Some(still) && alike && answered {
                     break;
                 }
                 if patience.is_out(still) {
@@ -235,14 +235,14 @@ impl Crowd {
     }
 }
 
-/// Whether an action waits for a moment only.
-fn gives_up(action: &Action) -> bool {
-    match action {
-        Action::Send(_, commands) => {
-            commands.iter().any(|command| command.args.iter().any(|arg| arg == b"0.001"))
-        }
-        Action::Leave(_) => false,
-    }
+/// Whether an action is answered by itself: it cannot block, or for a moment only. (The oracle
+/// counts a client as blocked while a FLUSHALL of its frees memory in the background.)
+fn answers_itself(action: &Action) -> bool {
+    let Action::Send(_, commands) = action else { return false };
+    let blocks = |command: &Command| {
+        command.args[0].starts_with(b"B") && command.args.iter().all(|arg| arg != b"0.001")
+    };
+    commands[0].args[0] == b"MULTI" || !commands.iter().any(blocks)
 }
 
 impl Client {

@@ -64,7 +64,7 @@ const KNOWN: &[&str] = &[
 fn command(g: &mut Gen) -> Command {
     let command = Command::new(g.word("COMMAND"));
     match g.rng.below(12) {
-        0 => command.arg("COUNT").compared(Compare::Kind),
+        0 => command.arg("COUNT").compared(Compare::Kind).undamaged(),
         1 => command.arg("LIST").compared(Compare::Kind).undamaged(),
         2 => command
             .arg("DOCS")
@@ -86,7 +86,7 @@ fn command(g: &mut Gen) -> Command {
             }
             command.arg(name).args(inner.args).undamaged()
         }
-        _ => command.arg("NOSUCH"),
+        _ => command.arg("NOSUCH").undamaged(),
     }
 }
 
