@@ -360,6 +360,8 @@ fn expires_soon(command: &Command) -> bool {
     match name.as_slice() {
         b"EXPIRE" | b"SETEX" => risky_at(2, false),
         b"PEXPIRE" | b"PSETEX" => risky_at(2, true),
+        // What SET makes in the past is there, expired, until somebody looks or time passes.
+        b"SET" if command.args.windows(2).any(is_past) => true,
         b"SET" | b"GETEX" => command.args.windows(2).any(|pair| {
             let word = pair[0].to_ascii_uppercase();
             (word == b"EX" && is_risky(&pair[1], false))
@@ -367,4 +369,16 @@ fn expires_soon(command: &Command) -> bool {
         }),
         _ => false,
     }
+}
+
+/// EXAT or PXAT with a moment before the far future.
+fn is_past(pair: &[Vec<u8>]) -> bool {
+    let moment: Option<i64> =
+        std::str::from_utf8(&pair[1]).ok().and_then(|text| text.parse().ok());
+    let floor = match pair[0].to_ascii_uppercase().as_slice() {
+        b"EXAT" => 4_000_000_000,
+        b"PXAT" => 4_000_000_000_000,
+        _ => return false,
+    };
+    moment.is_some_and(|moment| (1..floor).contains(&moment))
 }

@@ -239,10 +239,11 @@ fn silenced(pair: Pair, g: &mut Gen) -> Vec<Difference> {
 /// Keys that expire by the clock: gone from every command once they are.
 fn expiring(pair: Pair, g: &mut Gen) -> Vec<Difference> {
     let delay = g.rng.between(1, 3).to_string();
-    let make: &[&str] = match g.rng.below(4) {
+    let make: &[&str] = match g.rng.below(5) {
         0 => &["SET", "SOON", "v", "PX", "DELAY"],
         1 => &["PSETEX", "SOON", "DELAY", "v"],
         2 => &["GETEX", "SOON", "PX", "DELAY"],
+        3 => &["SET", "SOON", "v", "PXAT", "DELAY"],
         _ => &["PEXPIRE", "SOON", "DELAY"],
     };
     let key: &str = "expires-soon";
