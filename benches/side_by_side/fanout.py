@@ -9,7 +9,7 @@ import selectors
 import subprocess
 import sys
 
-from machine import CLIENT_CORE, alone
+from machine import CLIENT_CORE, alone, undisturbed
 from operations import VALUE, drive
 from wire import RECEIVE_BYTES, Wire, encode
 
@@ -88,7 +88,10 @@ def section(records, servers, round_, scale):
                 if not server.stores:
                     continue
                 try:
-                    figures = measure(server, subscribers, publishers, pipeline, publishes)
+                    figures = undisturbed(
+                        server,
+                        lambda: measure(server, subscribers, publishers, pipeline, publishes),
+                    )
                 except (OSError, RuntimeError, subprocess.SubprocessError) as error:
                     print(f"{server.name} fan-out {test}: {error}", file=sys.stderr)
                     continue

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from machine import CLIENT_CORE, alone
+from machine import CLIENT_CORE, alone, undisturbed
 
 # (keys, consumers, messages per second)
 CASES = [(1, 1, 5_000), (1, 100, 5_000), (1, 100, 20_000), (100, 100, 5_000), (100, 100, 20_000)]
@@ -29,12 +29,17 @@ def section(records, servers, binary, round_, seconds):
                 if not server.stores:
                     continue
                 test = f"{consumers} on {keys} key{'s' if keys > 1 else ''}, {rate:,}/s"
-                try:
+
+                def measured():
                     server.command("FLUSHALL")
                     run(binary, server.port, keys, consumers, rate, WARM_UP_SECONDS)
                     before = server.settled_cpu_ns()
                     seen = run(binary, server.port, keys, consumers, rate, seconds)
                     spent = server.settled_cpu_ns() - before
+                    return {**seen, "cpu_us_per_message": spent / 1000 / seen["messages"]}
+
+                try:
+                    seen = undisturbed(server, measured)
                 except (OSError, RuntimeError, subprocess.SubprocessError) as error:
                     print(f"{server.name} hand-off {test}: {error}", file=sys.stderr)
                     continue
@@ -42,5 +47,6 @@ def section(records, servers, binary, round_, seconds):
                     round_, "handoff", test, 1, server.name,
                     p50_us=seen["p50_us"], p99_us=seen["p99_us"], p999_us=seen["p999_us"],
                     max_us=seen["max_us"], producer_late_p99_us=seen["late_p99_us"],
-                    cpu_us_per_message=spent / 1000 / seen["messages"],
+                    cpu_us_per_message=seen["cpu_us_per_message"],
+                    foreign_share=seen["foreign_share"],
                 )  # fmt: skip

@@ -8,7 +8,7 @@ import csv
 import subprocess
 import sys
 
-from machine import CLIENT_CORE, alone
+from machine import CLIENT_CORE, alone, undisturbed
 from wire import Wire, fill
 
 VALUE_BYTES = 64
@@ -96,9 +96,12 @@ def one_core(records, servers, round_, tests, pipelines, scale):
             for pipeline in pipelines:
                 count = int(OPERATIONS[pipeline] * scale)
                 for server in turn:
-                    try:
+                    def prepared():
                         prepare(server, test, count + int(count * WARM_UP_SHARE))
-                        figures = measure(server, CORE_TESTS[test], pipeline, count)
+                        return measure(server, CORE_TESTS[test], pipeline, count)
+
+                    try:
+                        figures = undisturbed(server, prepared)
                     except (OSError, RuntimeError) as error:
                         print(f"{server.name} {test} P={pipeline}: {error}", file=sys.stderr)
                         continue
@@ -116,19 +119,21 @@ def every_core(records, servers, round_, tests, pipelines, scale):
                 # At P=1 the cost hangs on who happens to run beside whom: average over more.
                 count = int(OPERATIONS[pipeline] * scale * (1 if pipeline == 1 else 0.5))
                 for server in turn:
-                    try:
-                        if test == "LPUSH one key" or (test == "LPUSH" and server.stores):
-                            prepare(server, test, 0)
+                    def prepared():
+                        prepare(server, "" if test == "GET" else test, 0)
                         if test == "RPOP" and server.stores:
                             # The lists are hit at random, so they get more than is popped.
-                            server.command("FLUSHALL")
                             drive(server.port, WORKERS_TESTS["LPUSH"], 64, int(count * 1.3), extra)
                         command = WORKERS_TESTS[test]
-                        figures = measure(server, command, pipeline, count, extra, core=None)
+                        return measure(server, command, pipeline, count, extra, core=None)
+
+                    try:
+                        figures = undisturbed(server, prepared)
                     except (OSError, RuntimeError) as error:
                         print(f"{server.name} {test} P={pipeline}: {error}", file=sys.stderr)
                         continue
                     records.add(
                         round_, "workers", test, pipeline, server.name,
                         cpu_us_per_op=figures["cpu_us_per_op"], ops_per_s=figures["ops_per_s"],
+                        foreign_share=figures["foreign_share"],
                     )  # fmt: skip

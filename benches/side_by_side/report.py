@@ -222,7 +222,20 @@ def summary(records):
     return "\n".join(part for part in parts if part)
 
 
-def readme(servers, arguments, commit, dirty, seconds):
+def disturbed(records):
+    """How much of the run had company on the machine."""
+    shares = sorted(row[6] for row in records.rows if row[5] == "foreign_share")
+    if not shares:
+        return ""
+    above = sum(share > machine.FOREIGN_SHARE for share in shares)
+    return (
+        f"Disturbed: in {above} of {len(shares)} measurements something else took more than"
+        f" {percent(machine.FOREIGN_SHARE)} of a core, even after {machine.repetitions} repetitions; the worst is"
+        f" {percent(shares[-1])}.\n"
+    )
+
+
+def readme(records, servers, arguments, commit, dirty, seconds):
     lines = ["# Side by side\n"]
     lines.append(f"Commit {commit}{', with uncommitted changes' if dirty else ''}.\n")
     if dirty:
@@ -237,6 +250,7 @@ def readme(servers, arguments, commit, dirty, seconds):
     lines += [
         f"Client: {client}, and the Python and Rust clients beside the script.\n",
         f"Run: `{' '.join(arguments)}`, {seconds / 60:.1f} minutes.\n",
+        disturbed(records),
         "Files: `summary.md` (medians), `plot.svg` (CPU per operation), `raw.csv` (every"
         " measurement of every round). `run --summarise DIRECTORY` makes the first two from the"
         " third. How it is measured: [benches/side_by_side](../../benches/side_by_side/README.md).",
