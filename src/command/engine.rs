@@ -136,7 +136,9 @@ impl Engine {
 
     /// The next of a sequence of well mixed numbers (splitmix64) that the seed determines.
     pub fn random(&self) -> u64 {
-        mix(self.entropy.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed))
+        mix(self
+            .entropy
+            .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed))
     }
 
     /// Works out the gates that depend on settings and memory; after either changed.
@@ -159,7 +161,10 @@ impl Engine {
             Ok(0) | Err(_) => usize::MAX,
             Ok(bytes) => bytes,
         };
-        OutboxBounds { bytes_max, when_full: when_full(live.pubsub_overflow()) }
+        OutboxBounds {
+            bytes_max,
+            when_full: when_full(live.pubsub_overflow()),
+        }
     }
 
     /// Whether clients must give a password.
@@ -189,7 +194,8 @@ impl Engine {
     /// Takes a fresh reading of resident memory.
     pub fn note_memory(&self, resident_bytes: u64) {
         self.resident_bytes.store(resident_bytes, Ordering::Relaxed);
-        self.resident_bytes_peak.fetch_max(resident_bytes, Ordering::Relaxed);
+        self.resident_bytes_peak
+            .fetch_max(resident_bytes, Ordering::Relaxed);
         self.note_settings();
     }
 }

@@ -41,5 +41,7 @@ pub(super) fn leave(call: &mut Call<'_, '_>) {
     let id = call.session.client.id;
     let mut monitors = call.engine.monitors.lock();
     monitors.retain(|mailbox| mailbox.client_id() != id);
-    call.engine.gates.set(Gates::MONITORED, !monitors.is_empty());
+    call.engine
+        .gates
+        .set(Gates::MONITORED, !monitors.is_empty());
 }

@@ -29,7 +29,12 @@ struct Attempt {
 }
 
 /// Puts the client in the lines of the keys that its command named, all of which are held.
-pub(super) fn wait(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>, block: Block) -> Outcome {
+pub(super) fn wait(
+    call: &mut Call<'_, '_>,
+    found: &Found,
+    args: Args<'_>,
+    block: Block,
+) -> Outcome {
     if call.session.taken.is_some() {
         return Outcome::Blocked;
     }
@@ -37,8 +42,11 @@ pub(super) fn wait(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>, block
         answer_timeout(call.reply, block.on_timeout);
         return Outcome::Done;
     }
-    let keys: Box<[WaitKey]> =
-        block.keys.iter().map(|&at| WaitKey::from(&call.key(args.at(at)))).collect();
+    let keys: Box<[WaitKey]> = block
+        .keys
+        .iter()
+        .map(|&at| WaitKey::from(&call.key(args.at(at))))
+        .collect();
     let mut shards = ShardSet::EMPTY;
     for key in &keys {
         shards.insert(call.engine.keyspace.shard_of(&key.as_key()));
@@ -66,9 +74,13 @@ pub(super) fn wait(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>, block
         call.shard(&key.as_key()).lines.join(key, &waiter);
     }
     *call.session.client.wait.lock() = Wait::Standing(waiter);
-    call.engine.blocked_clients_len.fetch_add(1, Ordering::Relaxed);
+    call.engine
+        .blocked_clients_len
+        .fetch_add(1, Ordering::Relaxed);
     call.session.blocked = Some(Blocked {
-        deadline_us: block.timeout_us.map(|timeout_us| call.now.mono_us.saturating_add(timeout_us)),
+        deadline_us: block
+            .timeout_us
+            .map(|timeout_us| call.now.mono_us.saturating_add(timeout_us)),
         on_timeout: block.on_timeout,
         command: found.index,
     });
@@ -139,7 +151,10 @@ fn serve_line(call: &mut Call<'_, '_>, key: &Key<'_>) {
         tried = waiter.ticket;
         let kind = shard.value(key, now_ms).map(|value| value.kind());
         if kind == Some(waiter.kind) || waiter.wakes_on_removal {
-            debug_assert!(call.held.set().contains(waiter.shards), "a waiter's shards are not held");
+            debug_assert!(
+                call.held.set().contains(waiter.shards),
+                "a waiter's shards are not held"
+            );
             try_again(call, &waiter);
         }
     }
@@ -148,7 +163,9 @@ fn serve_line(call: &mut Call<'_, '_>, key: &Key<'_>) {
 /// Runs a blocked request on behalf of its connection; serves the client unless it would block
 /// again.
 fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
-    let Some(attempt) = waiter.attempt.downcast_ref::<Attempt>() else { return };
+    let Some(attempt) = waiter.attempt.downcast_ref::<Attempt>() else {
+        return;
+    };
     let mut session = Session::stand_in(Arc::clone(&attempt.client), attempt.db);
     let mut reply = Reply::new(attempt.resp);
     let mut stand_in = Call {
@@ -166,7 +183,9 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
         return;
     }
     leave_lines(call.held, waiter);
-    call.engine.blocked_clients_len.fetch_sub(1, Ordering::Relaxed);
+    call.engine
+        .blocked_clients_len
+        .fetch_sub(1, Ordering::Relaxed);
     let taken = session.taken.unwrap_or_default();
     *attempt.client.wait.lock() = Wait::Served(Served { reply, taken });
     attempt.client.mailbox.prompt(call.wakes);
@@ -192,7 +211,9 @@ pub fn cancel(call: &mut Call<'_, '_>, client: &Client) -> bool {
     let stood = leave_lines(call.held, &waiter);
     if stood {
         *client.wait.lock() = Wait::None;
-        call.engine.blocked_clients_len.fetch_sub(1, Ordering::Relaxed);
+        call.engine
+            .blocked_clients_len
+            .fetch_sub(1, Ordering::Relaxed);
     }
     stood
 }
@@ -214,7 +235,10 @@ pub(super) fn unblock(call: &mut Call<'_, '_>, client: &Client, error: Option<Er
         Some(error) => reply.error(&error.as_line()),
         None => answer_timeout(&mut reply, on_timeout),
     }
-    *client.wait.lock() = Wait::Served(Served { reply, taken: Vec::new() });
+    *client.wait.lock() = Wait::Served(Served {
+        reply,
+        taken: Vec::new(),
+    });
     client.mailbox.prompt(call.wakes);
     true
 }

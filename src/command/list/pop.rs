@@ -61,7 +61,9 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
     let now_ms = call.now_ms();
     let taken = &mut call.session.taken;
     let reply = &mut *call.reply;
-    let Ok(Some(queue)) = call.held.shard_of(key).queue(key, now_ms) else { return };
+    let Ok(Some(queue)) = call.held.shard_of(key).queue(key, now_ms) else {
+        return;
+    };
     for _ in 0..count {
         queue.pop_with(end, |message, arrival| {
             match message.shared() {
@@ -70,7 +72,12 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
             }
             if let Some(taken) = taken {
                 let message = message.bytes().to_vec();
-                taken.push(Taken { key: WaitKey::from(key), end, message, arrival });
+                taken.push(Taken {
+                    key: WaitKey::from(key),
+                    end,
+                    message,
+                    arrival,
+                });
             }
         });
     }
@@ -111,7 +118,11 @@ pub(super) struct MultiPop {
 impl MultiPop {
     /// Reads them from the count of keys at position `at` on.
     pub fn parse(args: Args<'_>, at: usize) -> Result<Self> {
-        let positive = |argument| parse_i64(argument).filter(|&n| n > 0).and_then(|n| usize::try_from(n).ok());
+        let positive = |argument| {
+            parse_i64(argument)
+                .filter(|&n| n > 0)
+                .and_then(|n| usize::try_from(n).ok())
+        };
         let keys_len = positive(args.at(at));
         let keys_len = keys_len.ok_or_else(|| Error::text("numkeys should be greater than 0"))?;
         let first_key = at + 1;
@@ -127,7 +138,12 @@ impl MultiPop {
             let value = positive(value);
             count = Some(value.ok_or_else(|| Error::text("count should be greater than 0"))?);
         }
-        Ok(Self { first_key, keys_len, end, count: count.unwrap_or(1) })
+        Ok(Self {
+            first_key,
+            keys_len,
+            end,
+            count: count.unwrap_or(1),
+        })
     }
 
     /// Pops from the first list that has messages, if any has.
@@ -135,7 +151,9 @@ impl MultiPop {
         for name in args.from(self.first_key).take(self.keys_len) {
             let key = call.key(name);
             let now_ms = call.now_ms();
-            let Some(queue) = call.shard(&key).queue(&key, now_ms)? else { continue };
+            let Some(queue) = call.shard(&key).queue(&key, now_ms)? else {
+                continue;
+            };
             let len = queue.len().min(self.count);
             call.reply.array(2);
             call.reply.bulk(name);
