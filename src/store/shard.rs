@@ -141,15 +141,24 @@ impl Shard {
         }
     }
 
-    /// The entry of a key, unless it has expired: then it is removed first.
+    /// The entry of a key, unless it has expired: then it is removed first. One probe.
     #[inline]
     pub fn entry(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
-        if self.dbs[usize::from(key.db)].expiring_len != 0 {
-            self.expire_if_due(key, now_ms);
+        let db = usize::from(key.db);
+        if self.dbs[db].expiring_len == 0 {
+            return self.dbs[db]
+                .table
+                .find_mut(key.hash, |entry| *entry.name == *key.name);
         }
-        self.dbs[usize::from(key.db)]
+        let database = &self.dbs[db];
+        let place = database
             .table
-            .find_mut(key.hash, |entry| *entry.name == *key.name)
+            .locate(key.hash, |entry| *entry.name == *key.name)?;
+        if database.table.at(place)?.is_due(now_ms) {
+            self.expire(key);
+            return None;
+        }
+        self.dbs[db].table.at_mut(place)
     }
 
     /// The value of a key.
@@ -198,29 +207,43 @@ impl Shard {
     /// Puts a value at a key, in place of what was there; its deadline is as given.
     /// Returns the old value, for freeing after the lock is let go.
     pub fn insert(&mut self, key: &Key, value: Value, deadline_ms: Option<u64>) -> Option<Value> {
-        let kind = value.kind();
-        let database = &mut self.dbs[usize::from(key.db)];
-        let found = database
+        let found = self.dbs[usize::from(key.db)]
             .table
             .find_mut(key.hash, |entry| *entry.name == *key.name);
-        let old = if let Some(entry) = found {
-            Some(std::mem::replace(&mut entry.value, value))
-        } else {
-            let entry = Entry {
-                name: key.name.into(),
-                hash: key.hash,
-                deadline_ms: 0,
-                used_s: 0,
-                value,
-            };
-            database.table.insert_unique(key.hash, entry, Entry::hash);
-            None
+        let Some(entry) = found else {
+            self.insert_new(key, value, deadline_ms);
+            return None;
         };
+        let is_text = value.kind() == Kind::Text;
+        let old = std::mem::replace(&mut entry.value, value);
         self.set_deadline(key, deadline_ms);
-        if kind != Kind::Text {
+        // Whoever waits for a stream learns that it has gone.
+        if !is_text || old.kind() != Kind::Text {
             self.mark_ready(key);
         }
-        old
+        Some(old)
+    }
+
+    /// Puts a value at a key that the caller knows to be absent, without looking for it again.
+    #[inline]
+    pub fn insert_new(&mut self, key: &Key, value: Value, deadline_ms: Option<u64>) {
+        let is_text = value.kind() == Kind::Text;
+        let entry = Entry {
+            name: key.name.into(),
+            hash: key.hash,
+            deadline_ms: 0,
+            used_s: 0,
+            value,
+        };
+        self.dbs[usize::from(key.db)]
+            .table
+            .insert_unique(key.hash, entry, Entry::hash);
+        if deadline_ms.is_some() {
+            self.set_deadline(key, deadline_ms);
+        }
+        if !is_text {
+            self.mark_ready(key);
+        }
     }
 
     /// Removes a key. Its value comes back for freeing after the lock is let go.
@@ -293,16 +316,11 @@ impl Shard {
         }
     }
 
-    /// Removes the key if its deadline has passed.
-    fn expire_if_due(&mut self, key: &Key, now_ms: u64) {
-        let database = &self.dbs[usize::from(key.db)];
-        let found = database
-            .table
-            .find(key.hash, |entry| *entry.name == *key.name);
-        if found.is_some_and(|entry| entry.is_due(now_ms)) {
-            self.remove(key);
-            self.note_expired(key);
-        }
+    /// Removes a key whose deadline has passed.
+    #[cold]
+    fn expire(&mut self, key: &Key) {
+        self.remove(key);
+        self.note_expired(key);
     }
 
     fn note_expired(&mut self, key: &Key) {
