@@ -44,7 +44,7 @@ const PAIRS: Keys = Keys::Range {
 pub const COMMANDS: &[Command] = &[
     string!("get", 2, flags![READONLY, FAST], Keys::FIRST, "1.0.0",
         "Returns the string value of a key.", get::get),
-    string!("set", -3, flags![WRITE, DENYOOM], Keys::FIRST, "1.0.0",
+    string!("set", -3, flags![WRITE, DENYOOM, CHEAP], Keys::FIRST, "1.0.0",
         "Sets the string value of a key, whatever it held before.", set::set),
     string!("getdel", 2, flags![WRITE, FAST], Keys::FIRST, "6.2.0",
         "Returns the string value of a key and deletes the key.", get::getdel),
