@@ -16,7 +16,7 @@ use super::table::{IntoIter, Table};
 use super::value::{Kind, Text, Value};
 use super::watch::WatchList;
 
-/// A key with its value.
+/// A key with its value: one cache line.
 #[derive(Debug)]
 pub struct Entry {
     name: Box<[u8]>,
@@ -28,6 +28,8 @@ pub struct Entry {
     /// What the key holds.
     pub value: Value,
 }
+
+const _: () = assert!(size_of::<Entry>() == 64, "large values are boxed");
 
 impl Entry {
     /// The key's bytes.

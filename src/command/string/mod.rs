@@ -11,6 +11,8 @@ mod lcs;
 mod multi;
 mod range;
 mod set;
+#[cfg(test)]
+mod tests;
 
 use crate::config::Events;
 use crate::flags;
@@ -54,9 +56,9 @@ pub const COMMANDS: &[Command] = &[
         "Returns the previous string value of a key and sets a new one.", set::getset),
     string!("setnx", 3, flags![WRITE, DENYOOM, FAST], Keys::FIRST, "1.0.0",
         "Sets the string value of a key only when the key doesn't exist.", set::setnx),
-    string!("setex", 4, flags![WRITE, DENYOOM], Keys::FIRST, "2.0.0",
+    string!("setex", 4, flags![WRITE, DENYOOM, CHEAP], Keys::FIRST, "2.0.0",
         "Sets the string value of a key and its expiration time in seconds.", set::setex),
-    string!("psetex", 4, flags![WRITE, DENYOOM], Keys::FIRST, "2.6.0",
+    string!("psetex", 4, flags![WRITE, DENYOOM, CHEAP], Keys::FIRST, "2.6.0",
         "Sets the string value of a key and its expiration time in milliseconds.", set::psetex),
     string!("mset", -3, flags![WRITE, DENYOOM], PAIRS, "1.0.1",
         "Sets the string values of several keys in one step.", multi::mset),
