@@ -56,9 +56,9 @@ fn whoami(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 fn cat(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let Some(asked) = args.get(2) else {
         call.reply.array(CATEGORIES.len());
-        CATEGORIES
-            .iter()
-            .for_each(|category| call.reply.bulk_str(category));
+        for category in CATEGORIES {
+            call.reply.bulk_str(category);
+        }
         return Ok(Outcome::Done);
     };
     if args.len() > 3 {
@@ -118,7 +118,9 @@ fn getuser(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         &["on", "nopass", "sanitize-payload"]
     };
     reply.set(flags.len());
-    flags.iter().for_each(|flag| reply.bulk_str(flag));
+    for flag in flags {
+        reply.bulk_str(flag);
+    }
     reply.bulk_str("passwords");
     reply.empty_array();
     for (field, value) in [("commands", "+@all"), ("keys", "~*"), ("channels", "&*")] {

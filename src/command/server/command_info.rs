@@ -69,31 +69,25 @@ const FLAG_NAMES: [(Flags, &str); 16] = [
 ];
 
 /// Flags that follow those above.
-const MORE_FLAG_NAMES: [(Flags, &str); 2] = [
-    (Flags::MAY_REPLICATE, "may_replicate"),
-    (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
-];
-
-/// The names of a command's flags. Containers have none that show, save COMMAND, which runs.
-pub(super) fn flag_names(command: &Command) -> Vec<&'static str> {
-    let named = FLAG_NAMES.iter().chain(&MORE_FLAG_NAMES);
-    let has = named.filter(|(flag, _)| command.flags.any(*flag));
-    let loading = NO_ASYNC_LOADING
-        .contains(&command.name)
-        .then_some("no_async_loading");
-    has.map(|(_, name)| *name).chain(loading).collect()
-}
+const NO_MANDATORY_KEYS: (Flags, &str) = (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys");
 
 /// What Redis does not run while it loads; Weir never does, so no flag is kept for it.
+#[rustfmt::skip]
 const NO_ASYNC_LOADING: &[&str] = &[
-    "bgrewriteaof",
-    "bgsave",
-    "psync",
-    "replicaof",
-    "save",
-    "slaveof",
-    "sync",
+    "bgrewriteaof", "bgsave", "cluster|addslots", "cluster|delslots", "cluster|failover",
+    "cluster|forget", "cluster|meet", "cluster|replicate", "cluster|setslot", "module|load",
+    "module|loadex", "module|unload", "psync", "replicaof", "save", "slaveof", "sync",
 ];
+
+/// The names of the flags of a command; `name` is its own, or `container|subcommand`.
+pub(super) fn flag_names(name: &str, command: &Command) -> Vec<&'static str> {
+    let named = FLAG_NAMES.iter().chain([&NO_MANDATORY_KEYS]);
+    let has = named.filter(|(flag, _)| command.flags.any(*flag));
+    let loading = NO_ASYNC_LOADING
+        .contains(&name)
+        .then_some("no_async_loading");
+    has.map(|(_, flag)| *flag).chain(loading).collect()
+}
 
 /// The command or subcommand of `name` or `container|subcommand`, with its full name.
 fn lookup(name: &[u8]) -> Option<(&'static str, &'static Command)> {
@@ -136,9 +130,11 @@ fn write_info(reply: &mut Reply, name: &str, command: &Command) {
     reply.array(10);
     reply.bulk_str(name);
     reply.integer(i64::from(command.arity));
-    let flags = flag_names(command);
+    let flags = flag_names(name, command);
     reply.set(flags.len());
-    flags.iter().for_each(|flag| reply.simple(flag));
+    for flag in flags {
+        reply.simple(flag);
+    }
     let (first, last, step) = key_range(command);
     for position in [first, last, step] {
         reply.integer(position);
@@ -291,26 +287,14 @@ fn write_docs(reply: &mut Reply, command: &Command) {
 /// COMMAND LIST [FILTERBY MODULE module-name | ACLCAT category | PATTERN pattern]
 fn list(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let filter = match args.len() {
-        2 => None,
-        5 if args.at(2).eq_ignore_ascii_case(b"filterby") => Some((args.at(3), args.at(4))),
+        2 => Filter::None,
+        5 if args.at(2).eq_ignore_ascii_case(b"filterby") => Filter::parse(args.at(3), args.at(4))?,
         _ => return Err(Error::Syntax),
-    };
-    let keeps: Box<dyn Fn(&str, &Command) -> bool> = match filter {
-        None => Box::new(|_, _| true),
-        Some((by, _)) if by.eq_ignore_ascii_case(b"module") => Box::new(|_, _| false),
-        Some((by, category)) if by.eq_ignore_ascii_case(b"aclcat") => {
-            let category = String::from_utf8_lossy(category).to_ascii_lowercase();
-            Box::new(move |name, command| categories::is_in(name, command, &category))
-        }
-        Some((by, pattern)) if by.eq_ignore_ascii_case(b"pattern") => {
-            Box::new(move |name, _| glob::matches(pattern, name.as_bytes(), true))
-        }
-        Some(_) => return Err(Error::Syntax),
     };
     let later = call.reply.array_later();
     let mut len = 0;
     for (name, command) in table().with_subcommands() {
-        if keeps(name, command) {
+        if filter.keeps(name, command) {
             call.reply.bulk_str(name);
             len += 1;
         }
@@ -319,8 +303,40 @@ fn list(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     Ok(Outcome::Done)
 }
 
+/// What COMMAND LIST shows.
+enum Filter<'a> {
+    None,
+    /// Of a module; there are none.
+    Module,
+    Category(String),
+    Pattern(&'a [u8]),
+}
+
+impl<'a> Filter<'a> {
+    fn parse(by: &[u8], value: &'a [u8]) -> Result<Self> {
+        match by.to_ascii_lowercase().as_slice() {
+            b"module" => Ok(Self::Module),
+            b"aclcat" => {
+                let category = String::from_utf8_lossy(value).to_ascii_lowercase();
+                Ok(Self::Category(category))
+            }
+            b"pattern" => Ok(Self::Pattern(value)),
+            _ => Err(Error::Syntax),
+        }
+    }
+
+    fn keeps(&self, name: &str, command: &Command) -> bool {
+        match self {
+            Self::None => true,
+            Self::Module => false,
+            Self::Category(category) => categories::is_in(name, command, category),
+            Self::Pattern(pattern) => glob::matches(pattern, name.as_bytes(), true),
+        }
+    }
+}
+
 /// The keys of the request that follows COMMAND GETKEYS or its kin.
-fn keys_of<'a>(args: Args<'a>) -> Result<(Args<'a>, Found, KeyPositions)> {
+fn keys_of(args: Args<'_>) -> Result<(Args<'_>, Found, KeyPositions)> {
     let request = args.tail(2);
     let found = table()
         .resolve(request)
@@ -356,13 +372,14 @@ fn getkeys(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 fn getkeysandflags(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let (request, found, positions) = keys_of(args)?;
     let name = table().name(found.index);
-    let (mut first_does, mut others_do) = key_specs::of(name, found.command);
-    if name == "set"
-        && request
-            .from(3)
-            .any(|option| option.eq_ignore_ascii_case(b"get"))
-    {
-        (first_does, others_do) = ("RW access update", "RW access update");
+    let (mut first_does, others_do) = key_specs::of(name, found.command);
+    if name == "set" {
+        let reads = |option: &[u8]| option.eq_ignore_ascii_case(b"get");
+        first_does = if request.from(3).any(reads) {
+            "RW access update"
+        } else {
+            "OW update"
+        };
     }
     call.reply.array(positions.len());
     for (index, position) in positions.into_iter().enumerate() {

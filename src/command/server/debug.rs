@@ -104,7 +104,7 @@ fn hold(call: &mut Call<'_, '_>, key: &Key<'_>) {
 fn object(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(2));
     hold(call, &key);
-    let (now_ms, now_s) = (call.now_ms(), call.now.mono_us / 1_000_000);
+    let (now_ms, uptime_s) = (call.now_ms(), call.now.mono_us / 1_000_000);
     let entry = call
         .shard(&key)
         .entry(&key, now_ms)
@@ -115,7 +115,7 @@ fn object(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         entry.value.kind().name(),
         entry.value.heap_bytes(),
         entry.used_s(),
-        now_s.saturating_sub(u64::from(entry.used_s())),
+        uptime_s.saturating_sub(u64::from(entry.used_s())),
     );
     call.reply.simple(&line);
     Ok(Outcome::Done)
@@ -155,7 +155,7 @@ fn protocol(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     match args.at(2).to_ascii_lowercase().as_slice() {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.integer(12345),
-        b"double" => reply.double(3.141),
+        b"double" => reply.double(-1.5),
         b"null" => reply.null(),
         b"array" => {
             reply.array(3);

@@ -49,7 +49,7 @@ fn row(page: &mut String, name: &str, command: &Command) {
         name.to_ascii_uppercase().replace('|', " "),
         command.arity,
         command.since,
-        flag_names(command).join(" "),
+        flag_names(name, command).join(" "),
         categories::of(name, command).join(" "),
         command.summary,
     );

@@ -36,14 +36,7 @@ const ALIKE: &[(&str, &[&str])] = &[
     ("OW insert", &["msetnx", "setnx"]),
     (
         "OW update",
-        &[
-            "mset",
-            "psetex",
-            "restore",
-            "restore-asking",
-            "set",
-            "setex",
-        ],
+        &["mset", "psetex", "restore", "restore-asking", "setex"],
     ),
     ("RM delete", &["del", "unlink"]),
     (
@@ -115,6 +108,8 @@ const ALIKE: &[(&str, &[&str])] = &[
     ),
     ("RW access", &["pfcount"]),
     ("RO access", &["xreadgroup"]),
+    // As GETKEYSANDFLAGS finds out, it depends on the options.
+    ("RW access update variable_flags", &["set"]),
 ];
 
 /// Commands whose first key is treated unlike the others: names, first, others.

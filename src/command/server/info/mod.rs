@@ -65,7 +65,7 @@ const SECTIONS: &[Section] = &[
     ("errorstats", "Errorstats", true, totals::errorstats),
     ("latencystats", "Latencystats", false, totals::latencystats),
     ("cluster", "Cluster", true, |text, _| {
-        text.line("cluster_enabled", 0)
+        text.line("cluster_enabled", 0);
     }),
     ("keyspace", "Keyspace", true, sections::keyspace),
 ];

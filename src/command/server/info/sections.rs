@@ -37,7 +37,7 @@ pub(super) fn server(text: &mut Text, facts: &Facts<'_>) {
     text.line("uptime_in_days", facts.uptime_s() / 86_400);
     text.line("hz", live.hz());
     text.line("configured_hz", live.hz());
-    text.line("lru_clock", facts.now.unix_ms / 1000 & 0xff_ffff);
+    text.line("lru_clock", (facts.now.unix_ms / 1000) & 0xff_ffff);
     let executable = std::env::current_exe().unwrap_or_default();
     text.line("executable", executable.display());
     let file = engine.config.file().unwrap_or(std::path::Path::new(""));

@@ -8,6 +8,21 @@ use crate::command::table::table;
 use crate::metrics::{CommandStats, Counter, Distribution};
 use crate::pubsub::Space;
 
+/// Counters of Redis for what does not happen here.
+const NOTHING: &[&str] = &[
+    "latest_fork_usec",
+    "total_forks",
+    "migrate_cached_sockets",
+    "slave_expires_tracked_keys",
+    "active_defrag_hits",
+    "active_defrag_misses",
+    "active_defrag_key_hits",
+    "active_defrag_key_misses",
+    "tracking_total_keys",
+    "tracking_total_items",
+    "tracking_total_prefixes",
+];
+
 pub(super) fn stats(text: &mut Text, facts: &Facts<'_>) {
     let engine = facts.engine;
     let per_second = engine.rates.lock().per_second();
@@ -62,19 +77,7 @@ pub(super) fn stats(text: &mut Text, facts: &Facts<'_>) {
         "pubsubshard_channels",
         engine.pubsub.channels_len(Space::Shard),
     );
-    text.zeros(&[
-        "latest_fork_usec",
-        "total_forks",
-        "migrate_cached_sockets",
-        "slave_expires_tracked_keys",
-        "active_defrag_hits",
-        "active_defrag_misses",
-        "active_defrag_key_hits",
-        "active_defrag_key_misses",
-        "tracking_total_keys",
-        "tracking_total_items",
-        "tracking_total_prefixes",
-    ]);
+    text.zeros(NOTHING);
     text.line("unexpected_error_replies", 0);
     text.line(
         "total_error_replies",
