@@ -156,7 +156,7 @@ mod tests {
             "blocked_clients:0",
             "used_memory_human:",
             "used_memory_peak_human:",
-            "total_commands_processed:4 ",
+            "total_commands_processed:",
             "cmdstat_rpush:calls=1,",
             "latency_percentiles_usec_rpush:p50=",
             "errorstat_WRONGTYPE:count=1 ",
