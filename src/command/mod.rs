@@ -13,6 +13,7 @@ mod engine;
 mod error;
 mod help;
 mod keys;
+mod latency;
 mod list;
 mod monitor;
 mod outcome;

@@ -379,6 +379,16 @@ impl Shard {
         self.dbs[usize::from(db)].expiring_len
     }
 
+    /// How many keys a database has here that have not expired.
+    pub fn live_len(&self, db: u8, now_ms: u64) -> usize {
+        self.keys_len(db) - self.deadlines.due_len(db, now_ms)
+    }
+
+    /// The sum of the deadlines of a database's keys, in milliseconds since the epoch.
+    pub fn deadlines_sum_ms(&self, db: u8) -> u128 {
+        self.deadlines.sum_ms(db)
+    }
+
     /// The table of a database, for walking it.
     pub fn table(&self, db: u8) -> &Table<Entry> {
         &self.dbs[usize::from(db)].table
