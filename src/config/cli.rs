@@ -106,17 +106,20 @@ const ABOUT: &str = "A queue and pub/sub server that speaks the Redis protocol. 
 in memory, and counts every message it lets go.";
 
 const AFTER: &str = "\
-Sizes take units: 100kb, 64mb, 2gb. Every setting can stand in FILE under its name, and in the
-environment as WEIR_ and its name in capitals (WEIR_MAXMEMORY=1gb). A flag wins over the environment,
-the environment over FILE. The other settings of redis-server are accepted too, so that existing
-start lines work, but have no effect; docs/CONFIG.md lists them all.";
+Defaults stand in brackets. Sizes take units: 100kb, 64mb, 2gb.
+
+Every setting can stand in FILE under its name, and in the environment as WEIR_ and its name in \
+capitals (WEIR_MAXMEMORY=1gb). A flag wins over the environment, the environment over FILE.
+
+The other settings of redis-server are accepted too, so that existing start lines work, but have \
+no effect. docs/CONFIG.md lists them all.";
 
 fn flag(spec: &'static Spec) -> Arg {
     // Thresholds of encodings have effect, but nobody looks for them in a help page.
     let hidden = spec.inert || spec.group == Group::Encoding;
     let mut help = spec.about.to_owned();
     if let Kind::Choice(words) = spec.kind {
-        help = format!("{help}: {}", words.join(", "));
+        help = format!("{help} ({})", words.join(", "));
     }
     if !spec.default.is_empty() {
         help = format!("{help} [{}]", short_default(spec));
@@ -130,7 +133,6 @@ fn flag(spec: &'static Spec) -> Arg {
         .aliases(aliases)
         .value_name(spec.kind.placeholder())
         .action(ArgAction::Append)
-        .allow_hyphen_values(true)
         .help(help)
         .help_heading(spec.group.title())
         .hide(hidden)

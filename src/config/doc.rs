@@ -72,7 +72,7 @@ fn section(page: &mut String, group: Group) {
         line(page, format_args!("{}.\n", capitalised(spec.about)));
         line(page, format_args!("- takes {}", spec.kind.expects()));
         line(page, format_args!("- default {}", default(spec)));
-        line(page, format_args!("- {}", change(spec.change)));
+        line(page, format_args!("- changes {}", change(spec.change)));
         line(
             page,
             format_args!("- `--{}`, `{}`\n", spec.name, variable(spec.name)),
@@ -122,7 +122,7 @@ fn default(spec: &Spec) -> String {
 fn change(change: Change) -> &'static str {
     match change {
         Change::Live => "live",
-        Change::Start | Change::Protected => "at start",
+        Change::Start | Change::Protected => "only at start",
     }
 }
 

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use toml_edit::{Document, Item, Value as TomlValue};
 
+use super::table::{TABLE, find};
+
 /// One setting as a file gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -147,10 +149,9 @@ fn parse_lines(text: &str) -> Result<Vec<Entry>, Fault> {
         if values.is_empty() {
             return Err(fault(format!("{name}: the value is missing")));
         }
-        let list =
-            super::table::find(name).is_some_and(|index| super::table::TABLE[index].kind.is_list());
-        if values.len() > 1 && !list && super::table::find(name) != super::table::find("replicaof")
-        {
+        // A name that is no setting is reported as such by the caller.
+        let one = find(name).is_some_and(|index| !TABLE[index].kind.is_list());
+        if values.len() > 1 && one {
             return Err(fault(format!(
                 "{name}: takes one value; put quotes around one that has spaces"
             )));
@@ -228,4 +229,117 @@ fn single_quoted(text: &str) -> Option<(String, &str)> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Name, value and line of every setting, or line and text of the fault.
+    type Expected<'a> = Result<&'a [(&'a str, &'a str, usize)], (usize, &'a str)>;
+
+    fn check(syntax: Syntax, text: &str, expected: Expected<'_>) {
+        let parsed = parse(syntax, text);
+        let parsed = parsed.as_ref().map(|entries| {
+            let triple = |entry: &'_ Entry| (entry.name.clone(), entry.text.clone(), entry.line);
+            entries.iter().map(triple).collect::<Vec<_>>()
+        });
+        let expected = expected.map(|entries| {
+            let triple = |(name, text, line): &(&str, &str, usize)| {
+                ((*name).to_owned(), (*text).to_owned(), *line)
+            };
+            entries.iter().map(triple).collect::<Vec<_>>()
+        });
+        match (parsed, expected) {
+            (Ok(parsed), Ok(expected)) => assert_eq!(parsed, expected, "{text}"),
+            (Err(fault), Err((line, message))) => {
+                assert_eq!(
+                    (fault.line, fault.message.as_str()),
+                    (line, message),
+                    "{text}"
+                );
+            }
+            (parsed, expected) => panic!("{text}: {parsed:?}, expected {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn syntax_by_extension_then_by_first_line() {
+        for (path, text, syntax) in [
+            ("a.toml", "port 7000", Syntax::Toml),
+            ("a.conf", "\n# port = 1\nport 7000", Syntax::Lines),
+            ("a.conf", "port=7000", Syntax::Toml),
+            ("a", "port = 7000", Syntax::Toml),
+            ("a", "[a]", Syntax::Toml),
+            ("a", "requirepass = ", Syntax::Toml),
+            ("a", "requirepass a=b", Syntax::Lines),
+            ("a", "", Syntax::Lines),
+        ] {
+            assert_eq!(Syntax::of(Path::new(path), text), syntax, "{path}: {text}");
+        }
+    }
+
+    #[test]
+    fn toml_values_become_text() {
+        let text = "# top\nport = 7000\nbind = [\"127.0.0.1\", \"::1\"] # two\nappendonly = false\n\
+                    maxmemory = \"1gb\"\nsave = \"\"\nlatency-tracking-info-percentiles = [50, 99.9]\n";
+        let expected: &[_] = &[
+            ("port", "7000", 2),
+            ("bind", "127.0.0.1 ::1", 3),
+            ("appendonly", "no", 4),
+            ("maxmemory", "1gb", 5),
+            ("save", "", 6),
+            ("latency-tracking-info-percentiles", "50 99.9", 7),
+        ];
+        check(Syntax::Toml, text, Ok(expected));
+    }
+
+    #[test]
+    fn toml_faults_have_lines() {
+        let kinds = "a setting is a string, a number, true, false, or an array of them";
+        check(
+            Syntax::Toml,
+            "a = 1\n[network]\nport = 1",
+            Err((2, &format!("network: {kinds}"))),
+        );
+        check(
+            Syntax::Toml,
+            "port = 1\nport = 2",
+            Err((2, "duplicate key")),
+        );
+        let fault = parse(Syntax::Toml, "port = 1\n\nbind = \n").unwrap_err();
+        assert_eq!(fault.line, 3, "{}", fault.message);
+    }
+
+    #[test]
+    fn lines_as_in_redis_conf() {
+        let text = "# comment\n\nport 7000\n  bind 127.0.0.1 -::1  \nsave 900 1\nsave \"\"\n\
+                    requirepass 'it\\'s'\nlogfile \"a b\\x41\\n\"\nsave \"60 1\"";
+        let expected: &[_] = &[
+            ("port", "7000", 3),
+            ("bind", "127.0.0.1 -::1", 4),
+            ("save", "900 1", 5),
+            ("save", "", 6),
+            ("requirepass", "it's", 7),
+            ("logfile", "a bA\n", 8),
+            ("save", "60 1", 9),
+        ];
+        check(Syntax::Lines, text, Ok(expected));
+    }
+
+    #[test]
+    fn faults_of_lines() {
+        let quotes = "unbalanced quotes, or text right after one";
+        check(Syntax::Lines, "port 1\nlogfile \"a", Err((2, quotes)));
+        check(Syntax::Lines, "logfile \"a\"b", Err((1, quotes)));
+        check(
+            Syntax::Lines,
+            "port",
+            Err((1, "port: the value is missing")),
+        );
+        let one = "port: takes one value; put quotes around one that has spaces";
+        check(Syntax::Lines, "port 1 2", Err((1, one)));
+        let include = "include: Weir does not support this directive";
+        check(Syntax::Lines, "\ninclude other.conf", Err((2, include)));
+    }
 }

@@ -69,6 +69,9 @@ macro_rules! honoured {
 const fn addresses() -> Kind {
     Kind::Addresses
 }
+const fn path() -> Kind {
+    Kind::Path
+}
 const fn octal(max: i64) -> Kind {
     Kind::Octal { max }
 }
@@ -91,7 +94,7 @@ const DATABASES: i64 = 16;
 pub(super) const NETWORK: &[Spec] = honoured! { Network:
     "port" int(0, 65535) = "6379", Start, "TCP port; 0 listens on no TCP port";
     "bind" addresses() = "127.0.0.1 -::1", Start, "addresses to listen on; - before one lets it fail, * is every IPv4 and ::* every IPv6 address";
-    "unixsocket" text() = "", Start, "path of a Unix socket to listen on as well";
+    "unixsocket" path() = "", Start, "path of a Unix socket to listen on as well";
     "unixsocketperm" octal(0o777) = "0", Start, "permissions of the Unix socket; 0 leaves them to the umask";
     "protected-mode" yes_no() = "yes", Live, "without a password, serve only clients on this machine";
     "requirepass" text() = "", Live, "password that clients must give; empty for none";
@@ -113,7 +116,7 @@ pub(super) const LIMITS: &[Spec] = honoured! { Limits:
     "proto-max-bulk-len" size_signed(1 << 20, MAX) = "512mb", Live, "longest single argument";
     "client-query-buffer-limit" size(1 << 20, MAX) = "1gb", Live, "most bytes of requests that one connection may have pending";
     "client-output-buffer-limit" output_limits() = "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60", Live, "when to close a connection that does not read: at HARD bytes, or at SOFT bytes for SECONDS; 0 is no bound";
-    "pubsub-overflow" choice(&["drop-oldest", "drop-newest", "disconnect"]) = "disconnect", Live, "what a full outbox costs a subscriber: its oldest messages, the new one, or the connection";
+    "pubsub-overflow" choice(&["drop-oldest", "drop-newest", "disconnect"]) = "disconnect", Live, "what a subscriber loses when its outbox is full: its oldest messages, the new one, or the connection";
 };
 
 pub(super) const OBSERVATION: &[Spec] = honoured! { Observation:
@@ -125,7 +128,7 @@ pub(super) const OBSERVATION: &[Spec] = honoured! { Observation:
 
 pub(super) const LOGGING: &[Spec] = honoured! { Logging:
     "loglevel" choice(&["debug", "verbose", "notice", "warning", "nothing"]) = "notice", Live, "least important kind of line that is logged";
-    "logfile" text() = "", Start, "file to log to; empty is standard output";
+    "logfile" path() = "", Start, "file to log to; empty is standard output";
     "log-format" choice(&["plain", "json"]) = "plain", Start, "lines for people or JSON for collectors";
 };
 

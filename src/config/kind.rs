@@ -70,6 +70,8 @@ pub enum Kind {
     Events,
     /// Any text.
     Text,
+    /// A path of a file.
+    Path,
     /// A directory; a relative one counts from where the process was started.
     Directory,
     /// Addresses, separated by spaces.
@@ -127,9 +129,10 @@ impl Kind {
                 .ok_or(Cow::Borrowed(
                     "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
                 )),
-            Self::Text => Ok(Value::Text(text.to_owned())),
+            Self::Text | Self::Path => Ok(Value::Text(text.to_owned())),
             Self::Directory => {
-                let path = machine.directory.join(text);
+                // Through its components, so that "." leaves no trace.
+                let path: std::path::PathBuf = machine.directory.join(text).components().collect();
                 Ok(Value::Text(path.to_string_lossy().into_owned()))
             }
             Self::Addresses => addresses(text),
@@ -187,6 +190,7 @@ impl Kind {
             Self::Only(word) => format!("only '{word}': Weir does not have what it would turn on"),
             Self::Events => "letters of K E g $ l s h z x e t d m n A, or nothing".to_owned(),
             Self::Text => "any text".to_owned(),
+            Self::Path => "the path of a file".to_owned(),
             Self::Directory => "a directory".to_owned(),
             Self::Addresses => "addresses such as 127.0.0.1 ::1, or * for all".to_owned(),
             Self::OutputLimits => {
@@ -209,6 +213,7 @@ impl Kind {
             Self::Only(word) => word,
             Self::Events => "LETTERS",
             Self::Text => "TEXT",
+            Self::Path => "PATH",
             Self::Directory => "DIR",
             Self::Addresses => "ADDR...",
             Self::OutputLimits => "CLASS HARD SOFT SECONDS",
@@ -226,6 +231,8 @@ impl Kind {
                 | Self::SavePoints
                 | Self::Percentiles
                 | Self::OomScores
+                // So that what is refused is refused whole: `replicaof HOST PORT`.
+                | Self::Only(_)
         )
     }
 

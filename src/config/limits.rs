@@ -104,10 +104,11 @@ pub fn save_points(text: &str) -> Result<String, Refusal> {
     }
 }
 
-/// Checks percentiles and returns them separated by single spaces.
+/// Checks percentiles and returns them in their shortest form, separated by single spaces.
 pub fn percentiles(text: &str) -> Result<String, Refusal> {
     let words: Vec<&str> = text.split_whitespace().collect();
-    for word in &words {
+    let mut normal = Vec::with_capacity(words.len());
+    for word in words {
         let percentile: f64 = word
             .parse()
             .map_err(|_| "Invalid latency-tracking-info-percentiles parameters")?;
@@ -116,8 +117,9 @@ pub fn percentiles(text: &str) -> Result<String, Refusal> {
                 "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
             return Err(text.into());
         }
+        normal.push(percentile.to_string());
     }
-    Ok(words.join(" "))
+    Ok(normal.join(" "))
 }
 
 /// Checks the three scores and returns them separated by single spaces.

@@ -29,8 +29,8 @@ impl Machine {
 
     /// A share of the memory in bytes; zero, which means no limit, where the memory is unknown.
     pub fn memory_share_bytes(&self, percent: i64) -> i64 {
-        let percent = u64::try_from(percent).unwrap_or(0);
-        let bytes = self.memory_bytes.unwrap_or(0) / 100 * percent;
+        let percent = u128::try_from(percent).unwrap_or(0);
+        let bytes = u128::from(self.memory_bytes.unwrap_or(0)) * percent / 100;
         i64::try_from(bytes).unwrap_or(i64::MAX)
     }
 }

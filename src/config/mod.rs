@@ -3,8 +3,7 @@
 //! `table` (rows in `honoured` and `inert`) names the settings; `kind` says what values look like;
 //! `load` puts defaults, file, environment and command line together; [`Config`] holds the result
 //! for the life of the server and answers `CONFIG GET`, `SET` and `REWRITE` in text. The shapes of
-//! replies are the command room's business. This room knows no other but `limits`, `logging` and
-//! `sync`.
+//! replies are the command room's business. This room knows `sync` and no other.
 
 mod cli;
 #[cfg(test)]
@@ -41,7 +40,6 @@ pub use rewrite::RewriteError;
 pub use settings::{BindAddress, LogFormat, LogLevel, PubsubOverflow, Settings};
 pub use table::{Change, Group, Spec, TABLE, index_of};
 
-use crate::logging::LogHandle;
 use crate::sync::Lock;
 use values::{Values, guard};
 
@@ -55,7 +53,16 @@ pub struct Config {
     state: Lock<State>,
     machine: Machine,
     file: Option<PathBuf>,
-    log: OnceLock<LogHandle>,
+    level_hook: OnceLock<LevelHook>,
+}
+
+/// Carries the log level to the log, which this room does not know.
+struct LevelHook(Box<dyn Fn(LogLevel) + Send + Sync>);
+
+impl fmt::Debug for LevelHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LevelHook")
+    }
 }
 
 /// What the lock of [`Config`] guards; the snapshot always agrees with the values.
@@ -114,7 +121,7 @@ impl Config {
             state: Lock::new(State { values, settings }),
             machine,
             file,
-            log: OnceLock::new(),
+            level_hook: OnceLock::new(),
         }
     }
 
@@ -139,9 +146,10 @@ impl Config {
         &self.machine
     }
 
-    /// Lets `CONFIG SET loglevel` reach the log. A second call changes nothing.
-    pub fn attach_log(&self, log: LogHandle) {
-        let _ = self.log.set(log);
+    /// Has `apply` called with the log level after each `CONFIG SET`, so that it reaches the log. A
+    /// second call changes nothing.
+    pub fn on_log_level(&self, apply: impl Fn(LogLevel) + Send + Sync + 'static) {
+        let _ = self.level_hook.set(LevelHook(Box::new(apply)));
     }
 
     /// `CONFIG GET`: the settings whose name `matches` wants, older names included, sorted.
@@ -202,8 +210,8 @@ impl Config {
         }
         state.settings = Arc::new(Settings::of(&values));
         self.live.store(&values);
-        if let Some(log) = self.log.get() {
-            log.set_level(state.settings.loglevel);
+        if let Some(LevelHook(apply)) = self.level_hook.get() {
+            apply(state.settings.loglevel);
         }
         state.values = values;
         Ok(changed)

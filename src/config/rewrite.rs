@@ -191,3 +191,118 @@ fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
     file.sync_all()?;
     std::fs::rename(&beside, &path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Machine {
+        Machine {
+            memory_bytes: Some(1 << 30),
+            cores: 2,
+            directory: "/".into(),
+        }
+    }
+
+    /// Starts with `text` in a file, makes changes, rewrites: what the file holds then.
+    fn rewritten(name: &str, text: &str, changes: &[(&str, &str)]) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let mut values = Values::defaults(&machine());
+        let machine = machine();
+        let mut layer = Layer::new(&mut values, &machine);
+        for entry in file::parse(Syntax::of(&path, text), text).unwrap() {
+            layer
+                .assign(find(&entry.name).unwrap(), &entry.text)
+                .unwrap();
+        }
+        for (name, value) in changes {
+            values.assign(find(name).unwrap(), value, &machine).unwrap();
+        }
+        rewrite(&path, &values, &machine).unwrap();
+        let after = std::fs::read_to_string(&path).unwrap();
+        let left = std::fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(left, 1, "the draft is gone");
+
+        // Reading it again gives the same settings, and a second rewrite nothing new.
+        let mut again = Values::defaults(&machine);
+        let mut layer = Layer::new(&mut again, &machine);
+        for entry in file::parse(Syntax::of(&path, &after), &after).unwrap() {
+            layer
+                .assign(find(&entry.name).unwrap(), &entry.text)
+                .unwrap();
+        }
+        assert_eq!(again, values);
+        rewrite(&path, &values, &machine).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
+        after
+    }
+
+    #[test]
+    fn toml_keeps_comments_order_and_style() {
+        let text = "# Ours.\nmaxmemory = \"50%\" # half\n\n# Where.\nbind = [\"127.0.0.1\"] # local\n\
+                    hz = 20\nprotected-mode = true\n";
+        assert_eq!(rewritten("weir.toml", text, &[]), text);
+        let changes = [
+            ("hz", "30"),
+            ("bind", "127.0.0.1 ::1"),
+            ("protected-mode", "no"),
+            ("timeout", "7"),
+            ("loglevel", "debug"),
+            ("notify-keyspace-events", "KEA"),
+            ("client-output-buffer-limit", "pubsub 1 2 3"),
+            ("requirepass", "a \"b\" \\"),
+        ];
+        let expected = "# Ours.\nmaxmemory = \"50%\" # half\n\n# Where.\n\
+                        bind = [\"127.0.0.1\", \"::1\"] # local\nhz = 30\nprotected-mode = false\n\
+                        requirepass = 'a \"b\" \\'\ntimeout = 7\n\
+                        client-output-buffer-limit = \"normal 0 0 0 slave 268435456 67108864 60 pubsub 1 2 3\"\n\
+                        notify-keyspace-events = \"AKE\"\nloglevel = \"debug\"\n";
+        assert_eq!(rewritten("weir.toml", text, &changes), expected);
+    }
+
+    #[test]
+    fn toml_goes_back_to_a_default() {
+        let text = "hz = 20 # fast\nmaxmemory = 5\n";
+        let changes = [("hz", "10"), ("maxmemory", "1kb")];
+        let expected = "hz = 10 # fast\nmaxmemory = 1024\n";
+        assert_eq!(rewritten("weir.toml", text, &changes), expected);
+    }
+
+    #[test]
+    fn lines_keep_comments_and_order() {
+        let text = "# Ours.\nport 7000\n\nsave 900 1\n# more\nsave 300 10\nslave-read-only yes\n";
+        assert_eq!(rewritten("weir.conf", text, &[]), text);
+        let changes = [
+            ("save", "60 1"),
+            ("replica-read-only", "no"),
+            ("requirepass", "a b\"c"),
+            ("client-output-buffer-limit", "pubsub 1 2 3"),
+        ];
+        let expected = "# Ours.\nport 7000\n\n# more\nsave 60 1\nslave-read-only no\n\
+                        requirepass \"a b\\\"c\"\n\
+                        client-output-buffer-limit normal 0 0 0 slave 268435456 67108864 60 pubsub 1 2 3\n";
+        assert_eq!(rewritten("weir.conf", text, &changes), expected);
+        let emptied = rewritten("weir.conf", text, &[("save", "")]);
+        assert_eq!(
+            emptied,
+            "# Ours.\nport 7000\n\n# more\nsave \"\"\nslave-read-only yes\n"
+        );
+    }
+
+    #[test]
+    fn failures_are_in_the_words_of_redis() {
+        let none = super::super::Config::default().rewrite().unwrap_err();
+        assert_eq!(
+            none.to_string(),
+            "ERR The server is running without a config file"
+        );
+        let values = Values::defaults(&machine());
+        let missing = rewrite(Path::new("/nowhere/weir.toml"), &values, &machine()).unwrap_err();
+        assert_eq!(
+            missing.to_string(),
+            "ERR Rewriting config file: No such file or directory (os error 2)"
+        );
+    }
+}

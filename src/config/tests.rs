@@ -153,8 +153,8 @@ fn defaults_look_as_in_redis() {
         ("slave-read-only", "yes"),
         ("maxmemory-policy", "noeviction"),
         ("requirepass", ""),
-        ("dir", "/srv/."),
-        ("maxmemory", "6442450800"),
+        ("dir", "/srv"),
+        ("maxmemory", "6442450944"),
         ("workers", "3"),
         ("pubsub-overflow", "disconnect"),
     ] {
@@ -174,124 +174,127 @@ fn databases_are_those_the_store_has() {
 
 // CONFIG SET.
 
+/// Setting, value, and the end of what Redis 8.2.3 answers.
+const REFUSALS: &[(&str, &str, &str)] = &[
+    ("port", "1", "can't set immutable config"),
+    ("dir", "/", "can't set protected config"),
+    ("appendonly", "maybe", "argument must be 'yes' or 'no'"),
+    (
+        "timeout",
+        "x",
+        "argument couldn't be parsed into an integer",
+    ),
+    ("timeout", "", "argument couldn't be parsed into an integer"),
+    (
+        "timeout",
+        "007",
+        "argument couldn't be parsed into an integer",
+    ),
+    (
+        "timeout",
+        "+5",
+        "argument couldn't be parsed into an integer",
+    ),
+    (
+        "timeout",
+        "-0",
+        "argument couldn't be parsed into an integer",
+    ),
+    (
+        "timeout",
+        " 5",
+        "argument couldn't be parsed into an integer",
+    ),
+    (
+        "timeout",
+        "99999999999999999999",
+        "argument couldn't be parsed into an integer",
+    ),
+    (
+        "timeout",
+        "-5",
+        "argument must be between 0 and 2147483647 inclusive",
+    ),
+    (
+        "timeout",
+        "4294967296",
+        "argument must be between 0 and 2147483647 inclusive",
+    ),
+    (
+        "maxclients",
+        "0",
+        "argument must be between 1 and 4294967295 inclusive",
+    ),
+    ("maxclients", "-5", "argument must be greater or equal to 0"),
+    (
+        "hz",
+        "-1",
+        "argument must be between 0 and 2147483647 inclusive",
+    ),
+    ("maxmemory", "1.5gb", "argument must be a memory value"),
+    ("maxmemory", "-1", "argument must be a memory value"),
+    (
+        "maxmemory",
+        "99999999999gb",
+        "argument must be greater or equal to 0",
+    ),
+    (
+        "maxmemory",
+        "9223372036854775808",
+        "argument must be greater or equal to 0",
+    ),
+    (
+        "maxmemory-clients",
+        "-5",
+        "argument must be a memory or percent value",
+    ),
+    (
+        "maxmemory-clients",
+        "101%",
+        "percentage argument must be less or equal to 100",
+    ),
+    (
+        "proto-max-bulk-len",
+        "0",
+        "argument must be between 1048576 and 9223372036854775807 inclusive",
+    ),
+    (
+        "loglevel",
+        "info",
+        "argument(s) must be one of the following: debug, verbose, notice, warning, nothing",
+    ),
+    (
+        "notify-keyspace-events",
+        "foo",
+        "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
+    ),
+    (
+        "client-output-buffer-limit",
+        "normal 1 2",
+        "Wrong number of arguments in buffer limit configuration.",
+    ),
+    (
+        "client-output-buffer-limit",
+        "foo 1 2 3",
+        "Invalid client class specified in buffer limit configuration.",
+    ),
+    (
+        "client-output-buffer-limit",
+        "normal 1 2 -3",
+        "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
+    ),
+    ("save", "3600 1 300", "Invalid save parameters"),
+    ("save", "0 1", "Invalid save parameters"),
+    ("oom-score-adj-values", "1 2", "wrong number of arguments"),
+];
+
 #[test]
 fn set_refuses_in_the_words_of_redis() {
     let config = config();
-    for (name, value, reason) in [
-        ("port", "1", "can't set immutable config"),
-        ("dir", "/", "can't set protected config"),
-        ("appendonly", "maybe", "argument must be 'yes' or 'no'"),
-        (
-            "timeout",
-            "x",
-            "argument couldn't be parsed into an integer",
-        ),
-        ("timeout", "", "argument couldn't be parsed into an integer"),
-        (
-            "timeout",
-            "007",
-            "argument couldn't be parsed into an integer",
-        ),
-        (
-            "timeout",
-            "+5",
-            "argument couldn't be parsed into an integer",
-        ),
-        (
-            "timeout",
-            "-0",
-            "argument couldn't be parsed into an integer",
-        ),
-        (
-            "timeout",
-            " 5",
-            "argument couldn't be parsed into an integer",
-        ),
-        (
-            "timeout",
-            "99999999999999999999",
-            "argument couldn't be parsed into an integer",
-        ),
-        (
-            "timeout",
-            "-5",
-            "argument must be between 0 and 2147483647 inclusive",
-        ),
-        (
-            "timeout",
-            "4294967296",
-            "argument must be between 0 and 2147483647 inclusive",
-        ),
-        (
-            "maxclients",
-            "0",
-            "argument must be between 1 and 4294967295 inclusive",
-        ),
-        ("maxclients", "-5", "argument must be greater or equal to 0"),
-        (
-            "hz",
-            "-1",
-            "argument must be between 0 and 2147483647 inclusive",
-        ),
-        ("maxmemory", "1.5gb", "argument must be a memory value"),
-        ("maxmemory", "-1", "argument must be a memory value"),
-        (
-            "maxmemory",
-            "99999999999gb",
-            "argument must be greater or equal to 0",
-        ),
-        (
-            "maxmemory",
-            "9223372036854775808",
-            "argument must be greater or equal to 0",
-        ),
-        (
-            "maxmemory-clients",
-            "-5",
-            "argument must be a memory or percent value",
-        ),
-        (
-            "maxmemory-clients",
-            "101%",
-            "percentage argument must be less or equal to 100",
-        ),
-        (
-            "proto-max-bulk-len",
-            "0",
-            "argument must be between 1048576 and 9223372036854775807 inclusive",
-        ),
-        (
-            "loglevel",
-            "info",
-            "argument(s) must be one of the following: debug, verbose, notice, warning, nothing",
-        ),
-        (
-            "notify-keyspace-events",
-            "foo",
-            "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
-        ),
-        (
-            "client-output-buffer-limit",
-            "normal 1 2",
-            "Wrong number of arguments in buffer limit configuration.",
-        ),
-        (
-            "client-output-buffer-limit",
-            "foo 1 2 3",
-            "Invalid client class specified in buffer limit configuration.",
-        ),
-        (
-            "client-output-buffer-limit",
-            "normal 1 2 -3",
-            "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
-        ),
-        ("save", "3600 1 300", "Invalid save parameters"),
-        ("save", "0 1", "Invalid save parameters"),
-        ("oom-score-adj-values", "1 2", "wrong number of arguments"),
-    ] {
+    for (name, value, reason) in REFUSALS {
         let expected =
             format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}");
-        assert_eq!(set(&config, &[(name, value)]), expected, "{name} {value}");
+        assert_eq!(set(&config, &[(*name, *value)]), expected, "{name} {value}");
     }
 }
 
@@ -303,7 +306,7 @@ fn set_takes_what_redis_takes() {
         ("maxmemory", "100MB", "104857600"),
         ("maxmemory", "1k", "1000"),
         ("maxmemory", "", "0"),
-        ("maxmemory", "50%", "4294967250"),
+        ("maxmemory", "50%", "4294967296"),
         ("maxmemory-clients", "5%", "5%"),
         ("hz", "0", "1"),
         ("hz", "501", "500"),
@@ -420,6 +423,17 @@ fn set_reaches_live_and_settings() {
     assert_eq!(settings.client_output_limits.pubsub, limit);
     assert_eq!(settings.pubsub_overflow, PubsubOverflow::DropOldest);
     assert_eq!(settings.workers, 3);
+}
+
+#[test]
+fn log_level_reaches_the_log() {
+    let config = config();
+    let seen = std::sync::Arc::new(Lock::new(Vec::new()));
+    let noted = std::sync::Arc::clone(&seen);
+    config.on_log_level(move |level| noted.lock().push(level));
+    assert_eq!(set(&config, &[("loglevel", "debug")]), "OK");
+    assert_ne!(set(&config, &[("loglevel", "loud")]), "OK");
+    assert_eq!(*seen.lock(), [LogLevel::Debug]);
 }
 
 #[test]
@@ -550,41 +564,49 @@ fn flag_beats_environment_beats_file_beats_default() {
     );
 }
 
+/// Arguments, exit code, and what is said.
+const MISTAKES: &[(&[&str], u8, &str)] = &[
+    (
+        &["--port", "abc"],
+        1,
+        "weir: --port abc: argument couldn't be parsed into an integer; port takes a number from 0 to 65535",
+    ),
+    (
+        &["--bind", "127.0.0.1", "999.1.1.1"],
+        1,
+        "weir: --bind 127.0.0.1 999.1.1.1: '999.1.1.1' is not an address; bind takes addresses such as 127.0.0.1 ::1, or * for all",
+    ),
+    (
+        &["--cluster-enabled", "yes"],
+        1,
+        "weir: --cluster-enabled yes: argument must be 'no'; cluster-enabled takes only 'no': Weir does not have what it would turn on",
+    ),
+    (
+        &["--replicaof", "10.0.0.1", "6379"],
+        1,
+        "weir: --replicaof 10.0.0.1 6379: argument must be ''; replicaof takes only '': Weir does not have what it would turn on",
+    ),
+    (
+        &["missing.conf"],
+        1,
+        "weir: /srv/missing.conf: cannot read it: No such file or directory (os error 2)",
+    ),
+    (
+        &["--prot", "7000"],
+        2,
+        "weir: unexpected argument '--prot' found\n\n  tip: a similar argument exists: '--port'\n\nUsage: weir [FILE] [--SETTING VALUE]...\n\nFor more information, try '--help'.",
+    ),
+    (
+        &["--port", "--timeout", "1"],
+        2,
+        "weir: a value is required for '--port <N>' but none was supplied\n\nFor more information, try '--help'.",
+    ),
+];
+
 #[test]
 fn mistakes_say_what_where_and_what_instead() {
-    for (args, code, expected) in [
-        (
-            &["--port", "abc"][..],
-            1,
-            "weir: --port abc: argument couldn't be parsed into an integer; port takes a number from 0 to 65535",
-        ),
-        (
-            &["--bind", "127.0.0.1", "999.1.1.1"][..],
-            1,
-            "weir: --bind 127.0.0.1 999.1.1.1: '999.1.1.1' is not an address; bind takes addresses such as 127.0.0.1 ::1, or * for all",
-        ),
-        (
-            &["--cluster-enabled", "yes"][..],
-            1,
-            "weir: --cluster-enabled yes: argument must be 'no'; cluster-enabled takes only 'no': Weir does not have what it would turn on",
-        ),
-        (
-            &["missing.conf"][..],
-            1,
-            "weir: /srv/missing.conf: cannot read it: No such file or directory (os error 2)",
-        ),
-        (
-            &["--prot", "7000"][..],
-            2,
-            "weir: unexpected argument '--prot' found\n\n  tip: a similar argument exists: '--port'\n\nUsage: weir [FILE] [--SETTING VALUE]...\n\nFor more information, try '--help'.",
-        ),
-        (
-            &["--port", "--timeout", "1"][..],
-            2,
-            "weir: a value is required for '--port <N>' but none was supplied\n\nFor more information, try '--help'.",
-        ),
-    ] {
-        assert_eq!(load_error(args), (code, expected.to_owned()));
+    for (args, code, expected) in MISTAKES {
+        assert_eq!(load_error(args), (*code, (*expected).to_owned()));
     }
 }
 

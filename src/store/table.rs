@@ -14,7 +14,7 @@
 //! table per shard reads the bits after them; a cursor is valid across all shards, in order.
 //!
 //! Cost: a lookup is one hashbrown probe, plus one slot read when there is more than one part
-//! and another per 4096 parts. An empty table owns no memory.
+//! and another per 2048 parts. An empty table owns no memory.
 
 mod directory;
 mod iter;
@@ -208,7 +208,8 @@ impl<T> Table<T> {
         self.part_mut(bits).0.find_mut(hash, eq)
     }
 
-    /// Adds an element the caller knows to be absent. May split one part: about 10 us at worst.
+    /// Adds an element the caller knows to be absent. May split one part: 10 us, or 25
+    /// if `rehash` has to fetch every key from elsewhere.
     #[inline]
     pub fn insert_unique(&mut self, hash: u64, value: T, rehash: impl Fn(&T) -> u64) -> &mut T {
         let bits = self.bits_of(hash);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 /// Bytes an owned [`Message`] holds without an allocation; most queue payloads are shorter.
-const OWNED_INLINE_BYTES: usize = 80;
+const OWNED_INLINE_BYTES: usize = 64;
 
 /// One end of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

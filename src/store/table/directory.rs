@@ -21,8 +21,10 @@ pub(super) const PART_BUCKETS_MAX: usize = 512;
 /// part, so that a merged part is far from splitting again and a split one far from merging.
 pub(super) const MERGED_LEN_MAX: usize = PART_BUCKETS_MAX / 16 * 7 * 3 / 8;
 
-/// Bits read by one directory at most: 4096 slots of 32 bytes are copied in about 10 us.
-pub(super) const SLOTS_BITS_MAX: u32 = 12;
+/// Bits read by one directory at most: 2048 slots of 32 bytes, enough for about 700 thousand
+/// elements. Doubling up to there costs some 20 us, most of it page faults of the new slots; one
+/// bit more costs 60.
+pub(super) const SLOTS_BITS_MAX: u32 = 11;
 
 /// Position bits that may choose a part. The bucket index inside a part uses the low bits of the
 /// hash, which are the low bits of the position but seven, so the two never meet.
