@@ -24,6 +24,9 @@ const COMMANDS_PER_ROUND: usize = 20_000;
 /// A batch stops growing at this many bytes, well below what a server lets a client send ahead.
 const BATCH_BYTES_MAX: usize = 128 * 1024;
 
+/// A difference seen this often is known well enough; its command is then left out.
+const REPEATS_MAX: usize = 20;
+
 /// The two servers.
 #[derive(Clone, Copy)]
 pub struct Pair {
@@ -154,6 +157,8 @@ struct Run<'a> {
     history: Vec<Step>,
     sent: usize,
     found: BTreeMap<String, Found>,
+    /// Commands that differ too often to let a run go on.
+    muted: Vec<String>,
 }
 
 struct Found {
@@ -175,6 +180,7 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
         history: Vec::new(),
         sent: 0,
         found: BTreeMap::new(),
+        muted: Vec::new(),
     };
     assert!(
         !run.families.is_empty(),
@@ -253,10 +259,14 @@ impl Run<'_> {
             if self.gen_.rng.percent(3) && bytes < 4_000 && speaks {
                 command.inline = true;
             }
-            if !expires_soon(&command) && !is_truncated(&command) && !self.plan.skipped.contains(&command.full_name()) {
+            if !expires_soon(&command) && !is_truncated(&command) && !self.is_left_out(&command.full_name()) {
                 return command;
             }
         }
+    }
+
+    fn is_left_out(&self, name: &String) -> bool {
+        self.plan.skipped.contains(name) || self.muted.contains(name)
     }
 
     /// Compares everything that is stored, in the databases that the run uses.
@@ -307,16 +317,22 @@ impl Run<'_> {
         } else {
             self.explain(&mismatch)
         };
-        self.note(name, report);
+        let is_unknown = name.ends_with("/ ERR unknown command ");
+        let command = command.full_name();
+        if self.note(name, report) > REPEATS_MAX || is_unknown {
+            self.muted.push(command);
+        }
         self.start_round();
     }
 
-    fn note(&mut self, name: String, report: String) {
+    /// Counts a difference; gives how often it has been seen.
+    fn note(&mut self, name: String, report: String) -> usize {
         if !self.found.contains_key(&name) {
             println!("== {name}\n{report}");
         }
         let found = self.found.entry(name).or_insert(Found { count: 0, report });
         found.count += 1;
+        found.count
     }
 
     /// The difference as a reader needs it: command, replies, and the shortest way there.
