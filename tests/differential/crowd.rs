@@ -155,7 +155,7 @@ impl Crowd {
                     let marked = arg.strip_prefix(b"@id:".as_slice());
                     if let Some(digit) = marked.and_then(|digits| digits.first()) {
                         let other = usize::from(digit - b'0') % self.clients.len();
-                        *arg = self.clients[other].ids[side].clone();
+                        arg.clone_from(&self.clients[other].ids[side]);
                     }
                 }
                 command.encode(&mut bytes);

@@ -75,7 +75,9 @@ fn servers() -> Option<(Server, Server)> {
 
 #[test]
 fn random_commands_answer_like_redis() {
-    let Some((oracle, subject)) = servers() else { return };
+    let Some((oracle, subject)) = servers() else {
+        return;
+    };
     let plan = Plan {
         seed: seed(),
         commands: setting("WEIR_DIFF_COMMANDS", 30_000),
@@ -105,7 +107,9 @@ fn crowd_test(
     rest: Rest,
     next: fn(&mut vocabulary::Gen, &crowd::Crowd) -> crowd::Action,
 ) {
-    let Some((oracle, subject)) = servers() else { return };
+    let Some((oracle, subject)) = servers() else {
+        return;
+    };
     let seed = seed();
     let actions = setting("WEIR_DIFF_COMMANDS", 30_000) / 20;
     println!("seed {seed}: {name}, {actions} actions");

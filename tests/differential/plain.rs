@@ -259,7 +259,10 @@ impl Run<'_> {
             if self.gen_.rng.percent(3) && bytes < 4_000 && speaks {
                 command.inline = true;
             }
-            if !expires_soon(&command) && !is_truncated(&command) && !self.is_left_out(&command.full_name()) {
+            if !expires_soon(&command)
+                && !is_truncated(&command)
+                && !self.is_left_out(&command.full_name())
+            {
                 return command;
             }
         }
@@ -276,7 +279,7 @@ impl Run<'_> {
             steps.push(Step {
                 connection: 1,
                 command,
-            })
+            });
         };
         for database in ["0", "1", "2", "15"] {
             add(Command::new("SELECT").arg(database));
@@ -343,32 +346,23 @@ impl Run<'_> {
         let _ = writeln!(text, "seed {} near step {step}", self.plan.seed);
         let _ = writeln!(text, "  command  {}", last.command.shown());
         let _ = write!(text, "{}", shown(mismatch));
-        match shrink::shortest(self.pair, &self.history) {
-            Some((steps, mismatch)) => {
-                let _ = writeln!(text, "  shortest script:");
-                for step in &steps {
-                    let line = step.command.shown();
-                    let _ = writeln!(text, "    [{}] {line}", step.connection);
-                }
-                let _ = write!(text, "{}", shown(&mismatch));
-            }
-            None => {
-                let _ = writeln!(
-                    text,
-                    "  (a replay does not differ) the last commands nearby:"
-                );
-                let near = |step: &&Step| step.command.args[1..].contains(&last.command.args[1]);
-                let near: Vec<&Step> = if last.command.args.len() > 1 {
-                    self.history.iter().filter(near).collect()
-                } else {
-                    self.history.iter().collect()
-                };
-                for step in &near[near.len().saturating_sub(15)..] {
-                    let line = step.command.shown();
-                    let _ = writeln!(text, "    [{}] {line}", step.connection);
-                }
-            }
+        if let Some((steps, mismatch)) = shrink::shortest(self.pair, &self.history) {
+            let _ = writeln!(text, "  shortest script:");
+            write_steps(&mut text, steps.iter());
+            let _ = write!(text, "{}", shown(&mismatch));
+            return text;
         }
+        let _ = writeln!(
+            text,
+            "  (a replay does not differ) the last commands nearby:"
+        );
+        let key = last.command.args.get(1);
+        let near = |step: &&Step| key.is_none_or(|key| step.command.args[1..].contains(key));
+        let near: Vec<&Step> = self.history.iter().filter(near).collect();
+        write_steps(
+            &mut text,
+            near[near.len().saturating_sub(15)..].iter().copied(),
+        );
         text
     }
 
@@ -378,6 +372,12 @@ impl Run<'_> {
             let _ = writeln!(text, "== {name} ({} times)\n{}", found.count, found.report);
         }
         text
+    }
+}
+
+fn write_steps<'a>(text: &mut String, steps: impl Iterator<Item = &'a Step>) {
+    for step in steps {
+        let _ = writeln!(text, "    [{}] {}", step.connection, step.command.shown());
     }
 }
 

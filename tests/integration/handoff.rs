@@ -27,7 +27,12 @@ impl Consumer {
         let ask = request(&["BLPOP", key, "0"]);
         raw.send(&ask);
         raw.stream.set_nonblocking(true).unwrap();
-        Self { raw, ask, inbox: Vec::new(), received: Vec::new() }
+        Self {
+            raw,
+            ask,
+            inbox: Vec::new(),
+            received: Vec::new(),
+        }
     }
 
     /// Takes the message that has arrived, if it is whole, and asks for the next.
@@ -75,7 +80,10 @@ fn consume(mut consumers: Vec<Consumer>, total: usize) -> Vec<Vec<u32>> {
             }
         }
     }
-    consumers.into_iter().map(|consumer| consumer.received).collect()
+    consumers
+        .into_iter()
+        .map(|consumer| consumer.received)
+        .collect()
 }
 
 /// Pushes messages `first, first + step, ...` below `total` to the key that each one names.
@@ -84,7 +92,9 @@ fn produce(address: SocketAddr, total: usize, first: usize, step: usize, key: fn
     let mut raw = Raw::open(address);
     let mut messages: VecDeque<usize> = (first..total).step_by(step).collect();
     while !messages.is_empty() {
-        let batch = messages.drain(..BATCH.min(messages.len())).collect::<Vec<_>>();
+        let batch = messages
+            .drain(..BATCH.min(messages.len()))
+            .collect::<Vec<_>>();
         let mut bytes = Vec::new();
         for message in &batch {
             bytes.extend(request(&["RPUSH", &key(*message), &message.to_string()]));
@@ -102,22 +112,32 @@ fn a_hundred_consumers_of_one_queue_get_every_message_once() {
     let server = Server::weir(&[]);
     let address = server.address;
     let total = amount(20_000, 1_000_000);
-    let consumers = (0..CONSUMERS).map(|_| Consumer::new(address, "hot")).collect();
+    let consumers = (0..CONSUMERS)
+        .map(|_| Consumer::new(address, "hot"))
+        .collect();
     let producers: Vec<_> = (0..2)
         .map(|first| thread::spawn(move || produce(address, total, first, 2, |_| "hot".into())))
         .collect();
     let received = consume(consumers, total);
-    producers.into_iter().for_each(|producer| producer.join().unwrap());
+    for producer in producers {
+        producer.join().unwrap();
+    }
     let mut seen = vec![false; total];
     for messages in &received {
         // What one producer pushed in order reaches any consumer in that order.
         for parity in 0..2 {
-            let of_one: Vec<u32> =
-                messages.iter().copied().filter(|message| message % 2 == parity).collect();
+            let of_one: Vec<u32> = messages
+                .iter()
+                .copied()
+                .filter(|message| message % 2 == parity)
+                .collect();
             assert!(of_one.is_sorted(), "a consumer got messages out of order");
         }
         for &message in messages {
-            assert!(!std::mem::replace(&mut seen[message as usize], true), "{message} came twice");
+            assert!(
+                !std::mem::replace(&mut seen[message as usize], true),
+                "{message} came twice"
+            );
         }
     }
     assert!(seen.into_iter().all(|seen| seen), "a message never came");
@@ -129,15 +149,21 @@ fn a_hundred_queues_keep_their_order() {
     let address = server.address;
     let total = amount(20_000, 1_000_000);
     let key = |message: usize| format!("q{}", message % CONSUMERS);
-    let consumers = (0..CONSUMERS).map(|index| Consumer::new(address, &key(index))).collect();
+    let consumers = (0..CONSUMERS)
+        .map(|index| Consumer::new(address, &key(index)))
+        .collect();
     let producers: Vec<_> = (0..2)
         .map(|first| thread::spawn(move || produce(address, total, first, 2, key)))
         .collect();
     let received = consume(consumers, total);
-    producers.into_iter().for_each(|producer| producer.join().unwrap());
+    for producer in producers {
+        producer.join().unwrap();
+    }
     for (index, messages) in received.iter().enumerate() {
-        let expected: Vec<u32> =
-            (index..total).step_by(CONSUMERS).map(|message| u32::try_from(message).unwrap()).collect();
+        let expected: Vec<u32> = (index..total)
+            .step_by(CONSUMERS)
+            .map(|message| u32::try_from(message).unwrap())
+            .collect();
         assert_eq!(*messages, expected, "queue {index}");
     }
 }
@@ -157,7 +183,9 @@ fn who_waited_first_is_served_first() {
     for message in 0..CONSUMERS / 2 {
         control.ask(&["RPUSH", "line", &format!("{message:03}")], ":1\r\n");
     }
-    let many: Vec<String> = (CONSUMERS / 2..CONSUMERS).map(|message| format!("{message:03}")).collect();
+    let many: Vec<String> = (CONSUMERS / 2..CONSUMERS)
+        .map(|message| format!("{message:03}"))
+        .collect();
     let mut push = vec!["RPUSH", "line"];
     push.extend(many.iter().map(String::as_str));
     control.ask(&push, &format!(":{}\r\n", CONSUMERS / 2));

@@ -20,7 +20,11 @@ fn unhurt(server: &Server, check: impl FnOnce(&mut Raw)) {
     check(&mut other);
     other.is_served();
     let grown = resident_bytes(server.pid()).saturating_sub(before);
-    assert!(grown < GROWTH_BYTES_MAX, "the server grew by {} MiB", grown / MIB);
+    assert!(
+        grown < GROWTH_BYTES_MAX,
+        "the server grew by {} MiB",
+        grown / MIB
+    );
 }
 
 /// Sends bytes that are an error, and finds the connection closed after exactly one error line.
@@ -29,7 +33,11 @@ fn refused(server: &Server, bytes: &[u8], error: &str) {
     // The server may close before it has read everything.
     let _ = raw.stream.write_all(bytes);
     let reply = String::from_utf8(raw.rest()).unwrap();
-    assert_eq!(reply, format!("-ERR Protocol error: {error}\r\n"), "{bytes:?}");
+    assert_eq!(
+        reply,
+        format!("-ERR Protocol error: {error}\r\n"),
+        "{bytes:?}"
+    );
 }
 
 #[test]
@@ -57,7 +65,9 @@ fn broken_grammar_closes_the_connection() {
 #[test]
 fn a_line_without_end_is_too_big() {
     let server = Server::weir(&[]);
-    unhurt(&server, |_| refused(&server, &vec![b'x'; 1024 * 1024], "too big inline request"));
+    unhurt(&server, |_| {
+        refused(&server, &vec![b'x'; 1024 * 1024], "too big inline request");
+    });
 }
 
 #[test]
@@ -136,7 +146,10 @@ fn a_subscriber_that_never_reads_costs_little() {
     let messages = amount(40_000, 400_000);
     unhurt(&server, |publisher| {
         let mut deaf = Raw::open(server.address);
-        deaf.ask(&["SUBSCRIBE", "c"], "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+        deaf.ask(
+            &["SUBSCRIBE", "c"],
+            "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n",
+        );
         let batch = request(&["PUBLISH", "c", &"m".repeat(4096)]).repeat(100);
         for _ in 0..messages / 100 {
             publisher.send(&batch);

@@ -34,7 +34,10 @@ fn one_client_too_many_is_refused_until_another_leaves() {
 fn the_idle_are_closed_but_not_those_who_listen() {
     let server = Server::weir(&["--timeout", "1"]);
     let mut listener = Raw::open(server.address);
-    listener.ask(&["SUBSCRIBE", "c"], "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+    listener.ask(
+        &["SUBSCRIBE", "c"],
+        "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n",
+    );
     let mut idle = Raw::open(server.address);
     idle.ask(&["PING"], "+PONG\r\n");
     assert_eq!(idle.rest(), b"", "closed without a word");

@@ -16,14 +16,22 @@ fn benchmark(server: &Server, args: &[&str]) {
     };
     let port = server.address.port().to_string();
     let mut command = Command::new(program);
-    command.args(["-h", "127.0.0.1", "-p", &port, "-q"]).args(args);
+    command
+        .args(["-h", "127.0.0.1", "-p", &port, "-q"])
+        .args(args);
     let output = command.output().expect("redis-benchmark runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{args:?}: {text}{errors}");
-    assert!(text.contains("requests per second"), "{args:?}: {text}{errors}");
+    assert!(
+        text.contains("requests per second"),
+        "{args:?}: {text}{errors}"
+    );
     for bad in ["ERR", "WARNING", "Error"] {
-        assert!(!text.contains(bad) && !errors.contains(bad), "{args:?}: {text}{errors}");
+        assert!(
+            !text.contains(bad) && !errors.contains(bad),
+            "{args:?}: {text}{errors}"
+        );
     }
 }
 
@@ -40,13 +48,22 @@ fn redis_benchmark_pipelines() {
     let server = Server::weir(&[]);
     let count = amount(20_000, 1_000_000).to_string();
     let rounds = ["-n", &count, "-P", "64", "-c", "50"];
-    benchmark(&server, &[&rounds[..], &["-t", "lpush,rpop,set,get"]].concat());
-    benchmark(&server, &[&rounds[..], &["PUBLISH", "channel", "message"]].concat());
+    benchmark(
+        &server,
+        &[&rounds[..], &["-t", "lpush,rpop,set,get"]].concat(),
+    );
+    benchmark(
+        &server,
+        &[&rounds[..], &["PUBLISH", "channel", "message"]].concat(),
+    );
 }
 
 /// Lets this process and its children open as many files as they may; gives how many that is.
 fn raise_file_limit(wanted: u64) -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
     // SAFETY: both calls read or write the struct that is handed to them.
     unsafe {
         assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);

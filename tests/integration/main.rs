@@ -25,5 +25,9 @@ mod smoke;
 
 /// The small amount, or the heavy one if that is asked for.
 fn amount(small: usize, heavy: usize) -> usize {
-    if std::env::var_os("WEIR_HEAVY").is_some() { heavy } else { small }
+    if std::env::var_os("WEIR_HEAVY").is_some() {
+        heavy
+    } else {
+        small
+    }
 }

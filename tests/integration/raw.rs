@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// How long a reply may take before the test fails; no passing test waits this long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request as an array of bulk strings.
 pub fn request(args: &[&str]) -> Vec<u8> {
@@ -92,9 +92,14 @@ impl Raw {
 
 /// How many clients the server says are blocked.
 pub fn blocked_clients(control: &mut Raw) -> usize {
-    let size: usize = control.line(&["INFO", "clients"])[1..].parse().expect("a bulk length");
+    let size: usize = control.line(&["INFO", "clients"])[1..]
+        .parse()
+        .expect("a bulk length");
     let mut body = vec![0; size + 2];
-    control.stream.read_exact(&mut body).expect("the whole text");
+    control
+        .stream
+        .read_exact(&mut body)
+        .expect("the whole text");
     String::from_utf8_lossy(&body)
         .lines()
         .find_map(|line| line.strip_prefix("blocked_clients:")?.parse().ok())
@@ -114,6 +119,11 @@ pub fn wait_for_blocked(control: &mut Raw, count: usize) {
 /// Bytes of memory that the process holds.
 pub fn resident_bytes(pid: u32) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).expect("a live process");
-    let pages: u64 = text.split(' ').nth(1).expect("two fields").parse().expect("a number");
+    let pages: u64 = text
+        .split(' ')
+        .nth(1)
+        .expect("two fields")
+        .parse()
+        .expect("a number");
     pages * 4096
 }

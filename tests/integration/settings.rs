@@ -7,7 +7,10 @@ use crate::raw::Raw;
 use crate::server::Server;
 
 fn run(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_weir")).args(args).output().expect("weir runs")
+    Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(args)
+        .output()
+        .expect("weir runs")
 }
 
 #[test]
@@ -19,7 +22,10 @@ fn a_file_sets_and_a_flag_wins() {
     let mut raw = Raw::open(server.address);
     let get = |raw: &mut Raw, name: &str, value: &str| {
         let (n, v) = (name.len(), value.len());
-        raw.ask(&["CONFIG", "GET", name], &format!("*2\r\n${n}\r\n{name}\r\n${v}\r\n{value}\r\n"));
+        raw.ask(
+            &["CONFIG", "GET", name],
+            &format!("*2\r\n${n}\r\n{name}\r\n${v}\r\n{value}\r\n"),
+        );
     };
     get(&mut raw, "maxclients", "77");
     get(&mut raw, "timeout", "44");
@@ -41,13 +47,19 @@ fn a_bad_flag_says_what_is_wrong() {
         (&["--port", "seven"], "port"),
         (&["--port", "70000"], "port"),
         (&["--maxmemory", "much"], "maxmemory"),
-        (&["--config", "/nonexistent/weir.toml"], "/nonexistent/weir.toml"),
+        (
+            &["--config", "/nonexistent/weir.toml"],
+            "/nonexistent/weir.toml",
+        ),
     ] {
         let output = run(args);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{args:?} is accepted");
         assert!(text.contains(expected), "{args:?}: {text}");
-        assert!(output.stdout.is_empty(), "{args:?} prints to the standard output");
+        assert!(
+            output.stdout.is_empty(),
+            "{args:?} prints to the standard output"
+        );
     }
 }
 
@@ -55,7 +67,10 @@ fn a_bad_flag_says_what_is_wrong() {
 fn help_and_version_are_answers() {
     for args in [["--help"], ["--version"]] {
         let output = run(&args);
-        assert!(output.status.success() && !output.stdout.is_empty(), "{args:?}");
+        assert!(
+            output.status.success() && !output.stdout.is_empty(),
+            "{args:?}"
+        );
     }
 }
 

@@ -17,10 +17,8 @@ fn sigterm_answers_what_was_read() {
     raw.expect(b":1\r\n");
     terminate(&server);
     let replies = String::from_utf8(raw.rest()).unwrap();
-    let mut expected = 2;
-    for line in replies.split_inclusive("\r\n") {
+    for (expected, line) in (2..).zip(replies.split_inclusive("\r\n")) {
         assert_eq!(line, format!(":{expected}\r\n"), "whole replies, in order");
-        expected += 1;
     }
     assert_eq!(server.wait().code(), Some(0));
 }
@@ -33,7 +31,10 @@ fn sigterm_does_not_wait_for_the_waiting() {
     waiter.send(&request(&["BLPOP", "q", "0"]));
     wait_for_blocked(&mut control, 1);
     let mut listener = Raw::open(server.address);
-    listener.ask(&["SUBSCRIBE", "c"], "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+    listener.ask(
+        &["SUBSCRIBE", "c"],
+        "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n",
+    );
     terminate(&server);
     assert_eq!(waiter.rest(), b"");
     assert_eq!(listener.rest(), b"");
@@ -42,7 +43,11 @@ fn sigterm_does_not_wait_for_the_waiting() {
 
 #[test]
 fn shutdown_closes_without_a_reply() {
-    for args in [&["SHUTDOWN"][..], &["shutdown", "nosave"], &["SHUTDOWN", "NOW", "FORCE"]] {
+    for args in [
+        &["SHUTDOWN"][..],
+        &["shutdown", "nosave"],
+        &["SHUTDOWN", "NOW", "FORCE"],
+    ] {
         let mut server = Server::weir(&[]);
         let mut raw = Raw::open(server.address);
         raw.send(&request(args));

@@ -6,7 +6,10 @@ use crate::server::Server;
 
 fn connect(server: &Server, protocol: &str) -> Connection {
     let url = format!("redis://{}/?protocol={protocol}", server.address);
-    redis::Client::open(url).unwrap().get_connection().expect("a connection")
+    redis::Client::open(url)
+        .unwrap()
+        .get_connection()
+        .expect("a connection")
 }
 
 fn each_version(check: fn(&mut Connection)) {
@@ -21,17 +24,33 @@ fn each_version(check: fn(&mut Connection)) {
 #[test]
 fn lists() {
     each_version(|connection| {
-        let len: i64 = cmd("RPUSH").arg("q").arg(&["a", "b", "c"]).query(connection).unwrap();
+        let len: i64 = cmd("RPUSH")
+            .arg("q")
+            .arg(&["a", "b", "c"])
+            .query(connection)
+            .unwrap();
         assert_eq!(len, 3);
         let first: String = cmd("LPOP").arg("q").query(connection).unwrap();
         assert_eq!(first, "a");
-        let rest: Vec<String> = cmd("LRANGE").arg("q").arg(0).arg(-1).query(connection).unwrap();
+        let rest: Vec<String> = cmd("LRANGE")
+            .arg("q")
+            .arg(0)
+            .arg(-1)
+            .query(connection)
+            .unwrap();
         assert_eq!(rest, ["b", "c"]);
-        let popped: (String, String) =
-            cmd("BRPOP").arg("none").arg("q").arg(0).query(connection).unwrap();
+        let popped: (String, String) = cmd("BRPOP")
+            .arg("none")
+            .arg("q")
+            .arg(0)
+            .query(connection)
+            .unwrap();
         assert_eq!(popped, ("q".into(), "c".into()));
-        let nothing: Option<(String, String)> =
-            cmd("BLPOP").arg("none").arg(0.01).query(connection).unwrap();
+        let nothing: Option<(String, String)> = cmd("BLPOP")
+            .arg("none")
+            .arg(0.01)
+            .query(connection)
+            .unwrap();
         assert_eq!(nothing, None);
     });
 }
@@ -39,7 +58,13 @@ fn lists() {
 #[test]
 fn strings_and_keys() {
     each_version(|connection| {
-        let set: String = cmd("SET").arg("k").arg("10").arg("EX").arg(100).query(connection).unwrap();
+        let set: String = cmd("SET")
+            .arg("k")
+            .arg("10")
+            .arg("EX")
+            .arg(100)
+            .query(connection)
+            .unwrap();
         assert_eq!(set, "OK");
         let sum: i64 = cmd("INCRBY").arg("k").arg(5).query(connection).unwrap();
         assert_eq!(sum, 15);
@@ -81,7 +106,11 @@ fn publish_and_subscribe() {
     let mut listening = subscriber.as_pubsub();
     listening.subscribe("news").unwrap();
     listening.psubscribe("n?ws").unwrap();
-    let heard: i64 = cmd("PUBLISH").arg("news").arg("hello").query(&mut publisher).unwrap();
+    let heard: i64 = cmd("PUBLISH")
+        .arg("news")
+        .arg("hello")
+        .query(&mut publisher)
+        .unwrap();
     assert_eq!(heard, 2);
     let direct = listening.get_message().unwrap();
     assert_eq!(direct.get_payload::<String>().unwrap(), "hello");
@@ -93,17 +122,29 @@ fn publish_and_subscribe() {
 fn facts_about_the_server() {
     each_version(|connection| {
         let info: String = cmd("INFO").query(connection).unwrap();
-        for field in ["redis_version:", "tcp_port:", "used_memory:", "maxmemory_policy:noeviction"] {
+        for field in [
+            "redis_version:",
+            "tcp_port:",
+            "used_memory:",
+            "maxmemory_policy:noeviction",
+        ] {
             assert!(info.contains(field), "{field} is not in INFO");
         }
         let count: i64 = cmd("COMMAND").arg("COUNT").query(connection).unwrap();
         assert!(count > 100, "{count} commands");
-        let setting: Vec<String> =
-            cmd("CONFIG").arg("GET").arg("maxclients").query(connection).unwrap_or_default();
+        let setting: Vec<String> = cmd("CONFIG")
+            .arg("GET")
+            .arg("maxclients")
+            .query(connection)
+            .unwrap_or_default();
         if !setting.is_empty() {
             assert_eq!(setting, ["maxclients", "10000"]);
         }
-        let unknown = cmd("NOSUCH").arg("x").exec(connection).unwrap_err().to_string();
+        let unknown = cmd("NOSUCH")
+            .arg("x")
+            .exec(connection)
+            .unwrap_err()
+            .to_string();
         assert!(unknown.contains("unknown command"), "{unknown}");
     });
 }

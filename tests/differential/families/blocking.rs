@@ -50,11 +50,12 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
 }
 
 fn key(g: &mut Gen) -> &'static str {
-    *g.rng.pick(KEYS)
+    g.rng.pick(KEYS)
 }
 
 fn side(g: &mut Gen) -> &'static str {
-    *g.rng.pick(&["LEFT", "RIGHT"])
+    const SIDES: &[&str] = &["LEFT", "RIGHT"];
+    g.rng.pick(SIDES)
 }
 
 fn some_keys(g: &mut Gen) -> Vec<&'static str> {
