@@ -50,12 +50,11 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
 }
 
 fn key(g: &mut Gen) -> &'static str {
-    g.rng.pick(KEYS)
+    KEYS[g.rng.below(KEYS.len())]
 }
 
 fn side(g: &mut Gen) -> &'static str {
-    const SIDES: &[&str] = &["LEFT", "RIGHT"];
-    g.rng.pick(SIDES)
+    if g.rng.percent(50) { "LEFT" } else { "RIGHT" }
 }
 
 fn some_keys(g: &mut Gen) -> Vec<&'static str> {
