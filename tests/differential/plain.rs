@@ -11,7 +11,7 @@ use crate::compare::agree;
 use crate::families::{FAMILIES, Family};
 use crate::reply::Reply;
 use crate::scenarios;
-use crate::shrink;
+use crate::shrink::shortest;
 use crate::vocabulary::Gen;
 use crate::wire::{PATIENCE, Wire, exchange};
 
@@ -23,6 +23,9 @@ const COMMANDS_PER_ROUND: usize = 20_000;
 
 /// A batch stops growing at this many bytes, well below what a server lets a client send ahead.
 const BATCH_BYTES_MAX: usize = 128 * 1024;
+
+/// How long silence may last in a replay: where it is the difference, each one costs this much.
+const REPLAY_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A difference seen this often is known well enough; its command is then left out.
 const REPEATS_MAX: usize = 20;
@@ -346,7 +349,12 @@ impl Run<'_> {
         let _ = writeln!(text, "seed {} near step {step}", self.plan.seed);
         let _ = writeln!(text, "  command  {}", last.command.shown());
         let _ = write!(text, "{}", shown(mismatch));
-        if let Some((steps, mismatch)) = shrink::shortest(self.pair, &self.history) {
+        let differs = |steps: &[Step]| {
+            let (index, mismatch) =
+                Connections::fresh(self.pair, REPLAY_PATIENCE).run_all(steps)?;
+            (index + 1 == steps.len()).then_some(mismatch)
+        };
+        if let Some((steps, mismatch)) = shortest(&self.history, differs) {
             let _ = writeln!(text, "  shortest script:");
             write_steps(&mut text, steps.iter());
             let _ = write!(text, "{}", shown(&mismatch));
