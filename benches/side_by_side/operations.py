@@ -23,6 +23,7 @@ WARM_UP_SHARE = 0.1
 QUEUE = "bench:queue"
 SPREAD_KEYS = 64
 SPREAD_QUEUE = "bench:queue:__rand_int__"
+QUEUES = [QUEUE] + [f"bench:queue:{index:012}" for index in range(SPREAD_KEYS)]
 
 CORE_TESTS = {
     "PING": ["PING"],
@@ -69,7 +70,7 @@ def prepare(server, test, count):
         return
     with Wire(server.port) as wire:
         if test.startswith("LPUSH"):
-            wire.line("FLUSHALL")
+            wire.line("DEL", *QUEUES)
         elif test == "RPOP":
             missing = count - wire.number("LLEN", QUEUE)
             if missing > 0:
@@ -120,7 +121,8 @@ def every_core(records, servers, round_, tests, pipelines, scale):
                 count = int(OPERATIONS[pipeline] * scale * (1 if pipeline == 1 else 0.5))
                 for server in turn:
                     def prepared():
-                        prepare(server, "" if test == "GET" else test, 0)
+                        if test != "GET":
+                            prepare(server, "LPUSH" if test == "RPOP" else test, 0)
                         if test == "RPOP" and server.stores:
                             # The lists are hit at random, so they get more than is popped.
                             drive(server.port, WORKERS_TESTS["LPUSH"], 64, int(count * 1.3), extra)
