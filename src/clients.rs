@@ -143,7 +143,10 @@ impl Client {
             fd: origin.fd,
             connected_us: now_us,
             mailbox: Arc::new(Mailbox::new(id, worker, bell)),
-            identity: Lock::new(Identity { user: b"default".to_vec(), ..Identity::default() }),
+            identity: Lock::new(Identity {
+                user: b"default".to_vec(),
+                ..Identity::default()
+            }),
             used_us: AtomicU64::new(now_us),
             db: AtomicU8::new(0),
             command: AtomicUsize::new(usize::MAX),

@@ -88,7 +88,11 @@ impl Mailbox {
 
     /// The RESP version to encode published messages in.
     pub fn resp(&self) -> Resp {
-        if self.resp3.load(Ordering::Relaxed) { Resp::V3 } else { Resp::V2 }
+        if self.resp3.load(Ordering::Relaxed) {
+            Resp::V3
+        } else {
+            Resp::V2
+        }
     }
 
     /// Says which RESP version the client speaks from now on.
@@ -108,7 +112,12 @@ impl Mailbox {
 
     /// Leaves a published message, encoded in the client's RESP version.
     /// Returns how many messages were let go of for want of room.
-    pub fn publish(self: &Arc<Self>, message: Bytes, bounds: OutboxBounds, wakes: &mut WakeList) -> u64 {
+    pub fn publish(
+        self: &Arc<Self>,
+        message: Bytes,
+        bounds: OutboxBounds,
+        wakes: &mut WakeList,
+    ) -> u64 {
         let mut dropped = 0;
         {
             let mut contents = self.contents.lock();
@@ -118,7 +127,9 @@ impl Mailbox {
                     WhenFull::DropOldest => {
                         // LOSS: outbox-oldest
                         while !fits(contents.messages_bytes) {
-                            let Some(oldest) = contents.messages.pop_front() else { break };
+                            let Some(oldest) = contents.messages.pop_front() else {
+                                break;
+                            };
                             contents.messages_bytes -= oldest.len();
                             dropped += 1;
                         }
@@ -141,7 +152,8 @@ impl Mailbox {
                 contents.messages_bytes += message.len();
                 contents.messages.push_back(message);
             }
-            self.backlog_bytes.store(contents.messages_bytes, Ordering::Relaxed);
+            self.backlog_bytes
+                .store(contents.messages_bytes, Ordering::Relaxed);
         }
         if dropped > 0 {
             self.dropped_messages.fetch_add(dropped, Ordering::Relaxed);
@@ -179,11 +191,14 @@ impl Mailbox {
         self.notified.store(false, Ordering::Release);
         let mut contents = self.contents.lock();
         while out.len() < out_bytes_max {
-            let Some(message) = contents.messages.pop_front() else { break };
+            let Some(message) = contents.messages.pop_front() else {
+                break;
+            };
             contents.messages_bytes -= message.len();
             out.raw_shared(message);
         }
-        self.backlog_bytes.store(contents.messages_bytes, Ordering::Relaxed);
+        self.backlog_bytes
+            .store(contents.messages_bytes, Ordering::Relaxed);
         if !contents.messages.is_empty() || contents.close.is_some() {
             self.notified.store(true, Ordering::Release);
         }
@@ -193,7 +208,11 @@ impl Mailbox {
     /// Leaves the waker of the connection's task. For the connection, before it sleeps.
     pub fn register(&self, waker: &Waker) {
         let mut contents = self.contents.lock();
-        if !contents.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+        if !contents
+            .waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker))
+        {
             contents.waker = Some(waker.clone());
         }
     }
@@ -246,7 +265,11 @@ impl Bell {
         let waker = {
             let mut state = self.0.lock();
             state.wanted.push(mailbox);
-            if state.wanted.len() == 1 { state.waker.clone() } else { None }
+            if state.wanted.len() == 1 {
+                state.waker.clone()
+            } else {
+                None
+            }
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -257,7 +280,11 @@ impl Bell {
     pub fn poll_answer(&self, cx: &mut Context<'_>) -> Poll<std::convert::Infallible> {
         let wanted = {
             let mut state = self.0.lock();
-            if !state.waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            if !state
+                .waker
+                .as_ref()
+                .is_some_and(|known| known.will_wake(cx.waker()))
+            {
                 state.waker = Some(cx.waker().clone());
             }
             std::mem::take(&mut state.wanted)

@@ -41,7 +41,7 @@ struct Worker {
 ///
 /// # Errors
 /// When it cannot start: an address is taken, a log file cannot be written.
-pub fn run(start: Start) -> anyhow::Result<()> {
+pub fn run(start: &Start) -> anyhow::Result<()> {
     let settings = start.config.settings();
     let log = logging::start(&settings)?;
     start.config.on_log_level(move |level| log.set_level(level));
@@ -51,7 +51,12 @@ pub fn run(start: Start) -> anyhow::Result<()> {
     raise_file_limit(u64::from(settings.maxclients) + SPARE_FILES);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let seed = ahash::RandomState::new().hash_one(std::process::id());
-    let engine = Engine::new(Arc::clone(&start.config), settings.workers, seed, clock::now());
+    let engine = Engine::new(
+        Arc::clone(&start.config),
+        settings.workers,
+        seed,
+        clock::now(),
+    );
     let engine = Arc::new(engine);
     runtime.block_on(serve(engine, &settings))
 }
@@ -63,7 +68,9 @@ async fn serve(engine: Arc<Engine>, settings: &Settings) -> anyhow::Result<()> {
     let workers = start_workers(&engine)?;
     announce(&engine, settings, &addresses);
     {
-        let accepting = listeners.iter().map(|listener| accept(&engine, listener, &workers));
+        let accepting = listeners
+            .iter()
+            .map(|listener| accept(&engine, listener, &workers));
         let mut accepting: Vec<_> = accepting.map(Box::pin).collect();
         let mut stop = pin!(told_to_stop(&engine)?);
         poll_fn(|cx| {
@@ -75,7 +82,11 @@ async fn serve(engine: Arc<Engine>, settings: &Settings) -> anyhow::Result<()> {
         .await;
     }
     drop(listeners);
-    shut_down(&engine, workers, Duration::from_secs(u64::from(settings.shutdown_timeout_s)));
+    shut_down(
+        &engine,
+        workers,
+        Duration::from_secs(u64::from(settings.shutdown_timeout_s)),
+    );
     Ok(())
 }
 
@@ -87,11 +98,16 @@ fn bind(settings: &Settings) -> anyhow::Result<Vec<Listener>> {
     for address in &settings.bind {
         let found: io::Result<Vec<SocketAddr>> = match address.ip() {
             Some(ip) => Ok(vec![SocketAddr::new(ip, port)]),
-            None => (address.host.as_str(), port).to_socket_addrs().map(Iterator::collect),
+            None => (address.host.as_str(), port)
+                .to_socket_addrs()
+                .map(Iterator::collect),
         };
         let bound = found.and_then(|found| {
             let first = found.first().copied();
-            bind_tcp(first.ok_or(io::ErrorKind::AddrNotAvailable)?, settings.tcp_backlog)
+            bind_tcp(
+                first.ok_or(io::ErrorKind::AddrNotAvailable)?,
+                settings.tcp_backlog,
+            )
         });
         match bound {
             Ok(listener) => {
@@ -120,10 +136,18 @@ fn start_workers(engine: &Arc<Engine>) -> io::Result<Vec<Worker>> {
             let bell = Arc::new(Bell::default());
             let connections = Arc::new(Connections::default());
             let (arrivals, arriving) = channel(ARRIVALS_MAX);
-            let duty =
-                NetDuty::new(Arc::clone(engine), index, Arc::clone(&bell), Arc::clone(&connections));
+            let duty = NetDuty::new(
+                Arc::clone(engine),
+                index,
+                Arc::clone(&bell),
+                Arc::clone(&connections),
+            );
             let thread = worker::start(index, bell, arriving, duty)?;
-            Ok(Worker { arrivals, connections, thread })
+            Ok(Worker {
+                arrivals,
+                connections,
+                thread,
+            })
         })
         .collect()
 }
@@ -178,7 +202,10 @@ fn is_kept_out(engine: &Engine, arrival: &Arrival) -> bool {
 
 /// Resolves when SHUTDOWN or a signal says to stop.
 fn told_to_stop(engine: &Engine) -> io::Result<impl Future<Output = ()> + '_> {
-    let mut signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+    let mut signals = [
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    ];
     Ok(poll_fn(move |cx| {
         for signal in &mut signals {
             if signal.poll_recv(cx).is_ready() {
@@ -187,7 +214,11 @@ fn told_to_stop(engine: &Engine) -> io::Result<impl Future<Output = ()> + '_> {
             }
         }
         engine.register_shutdown(cx.waker());
-        if engine.is_shutting_down.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+        if engine.is_shutting_down.load(Ordering::Relaxed) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }))
 }
 

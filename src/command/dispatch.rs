@@ -80,7 +80,9 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
 
 /// The command that a request names, if it exists and takes as many arguments.
 fn find(args: Args<'_>) -> Result<Found, Error> {
-    let Some(found) = table().resolve(args) else { return Err(unknown_command(args)) };
+    let Some(found) = table().resolve(args) else {
+        return Err(unknown_command(args));
+    };
     if found.is_unknown_subcommand {
         return Err(unknown_subcommand(found.command, args));
     }
@@ -105,13 +107,28 @@ fn unknown_command(args: Args<'_>) -> Error {
         shown.extend_from_slice(b"' ");
     }
     let name = cut(args.at(0));
-    Error::Bytes([b"ERR unknown command '", &name[..], b"', with args beginning with: ", &shown].concat())
+    Error::Bytes(
+        [
+            b"ERR unknown command '",
+            &name[..],
+            b"', with args beginning with: ",
+            &shown,
+        ]
+        .concat(),
+    )
 }
 
 fn unknown_subcommand(command: &Command, args: Args<'_>) -> Error {
     let name = &args.at(1)[..args.at(1).len().min(128)];
     let upper = command.name.to_ascii_uppercase();
-    let line = [b"ERR unknown subcommand '", name, b"'. Try ", upper.as_bytes(), b" HELP."].concat();
+    let line = [
+        b"ERR unknown subcommand '",
+        name,
+        b"'. Try ",
+        upper.as_bytes(),
+        b" HELP.",
+    ]
+    .concat();
     Error::Bytes(line)
 }
 
@@ -125,7 +142,9 @@ fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
         return Err(Error::text("Command not allowed inside a transaction"));
     }
     if gates & Gates::OVER_BUDGET != 0 && flags.any(Flags::DENYOOM) {
-        return Err(Error::line("OOM command not allowed when used memory > 'maxmemory'."));
+        return Err(Error::line(
+            "OOM command not allowed when used memory > 'maxmemory'.",
+        ));
     }
     if call.session.is_subscriber_only(call.reply.resp()) && !flags.any(Flags::SUBSCRIBED) {
         return Err(Error::text(&format!(
@@ -165,17 +184,24 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
 #[inline]
 fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
     hold(call, found.command, args);
-    call.session.client.command.store(found.index, Ordering::Relaxed);
+    call.session
+        .client
+        .command
+        .store(found.index, Ordering::Relaxed);
     let stats = &call.stats.commands[found.index];
     let calls = stats.calls.get();
     stats.calls.add(1);
     call.stats.commands_total.add(1);
     let alone = is_timed || !found.command.flags.any(Flags::FAST) || calls < TIMED_ONE_IN;
-    let started_us = (alone || calls % TIMED_ONE_IN == 0).then(clock::mono_us);
+    let started_us = (alone || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
     let outcome = invoke(call, found, args);
     if let Some(started_us) = started_us {
         let took_us = clock::mono_us().saturating_sub(started_us);
-        call.stats.commands[found.index].usec.add(if alone { took_us } else { took_us * TIMED_ONE_IN });
+        call.stats.commands[found.index].usec.add(if alone {
+            took_us
+        } else {
+            took_us * TIMED_ONE_IN
+        });
         note_slow(call, found.command, args, took_us);
     }
     serve::serve_ready(call);
@@ -212,7 +238,10 @@ fn note_slow(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, took_us
         address: call.session.client.address.clone(),
         name: call.session.client.identity.lock().name.clone(),
     };
-    call.engine.slowlog.add(entry, usize::try_from(live.slowlog_len_max()).unwrap_or(usize::MAX));
+    call.engine.slowlog.add(
+        entry,
+        usize::try_from(live.slowlog_len_max()).unwrap_or(usize::MAX),
+    );
 }
 
 /// Holds the shards that a command declares. A command that writes also holds those that serving
@@ -220,7 +249,10 @@ fn note_slow(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, took_us
 #[inline]
 fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
     let writes = command.flags.any(Flags::WRITE);
-    if let Keys::Range { first: 1, last: 1, .. } = command.keys {
+    if let Keys::Range {
+        first: 1, last: 1, ..
+    } = command.keys
+    {
         let key = call.key(args.at(1));
         let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
         call.held.need(set);
@@ -262,5 +294,7 @@ pub fn finish(call: &mut Call<'_, '_>) {
 pub fn note_activity(call: &Call<'_, '_>, commands_len: u64) {
     let client = &call.session.client;
     client.used_us.store(call.now.mono_us, Ordering::Relaxed);
-    client.commands_total.fetch_add(commands_len, Ordering::Relaxed);
+    client
+        .commands_total
+        .fetch_add(commands_len, Ordering::Relaxed);
 }

@@ -1,5 +1,6 @@
 //! Everything that commands share: the keyspace, channels, clients, settings and counters.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
@@ -100,7 +101,8 @@ impl Engine {
         let mut run_id = String::new();
         while run_id.len() < 40 {
             digits = mix(digits);
-            run_id.push_str(&format!("{digits:016x}"));
+            // Writing to a string cannot fail.
+            let _ = write!(run_id, "{digits:016x}");
         }
         run_id.truncate(40);
         let engine = Self {
@@ -136,7 +138,9 @@ impl Engine {
 
     /// The next of a sequence of well mixed numbers (splitmix64) that the seed determines.
     pub fn random(&self) -> u64 {
-        mix(self.entropy.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed))
+        mix(self
+            .entropy
+            .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed))
     }
 
     /// Works out the gates that depend on settings and memory; after either changed.
@@ -159,7 +163,10 @@ impl Engine {
             Ok(0) | Err(_) => usize::MAX,
             Ok(bytes) => bytes,
         };
-        OutboxBounds { bytes_max, when_full: when_full(live.pubsub_overflow()) }
+        OutboxBounds {
+            bytes_max,
+            when_full: when_full(live.pubsub_overflow()),
+        }
     }
 
     /// Whether clients must give a password.
@@ -189,7 +196,8 @@ impl Engine {
     /// Takes a fresh reading of resident memory.
     pub fn note_memory(&self, resident_bytes: u64) {
         self.resident_bytes.store(resident_bytes, Ordering::Relaxed);
-        self.resident_bytes_peak.fetch_max(resident_bytes, Ordering::Relaxed);
+        self.resident_bytes_peak
+            .fetch_max(resident_bytes, Ordering::Relaxed);
         self.note_settings();
     }
 }

@@ -9,11 +9,16 @@ use super::outcome::{Outcome, Result};
 use super::spec::{Command, Keys};
 
 /// Commands on keys of any type.
-pub const COMMANDS: &[Command] = &[
-    Command::new(
-        "del", -2, flags![WRITE], Keys::ALL, "generic", "1.0.0", "Deletes one or more keys.", del,
-    ),
-];
+pub const COMMANDS: &[Command] = &[Command::new(
+    "del",
+    -2,
+    flags![WRITE],
+    Keys::ALL,
+    "generic",
+    "1.0.0",
+    "Deletes one or more keys.",
+    del,
+)];
 
 /// DEL key [key ...]
 fn del(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {

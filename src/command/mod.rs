@@ -6,10 +6,12 @@
 //! their name, with their part of the command table on top.
 
 mod call;
+mod client;
 mod connection;
 mod dispatch;
 mod engine;
 mod error;
+mod help;
 mod keys;
 mod list;
 mod monitor;
@@ -29,8 +31,8 @@ pub mod tick;
 mod transaction;
 
 pub use call::Call;
-pub use dispatch::{execute, finish, note_activity};
 pub use connection::leave;
+pub use dispatch::{execute, finish, note_activity};
 pub use engine::{Engine, Gates};
 pub use error::Error;
 pub use outcome::{Block, OnTimeout, Outcome, Result};

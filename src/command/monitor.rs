@@ -12,7 +12,7 @@ pub(super) fn line(call: &Call<'_, '_>, args: Args<'_>) -> Bytes {
     let (seconds, micros) = (call.now.unix_ms / 1000, call.now.unix_ms % 1000 * 1000);
     let address = &call.session.client.address;
     let mut line = format!("+{seconds}.{micros:06} [{} {address}]", call.session.db).into_bytes();
-    for argument in args.iter() {
+    for argument in args {
         line.extend_from_slice(b" \"");
         for &byte in argument {
             match byte {
@@ -41,5 +41,7 @@ pub(super) fn leave(call: &mut Call<'_, '_>) {
     let id = call.session.client.id;
     let mut monitors = call.engine.monitors.lock();
     monitors.retain(|mailbox| mailbox.client_id() != id);
-    call.engine.gates.set(Gates::MONITORED, !monitors.is_empty());
+    call.engine
+        .gates
+        .set(Gates::MONITORED, !monitors.is_empty());
 }

@@ -52,7 +52,9 @@ impl Pauses {
     /// Milliseconds until the last pause ends by itself.
     pub fn left_ms(&self, now_ms: u64) -> u64 {
         let ends = self.0.lock();
-        ends.all_until_ms.max(ends.writes_until_ms).saturating_sub(now_ms)
+        ends.all_until_ms
+            .max(ends.writes_until_ms)
+            .saturating_sub(now_ms)
     }
 
     /// What is held up now.

@@ -18,36 +18,84 @@ use super::spec::{Command, Keys};
 /// Publish and subscribe.
 pub const COMMANDS: &[Command] = &[
     Command::new(
-        "subscribe", -2, flags![PUBSUB, NOSCRIPT, LOADING, STALE, SUBSCRIBED], Keys::None,
-        "pubsub", "2.0.0", "Listens for messages published to channels.", subscribe,
+        "subscribe",
+        -2,
+        flags![PUBSUB, NOSCRIPT, LOADING, STALE, SUBSCRIBED],
+        Keys::None,
+        "pubsub",
+        "2.0.0",
+        "Listens for messages published to channels.",
+        subscribe,
     ),
     Command::new(
-        "unsubscribe", -1, flags![PUBSUB, NOSCRIPT, LOADING, STALE, SUBSCRIBED], Keys::None,
-        "pubsub", "2.0.0", "Stops listening to messages posted to channels.", unsubscribe,
+        "unsubscribe",
+        -1,
+        flags![PUBSUB, NOSCRIPT, LOADING, STALE, SUBSCRIBED],
+        Keys::None,
+        "pubsub",
+        "2.0.0",
+        "Stops listening to messages posted to channels.",
+        unsubscribe,
     ),
     Command::new(
-        "psubscribe", -2, flags![PUBSUB, NOSCRIPT, LOADING, STALE, SUBSCRIBED], Keys::None,
-        "pubsub", "2.0.0", "Listens for messages published to channels that match patterns.", psubscribe,
+        "psubscribe",
+        -2,
+        flags![PUBSUB, NOSCRIPT, LOADING, STALE, SUBSCRIBED],
+        Keys::None,
+        "pubsub",
+        "2.0.0",
+        "Listens for messages published to channels that match patterns.",
+        psubscribe,
     ),
     Command::new(
-        "punsubscribe", -1, flags![PUBSUB, NOSCRIPT, LOADING, STALE, SUBSCRIBED], Keys::None,
-        "pubsub", "2.0.0", "Stops listening to channels that match patterns.", punsubscribe,
+        "punsubscribe",
+        -1,
+        flags![PUBSUB, NOSCRIPT, LOADING, STALE, SUBSCRIBED],
+        Keys::None,
+        "pubsub",
+        "2.0.0",
+        "Stops listening to channels that match patterns.",
+        punsubscribe,
     ),
     Command::new(
-        "ssubscribe", -2, flags![PUBSUB, NOSCRIPT, LOADING, STALE, SUBSCRIBED], Keys::None,
-        "pubsub", "7.0.0", "Listens for messages published to shard channels.", ssubscribe,
+        "ssubscribe",
+        -2,
+        flags![PUBSUB, NOSCRIPT, LOADING, STALE, SUBSCRIBED],
+        Keys::None,
+        "pubsub",
+        "7.0.0",
+        "Listens for messages published to shard channels.",
+        ssubscribe,
     ),
     Command::new(
-        "sunsubscribe", -1, flags![PUBSUB, NOSCRIPT, LOADING, STALE, SUBSCRIBED], Keys::None,
-        "pubsub", "7.0.0", "Stops listening to messages posted to shard channels.", sunsubscribe,
+        "sunsubscribe",
+        -1,
+        flags![PUBSUB, NOSCRIPT, LOADING, STALE, SUBSCRIBED],
+        Keys::None,
+        "pubsub",
+        "7.0.0",
+        "Stops listening to messages posted to shard channels.",
+        sunsubscribe,
     ),
     Command::new(
-        "publish", 3, flags![PUBSUB, LOADING, STALE, FAST, MAY_REPLICATE], Keys::None,
-        "pubsub", "2.0.0", "Posts a message to a channel.", publish,
+        "publish",
+        3,
+        flags![PUBSUB, LOADING, STALE, FAST, MAY_REPLICATE],
+        Keys::None,
+        "pubsub",
+        "2.0.0",
+        "Posts a message to a channel.",
+        publish,
     ),
     Command::new(
-        "spublish", 3, flags![PUBSUB, LOADING, STALE, FAST, MAY_REPLICATE], Keys::None,
-        "pubsub", "7.0.0", "Posts a message to a shard channel.", spublish,
+        "spublish",
+        3,
+        flags![PUBSUB, LOADING, STALE, FAST, MAY_REPLICATE],
+        Keys::None,
+        "pubsub",
+        "7.0.0",
+        "Posts a message to a shard channel.",
+        spublish,
     ),
     Command {
         name: "pubsub",
@@ -60,24 +108,54 @@ pub const COMMANDS: &[Command] = &[
         handler: pubsub_unknown,
         subcommands: &[
             Command::new(
-                "channels", -2, flags![PUBSUB, LOADING, STALE], Keys::None, "pubsub", "2.8.0",
-                "Returns the active channels.", pubsub_channels,
+                "channels",
+                -2,
+                flags![PUBSUB, LOADING, STALE],
+                Keys::None,
+                "pubsub",
+                "2.8.0",
+                "Returns the active channels.",
+                pubsub_channels,
             ),
             Command::new(
-                "numsub", -2, flags![PUBSUB, LOADING, STALE], Keys::None, "pubsub", "2.8.0",
-                "Returns a count of subscribers to channels.", pubsub_numsub,
+                "numsub",
+                -2,
+                flags![PUBSUB, LOADING, STALE],
+                Keys::None,
+                "pubsub",
+                "2.8.0",
+                "Returns a count of subscribers to channels.",
+                pubsub_numsub,
             ),
             Command::new(
-                "numpat", 2, flags![PUBSUB, LOADING, STALE], Keys::None, "pubsub", "2.8.0",
-                "Returns a count of unique pattern subscriptions.", pubsub_numpat,
+                "numpat",
+                2,
+                flags![PUBSUB, LOADING, STALE],
+                Keys::None,
+                "pubsub",
+                "2.8.0",
+                "Returns a count of unique pattern subscriptions.",
+                pubsub_numpat,
             ),
             Command::new(
-                "shardchannels", -2, flags![PUBSUB, LOADING, STALE], Keys::None, "pubsub", "7.0.0",
-                "Returns the active shard channels.", pubsub_shardchannels,
+                "shardchannels",
+                -2,
+                flags![PUBSUB, LOADING, STALE],
+                Keys::None,
+                "pubsub",
+                "7.0.0",
+                "Returns the active shard channels.",
+                pubsub_shardchannels,
             ),
             Command::new(
-                "shardnumsub", -2, flags![PUBSUB, LOADING, STALE], Keys::None, "pubsub", "7.0.0",
-                "Returns the count of subscribers of shard channels.", pubsub_shardnumsub,
+                "shardnumsub",
+                -2,
+                flags![PUBSUB, LOADING, STALE],
+                Keys::None,
+                "pubsub",
+                "7.0.0",
+                "Returns the count of subscribers of shard channels.",
+                pubsub_shardnumsub,
             ),
         ],
     },
@@ -141,11 +219,17 @@ pub(super) fn deliver(
     message: &[u8],
     wakes: &mut WakeList,
 ) -> (u64, u64) {
-    let mut delivery =
-        Delivery { bounds: engine.outbox_bounds(), wakes, receivers: 0, dropped: 0 };
-    engine.pubsub.publish(space, channel, &mut delivery, |resp, pattern| {
-        encode_message(resp, space, pattern, channel, message)
-    });
+    let mut delivery = Delivery {
+        bounds: engine.outbox_bounds(),
+        wakes,
+        receivers: 0,
+        dropped: 0,
+    };
+    engine
+        .pubsub
+        .publish(space, channel, &mut delivery, |resp, pattern| {
+            encode_message(resp, space, pattern, channel, message)
+        });
     (delivery.receivers, delivery.dropped)
 }
 
@@ -310,7 +394,8 @@ fn spublish(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 
 fn send(call: &mut Call<'_, '_>, args: Args<'_>, space: Space) -> Result {
     let receivers = call.publish(space, args.at(1), args.at(2));
-    call.reply.integer(i64::try_from(receivers).unwrap_or(i64::MAX));
+    call.reply
+        .integer(i64::try_from(receivers).unwrap_or(i64::MAX));
     if receivers > 0 && call.session.is_subscribed() {
         // A client that is among its own subscribers gets the reply first, then the message.
         call.collect_mail();

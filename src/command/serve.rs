@@ -5,12 +5,13 @@
 //! holds the shards: nobody can come between a push and the waiter that it serves. A request that
 //! would block again keeps its place.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::clients::{Client, Served, Taken, Wait};
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
-use crate::store::{Held, Key, ShardSet, WaitKey, Waiter};
+use crate::store::{self, Held, Key, ShardSet, WaitKey, Waiter};
 
 use super::call::Call;
 use super::error::Error;
@@ -19,6 +20,7 @@ use super::session::{Blocked, Session};
 use super::table::Found;
 
 /// What trying a blocked request again needs.
+#[derive(Debug)]
 struct Attempt {
     client: Arc<Client>,
     found: Found,
@@ -28,8 +30,20 @@ struct Attempt {
     on_timeout: OnTimeout,
 }
 
+impl store::Attempt for Attempt {}
+
+fn attempt_of(waiter: &Waiter) -> Option<&Attempt> {
+    let attempt: &dyn Any = &*waiter.attempt;
+    attempt.downcast_ref()
+}
+
 /// Puts the client in the lines of the keys that its command named, all of which are held.
-pub(super) fn wait(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>, block: Block) -> Outcome {
+pub(super) fn wait(
+    call: &mut Call<'_, '_>,
+    found: &Found,
+    args: Args<'_>,
+    block: Block,
+) -> Outcome {
     if call.session.taken.is_some() {
         return Outcome::Blocked;
     }
@@ -37,8 +51,11 @@ pub(super) fn wait(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>, block
         answer_timeout(call.reply, block.on_timeout);
         return Outcome::Done;
     }
-    let keys: Box<[WaitKey]> =
-        block.keys.iter().map(|&at| WaitKey::from(&call.key(args.at(at)))).collect();
+    let keys: Box<[WaitKey]> = block
+        .keys
+        .iter()
+        .map(|&at| WaitKey::from(&call.key(args.at(at))))
+        .collect();
     let mut shards = ShardSet::EMPTY;
     for key in &keys {
         shards.insert(call.engine.keyspace.shard_of(&key.as_key()));
@@ -66,9 +83,13 @@ pub(super) fn wait(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>, block
         call.shard(&key.as_key()).lines.join(key, &waiter);
     }
     *call.session.client.wait.lock() = Wait::Standing(waiter);
-    call.engine.blocked_clients_len.fetch_add(1, Ordering::Relaxed);
+    call.engine
+        .blocked_clients_len
+        .fetch_add(1, Ordering::Relaxed);
     call.session.blocked = Some(Blocked {
-        deadline_us: block.timeout_us.map(|timeout_us| call.now.mono_us.saturating_add(timeout_us)),
+        deadline_us: block
+            .timeout_us
+            .map(|timeout_us| call.now.mono_us.saturating_add(timeout_us)),
         on_timeout: block.on_timeout,
         command: found.index,
     });
@@ -139,7 +160,10 @@ fn serve_line(call: &mut Call<'_, '_>, key: &Key<'_>) {
         tried = waiter.ticket;
         let kind = shard.value(key, now_ms).map(|value| value.kind());
         if kind == Some(waiter.kind) || waiter.wakes_on_removal {
-            debug_assert!(call.held.set().contains(waiter.shards), "a waiter's shards are not held");
+            debug_assert!(
+                call.held.set().contains(waiter.shards),
+                "a waiter's shards are not held"
+            );
             try_again(call, &waiter);
         }
     }
@@ -148,7 +172,9 @@ fn serve_line(call: &mut Call<'_, '_>, key: &Key<'_>) {
 /// Runs a blocked request on behalf of its connection; serves the client unless it would block
 /// again.
 fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
-    let Some(attempt) = waiter.attempt.downcast_ref::<Attempt>() else { return };
+    let Some(attempt) = attempt_of(waiter) else {
+        return;
+    };
     let mut session = Session::stand_in(Arc::clone(&attempt.client), attempt.db);
     let mut reply = Reply::new(attempt.resp);
     let mut stand_in = Call {
@@ -166,7 +192,9 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
         return;
     }
     leave_lines(call.held, waiter);
-    call.engine.blocked_clients_len.fetch_sub(1, Ordering::Relaxed);
+    call.engine
+        .blocked_clients_len
+        .fetch_sub(1, Ordering::Relaxed);
     let taken = session.taken.unwrap_or_default();
     *attempt.client.wait.lock() = Wait::Served(Served { reply, taken });
     attempt.client.mailbox.prompt(call.wakes);
@@ -192,7 +220,9 @@ pub fn cancel(call: &mut Call<'_, '_>, client: &Client) -> bool {
     let stood = leave_lines(call.held, &waiter);
     if stood {
         *client.wait.lock() = Wait::None;
-        call.engine.blocked_clients_len.fetch_sub(1, Ordering::Relaxed);
+        call.engine
+            .blocked_clients_len
+            .fetch_sub(1, Ordering::Relaxed);
     }
     stood
 }
@@ -200,7 +230,7 @@ pub fn cancel(call: &mut Call<'_, '_>, client: &Client) -> bool {
 /// CLIENT UNBLOCK: ends the wait of another client with a reply.
 pub(super) fn unblock(call: &mut Call<'_, '_>, client: &Client, error: Option<Error>) -> bool {
     let (resp, on_timeout) = match &*client.wait.lock() {
-        Wait::Standing(waiter) => match waiter.attempt.downcast_ref::<Attempt>() {
+        Wait::Standing(waiter) => match attempt_of(waiter) {
             Some(attempt) => (attempt.resp, attempt.on_timeout),
             None => return false,
         },
@@ -214,7 +244,10 @@ pub(super) fn unblock(call: &mut Call<'_, '_>, client: &Client, error: Option<Er
         Some(error) => reply.error(&error.as_line()),
         None => answer_timeout(&mut reply, on_timeout),
     }
-    *client.wait.lock() = Wait::Served(Served { reply, taken: Vec::new() });
+    *client.wait.lock() = Wait::Served(Served {
+        reply,
+        taken: Vec::new(),
+    });
     client.mailbox.prompt(call.wakes);
     true
 }

@@ -100,7 +100,11 @@ impl Session {
     /// A stand-in for a client that blocks, to try its request again. What others see of the
     /// client stays as it is.
     pub fn stand_in(client: Arc<Client>, db: u8) -> Self {
-        Self { db, taken: Some(Vec::new()), ..Self::blank(client, true) }
+        Self {
+            db,
+            taken: Some(Vec::new()),
+            ..Self::blank(client, true)
+        }
     }
 
     fn blank(client: Arc<Client>, is_authenticated: bool) -> Self {
@@ -140,15 +144,24 @@ impl Session {
             || self.is_subscribed();
         let client = &self.client;
         client.db.store(self.db, Ordering::Relaxed);
-        client.channels_len.store(self.channels.len(), Ordering::Relaxed);
-        client.patterns_len.store(self.patterns.len(), Ordering::Relaxed);
-        client.shard_channels_len.store(self.shard_channels.len(), Ordering::Relaxed);
+        client
+            .channels_len
+            .store(self.channels.len(), Ordering::Relaxed);
+        client
+            .patterns_len
+            .store(self.patterns.len(), Ordering::Relaxed);
+        client
+            .shard_channels_len
+            .store(self.shard_channels.len(), Ordering::Relaxed);
         client.is_monitor.store(self.is_monitor, Ordering::Relaxed);
         let queued = self.transaction.as_ref().map_or(-1, |transaction| {
             i64::try_from(transaction.queued.len()).unwrap_or(i64::MAX)
         });
         client.queued_len.store(queued, Ordering::Relaxed);
-        let watched = self.watching.as_ref().map_or(0, |watching| watching.keys.len());
+        let watched = self
+            .watching
+            .as_ref()
+            .map_or(0, |watching| watching.keys.len());
         client.watched_len.store(watched, Ordering::Relaxed);
     }
 

@@ -68,7 +68,11 @@ impl Slowlog {
 /// A request as the log keeps it: long arguments and long lists of them cut, with a word on what
 /// is missing.
 pub fn shortened(args: Args<'_>) -> Vec<Vec<u8>> {
-    let kept = if args.len() > ARGUMENTS_KEPT_MAX { ARGUMENTS_KEPT_MAX - 1 } else { args.len() };
+    let kept = if args.len() > ARGUMENTS_KEPT_MAX {
+        ARGUMENTS_KEPT_MAX - 1
+    } else {
+        args.len()
+    };
     let mut arguments: Vec<Vec<u8>> = args.iter().take(kept).map(shortened_argument).collect();
     if kept < args.len() {
         arguments.push(format!("... ({} more arguments)", args.len() - kept).into_bytes());

@@ -107,13 +107,29 @@ pub type KeyPositions = SmallVec<[usize; 8]>;
 
 impl Keys {
     /// One key as the first argument.
-    pub const FIRST: Self = Self::Range { first: 1, last: 1, step: 1 };
+    pub const FIRST: Self = Self::Range {
+        first: 1,
+        last: 1,
+        step: 1,
+    };
     /// Two keys.
-    pub const FIRST_TWO: Self = Self::Range { first: 1, last: 2, step: 1 };
+    pub const FIRST_TWO: Self = Self::Range {
+        first: 1,
+        last: 2,
+        step: 1,
+    };
     /// All arguments are keys.
-    pub const ALL: Self = Self::Range { first: 1, last: -1, step: 1 };
+    pub const ALL: Self = Self::Range {
+        first: 1,
+        last: -1,
+        step: 1,
+    };
     /// All arguments but the last are keys.
-    pub const ALL_BUT_LAST: Self = Self::Range { first: 1, last: -2, step: 1 };
+    pub const ALL_BUT_LAST: Self = Self::Range {
+        first: 1,
+        last: -2,
+        step: 1,
+    };
 
     /// Appends the positions of the keys of a request.
     pub fn positions(&self, args: Args<'_>, out: &mut KeyPositions) {
@@ -131,7 +147,10 @@ impl Keys {
                 if also > 0 && also < args.len() {
                     out.push(also);
                 }
-                let count = args.get(at).and_then(crate::protocol::number::parse_i64).unwrap_or(0);
+                let count = args
+                    .get(at)
+                    .and_then(crate::protocol::number::parse_i64)
+                    .unwrap_or(0);
                 let count = usize::try_from(count).unwrap_or(0);
                 if count <= args.len().saturating_sub(at + 1) {
                     out.extend(at + 1..=at + count);
@@ -178,19 +197,35 @@ impl Command {
         summary: &'static str,
         handler: Handler,
     ) -> Self {
-        Self { name, arity, flags, keys, group, since, summary, handler, subcommands: &[] }
+        Self {
+            name,
+            arity,
+            flags,
+            keys,
+            group,
+            since,
+            summary,
+            handler,
+            subcommands: &[],
+        }
     }
 
     /// Whether a request of `len` arguments fits.
     #[inline]
     pub fn takes(&self, len: usize) -> bool {
         let wanted = self.arity.unsigned_abs() as usize;
-        if self.arity < 0 { len >= wanted } else { len == wanted }
+        if self.arity < 0 {
+            len >= wanted
+        } else {
+            len == wanted
+        }
     }
 
     /// The subcommand of a name, in any case.
     pub fn subcommand(&self, name: &[u8]) -> Option<&'static Command> {
-        self.subcommands.iter().find(|sub| sub.name.as_bytes().eq_ignore_ascii_case(name))
+        self.subcommands
+            .iter()
+            .find(|sub| sub.name.as_bytes().eq_ignore_ascii_case(name))
     }
 }
 

@@ -12,12 +12,24 @@ use super::spec::{Command, Keys};
 /// Commands on strings.
 pub const COMMANDS: &[Command] = &[
     Command::new(
-        "get", 2, flags![READONLY, FAST], Keys::FIRST, "string", "1.0.0",
-        "Returns the string value of a key.", get,
+        "get",
+        2,
+        flags![READONLY, FAST],
+        Keys::FIRST,
+        "string",
+        "1.0.0",
+        "Returns the string value of a key.",
+        get,
     ),
     Command::new(
-        "set", -3, flags![WRITE, DENYOOM], Keys::FIRST, "string", "1.0.0",
-        "Sets the string value of a key.", set,
+        "set",
+        -3,
+        flags![WRITE, DENYOOM],
+        Keys::FIRST,
+        "string",
+        "1.0.0",
+        "Sets the string value of a key.",
+        set,
     ),
 ];
 

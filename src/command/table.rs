@@ -12,6 +12,7 @@ use super::spec::Command;
 /// The families in the order in which COMMAND lists them.
 const FAMILIES: &[&[Command]] = &[
     super::connection::COMMANDS,
+    super::client::COMMANDS,
     super::keys::COMMANDS,
     super::list::COMMANDS,
     super::string::COMMANDS,
@@ -72,7 +73,12 @@ impl Table {
             let full = |sub: &Command| format!("{}|{}", command.name, sub.name);
             names.extend(command.subcommands.iter().map(full));
         }
-        Self { commands, slots, names, subcommands_at }
+        Self {
+            commands,
+            slots,
+            names,
+            subcommands_at,
+        }
     }
 
     /// The command or subcommand that a request names.
@@ -81,11 +87,19 @@ impl Table {
         let index = self.find(args.at(0))?;
         let command = self.commands[index];
         if command.subcommands.is_empty() || args.len() < 2 {
-            return Some(Found { command, index, is_unknown_subcommand: false });
+            return Some(Found {
+                command,
+                index,
+                is_unknown_subcommand: false,
+            });
         }
         let same = |sub: &Command| sub.name.as_bytes().eq_ignore_ascii_case(args.at(1));
         Some(match command.subcommands.iter().position(same) {
-            None => Found { command, index, is_unknown_subcommand: true },
+            None => Found {
+                command,
+                index,
+                is_unknown_subcommand: true,
+            },
             Some(at) => Found {
                 command: &command.subcommands[at],
                 index: self.subcommands_at[index] + at,
@@ -113,7 +127,11 @@ impl Table {
         let mut slot = slot_of(name);
         loop {
             let index = usize::from(self.slots[slot]).checked_sub(1)?;
-            if self.commands[index].name.as_bytes().eq_ignore_ascii_case(name) {
+            if self.commands[index]
+                .name
+                .as_bytes()
+                .eq_ignore_ascii_case(name)
+            {
                 return Some(index);
             }
             slot = (slot + 1) % SLOTS;
@@ -169,7 +187,12 @@ mod tests {
     #[test]
     fn finds_every_command_in_any_case() {
         for (index, command) in table().iter().enumerate() {
-            assert_eq!(table().find(command.name.as_bytes()), Some(index), "{}", command.name);
+            assert_eq!(
+                table().find(command.name.as_bytes()),
+                Some(index),
+                "{}",
+                command.name
+            );
             let upper = command.name.to_ascii_uppercase();
             assert_eq!(table().find(upper.as_bytes()), Some(index), "{upper}");
             assert_eq!(command.name, command.name.to_ascii_lowercase());
@@ -178,7 +201,14 @@ mod tests {
 
     #[test]
     fn finds_nothing_else() {
-        for name in ["", "ge", "gett", "get\0", "a name that is far longer than any", "\u{7}et"] {
+        for name in [
+            "",
+            "ge",
+            "gett",
+            "get\0",
+            "a name that is far longer than any",
+            "\u{7}et",
+        ] {
             assert_eq!(table().find(name.as_bytes()), None, "{name:?}");
         }
     }

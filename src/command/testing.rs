@@ -24,11 +24,23 @@ pub struct Player {
     reply: Reply,
 }
 
+impl Default for Bench {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Bench {
     /// An empty engine at a fixed moment.
     pub fn new() -> Self {
-        let now = Now { unix_ms: 1_700_000_000_000, mono_us: 1_000_000 };
-        Self { engine: Engine::new(Arc::new(Config::default()), 1, 7, now), now }
+        let now = Now {
+            unix_ms: 1_700_000_000_000,
+            mono_us: 1_000_000,
+        };
+        Self {
+            engine: Engine::new(Arc::new(Config::default()), 1, 7, now),
+            now,
+        }
     }
 
     /// A client that speaks RESP2.
@@ -41,10 +53,19 @@ impl Bench {
             by_unix_socket: false,
         };
         let id = self.engine.clients.next_id();
-        let client = Arc::new(Client::new(id, origin, 0, Arc::new(Bell::default()), self.now.mono_us));
+        let client = Arc::new(Client::new(
+            id,
+            origin,
+            0,
+            Arc::new(Bell::default()),
+            self.now.mono_us,
+        ));
         self.engine.clients.insert(&client);
         let session = Session::new(client, !self.engine.has_password());
-        Player { session, reply: Reply::new(Resp::V2) }
+        Player {
+            session,
+            reply: Reply::new(Resp::V2),
+        }
     }
 
     /// What a new client gets for one command, with `\r\n` shown as a blank.
@@ -54,8 +75,15 @@ impl Bench {
 
     /// What a client gets for one command; words are split at blanks, and `''` is the empty one.
     pub fn play(&self, player: &mut Player, command: &str) -> String {
-        let words = command.split(' ').map(|word| if word == "''" { "" } else { word });
-        self.play_args(player, &words.map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>())
+        let words = command
+            .split(' ')
+            .map(|word| if word == "''" { "" } else { word });
+        self.play_args(
+            player,
+            &words
+                .map(|word| word.as_bytes().to_vec())
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// What a client gets for one command of any bytes; `(blocked)` if it now waits.
@@ -94,7 +122,11 @@ impl Player {
             }
             standing => *self.session.client.wait.lock() = standing,
         }
-        let _ = self.session.client.mailbox.drain(&mut self.reply, usize::MAX);
+        let _ = self
+            .session
+            .client
+            .mailbox
+            .drain(&mut self.reply, usize::MAX);
         self.take_reply()
     }
 

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use crate::clock;
-use crate::outbox::{CloseReason, WakeList};
 use crate::config::Events;
+use crate::outbox::{CloseReason, WakeList};
 use crate::store::{Expired, SHARDS, ShardSet};
 
 use super::engine::Engine;
@@ -34,7 +34,9 @@ fn expire(engine: &Engine, worker: usize) {
             let now = clock::now();
             let mut held = engine.keyspace.hold();
             held.need(ShardSet::one(shard));
-            let removed = held.shard(shard).expire_due(now.unix_ms, EXPIRED_PER_HOLD_MAX);
+            let removed = held
+                .shard(shard)
+                .expire_due(now.unix_ms, EXPIRED_PER_HOLD_MAX);
             let is_done = removed.len() < EXPIRED_PER_HOLD_MAX;
             let expired = std::mem::take(&mut held.shard(shard).expired);
             for key in &expired {
@@ -84,6 +86,9 @@ fn close_idle(engine: &Engine, worker: usize) {
 fn resident_bytes() -> u64 {
     const PAGE_BYTES: u64 = 4096;
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
     pages.unwrap_or(0) * PAGE_BYTES
 }

@@ -20,24 +20,54 @@ use super::table::Found;
 /// Transactions.
 pub const COMMANDS: &[Command] = &[
     Command::new(
-        "multi", 1, flags![NOSCRIPT, LOADING, STALE, FAST, NOT_QUEUED, ALLOW_BUSY], Keys::None,
-        "transactions", "1.2.0", "Starts a transaction.", multi,
+        "multi",
+        1,
+        flags![NOSCRIPT, LOADING, STALE, FAST, NOT_QUEUED, ALLOW_BUSY],
+        Keys::None,
+        "transactions",
+        "1.2.0",
+        "Starts a transaction.",
+        multi,
     ),
     Command::new(
-        "exec", 1, flags![NOSCRIPT, LOADING, STALE, SKIP_SLOWLOG, NOT_QUEUED], Keys::None,
-        "transactions", "1.2.0", "Executes all commands in a transaction.", exec,
+        "exec",
+        1,
+        flags![NOSCRIPT, LOADING, STALE, SKIP_SLOWLOG, NOT_QUEUED],
+        Keys::None,
+        "transactions",
+        "1.2.0",
+        "Executes all commands in a transaction.",
+        exec,
     ),
     Command::new(
-        "discard", 1, flags![NOSCRIPT, LOADING, STALE, FAST, NOT_QUEUED, ALLOW_BUSY], Keys::None,
-        "transactions", "2.0.0", "Discards a transaction.", discard,
+        "discard",
+        1,
+        flags![NOSCRIPT, LOADING, STALE, FAST, NOT_QUEUED, ALLOW_BUSY],
+        Keys::None,
+        "transactions",
+        "2.0.0",
+        "Discards a transaction.",
+        discard,
     ),
     Command::new(
-        "watch", -2, flags![NOSCRIPT, LOADING, STALE, FAST, NOT_QUEUED, ALLOW_BUSY], Keys::ALL,
-        "transactions", "2.2.0", "Monitors changes to keys to determine the execution of a transaction.", watch,
+        "watch",
+        -2,
+        flags![NOSCRIPT, LOADING, STALE, FAST, NOT_QUEUED, ALLOW_BUSY],
+        Keys::ALL,
+        "transactions",
+        "2.2.0",
+        "Monitors changes to keys to determine the execution of a transaction.",
+        watch,
     ),
     Command::new(
-        "unwatch", 1, flags![NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY], Keys::None,
-        "transactions", "2.2.0", "Forgets about watched keys of a transaction.", unwatch,
+        "unwatch",
+        1,
+        flags![NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY],
+        Keys::None,
+        "transactions",
+        "2.2.0",
+        "Forgets about watched keys of a transaction.",
+        unwatch,
     ),
 ];
 
@@ -86,7 +116,12 @@ fn exec(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     for (found, request) in &transaction.queued {
         set = set.union(shards_of_queued(call, found, request.as_args()));
     }
-    for key in call.session.watching.iter().flat_map(|watching| &watching.keys) {
+    for key in call
+        .session
+        .watching
+        .iter()
+        .flat_map(|watching| &watching.keys)
+    {
         set.insert(call.engine.keyspace.shard_of(&key.as_key()));
     }
     call.held.need(set);
@@ -108,11 +143,15 @@ fn exec(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 /// Why a transaction as a whole is refused.
 fn refusal(call: &Call<'_, '_>, transaction: &Transaction) -> Option<Error> {
     if transaction.is_broken {
-        return Some(Error::line("EXECABORT Transaction discarded because of previous errors."));
+        return Some(Error::line(
+            "EXECABORT Transaction discarded because of previous errors.",
+        ));
     }
     let grows = |(found, _): &(Found, _)| found.command.flags.any(Flags::DENYOOM);
     if call.engine.gates.load() & Gates::OVER_BUDGET != 0 && transaction.queued.iter().any(grows) {
-        return Some(Error::line("OOM command not allowed when used memory > 'maxmemory'."));
+        return Some(Error::line(
+            "OOM command not allowed when used memory > 'maxmemory'.",
+        ));
     }
     None
 }
@@ -127,10 +166,14 @@ fn shards_of_queued(call: &Call<'_, '_>, found: &Found, args: Args<'_>) -> Shard
 
 /// Whether a watched key has changed since WATCH, by expiry too.
 fn is_dirty(call: &mut Call<'_, '_>) -> bool {
-    let Some(watching) = &call.session.watching else { return false };
+    let Some(watching) = &call.session.watching else {
+        return false;
+    };
     for key in &watching.keys {
         // Looking at an expired key removes it, which raises the flag.
-        call.held.shard_of(&key.as_key()).exists(&key.as_key(), call.now.unix_ms);
+        call.held
+            .shard_of(&key.as_key())
+            .exists(&key.as_key(), call.now.unix_ms);
     }
     watching.flag.is_raised()
 }
@@ -202,7 +245,10 @@ fn stop_watching(call: &mut Call<'_, '_>, watching: &Watching) {
     call.held.need(set);
     for key in &watching.keys {
         let key = key.as_key();
-        call.held.shard_of(&key).watched.unwatch(&key, &watching.flag);
+        call.held
+            .shard_of(&key)
+            .watched
+            .unwatch(&key, &watching.flag);
     }
 }
 

@@ -13,7 +13,10 @@ impl Counter {
     /// Adds, as the only writer.
     #[inline]
     pub fn add(&self, n: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(n),
+            Ordering::Relaxed,
+        );
     }
 
     /// Adds, as one of several writers.
@@ -76,6 +79,8 @@ pub struct WorkerStats {
     pub outbox_dropped: Counter,
     /// Popped messages put back because their client had gone.
     pub returned: Counter,
+    /// Messages that LTRIM removed.
+    pub trimmed: Counter,
     /// Messages that could not go back because their key holds another type by now.
     pub returned_lost: Counter,
     /// Reads from sockets.
@@ -101,6 +106,7 @@ impl WorkerStats {
             delivered: Counter::default(),
             outbox_dropped: Counter::default(),
             returned: Counter::default(),
+            trimmed: Counter::default(),
             returned_lost: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
@@ -110,8 +116,15 @@ impl WorkerStats {
     /// Starts all counters again at 0, as CONFIG RESETSTAT does.
     pub fn reset(&self) {
         for command in &self.commands {
-            let CommandStats { calls, usec, rejected, failed } = command;
-            [calls, usec, rejected, failed].map(Counter::reset);
+            let CommandStats {
+                calls,
+                usec,
+                rejected,
+                failed,
+            } = command;
+            [calls, usec, rejected, failed]
+                .into_iter()
+                .for_each(Counter::reset);
         }
         [
             &self.connections,
@@ -126,10 +139,12 @@ impl WorkerStats {
             &self.delivered,
             &self.outbox_dropped,
             &self.returned,
+            &self.trimmed,
             &self.returned_lost,
             &self.reads,
             &self.writes,
         ]
-        .map(Counter::reset);
+        .into_iter()
+        .for_each(Counter::reset);
     }
 }

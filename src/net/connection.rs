@@ -128,7 +128,11 @@ impl Connection {
                 _ => {}
             }
             if self.is_closing {
-                return if self.output.is_empty() { Poll::Ready(()) } else { Poll::Pending };
+                return if self.output.is_empty() {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                };
             }
             if self.has_requests && self.held == Held::No
                 || self.session.client.mailbox.is_notified()
@@ -147,7 +151,11 @@ impl Connection {
 
     /// Takes what others left; says whether the connection must end at once.
     fn take_mail(&mut self) -> bool {
-        let close = self.session.client.mailbox.drain(&mut self.output, OUTPUT_BYTES_MAX);
+        let close = self
+            .session
+            .client
+            .mailbox
+            .drain(&mut self.output, OUTPUT_BYTES_MAX);
         match close {
             None => false,
             Some(CloseReason::Shutdown) => {
@@ -175,7 +183,8 @@ impl Connection {
                 self.release_hold();
             }
         } else if is_over {
-            let was_waiting = self.with_call(|call| command::cancel(call, &call.session.client.clone()));
+            let was_waiting =
+                self.with_call(|call| command::cancel(call, &call.session.client.clone()));
             if was_waiting {
                 if let Some(blocked) = self.session.blocked {
                     command::answer_timeout(&mut self.output, blocked.on_timeout);
@@ -199,10 +208,15 @@ impl Connection {
                 }
             }
         };
-        let Some(mut served) = served else { return false };
+        let Some(mut served) = served else {
+            return false;
+        };
         if !served.taken.is_empty() {
             let from_byte = self.sent_bytes + self.output.len() as u64;
-            self.in_flight = Some(InFlight { from_byte, taken: served.taken });
+            self.in_flight = Some(InFlight {
+                from_byte,
+                taken: served.taken,
+            });
         }
         self.output.append(&mut served.reply);
         self.release_hold();
@@ -354,7 +368,11 @@ impl Connection {
             let stats = &self.engine.workers[self.worker];
             stats.writes.add(1);
             stats.sent_bytes.add(sent as u64);
-            if self.in_flight.as_ref().is_some_and(|flight| self.sent_bytes > flight.from_byte) {
+            if self
+                .in_flight
+                .as_ref()
+                .is_some_and(|flight| self.sent_bytes > flight.from_byte)
+            {
                 self.in_flight = None;
             }
         }
@@ -363,8 +381,12 @@ impl Connection {
 
     fn note_buffers(&self) {
         let client = &self.session.client;
-        client.output_bytes.store(self.output.len(), Ordering::Relaxed);
-        client.query_bytes.store(self.input.len(), Ordering::Relaxed);
+        client
+            .output_bytes
+            .store(self.output.len(), Ordering::Relaxed);
+        client
+            .query_bytes
+            .store(self.input.len(), Ordering::Relaxed);
         client.sent_bytes.store(self.sent_bytes, Ordering::Relaxed);
     }
 
@@ -392,7 +414,11 @@ impl Connection {
 
     /// Reads behind what is there already: the rest of a request, or requests ahead of their time.
     fn poll_read_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let room = if self.held == Held::No { self.parser.wants().max(READ_BYTES / 4) } else { 4096 };
+        let room = if self.held == Held::No {
+            self.parser.wants().max(READ_BYTES / 4)
+        } else {
+            4096
+        };
         self.input.reserve(room);
         let read = self.stream.poll_read(cx, &mut self.input);
         if let Poll::Ready(Ok(len)) = read
@@ -401,7 +427,10 @@ impl Connection {
             self.note_read(len);
             self.has_requests = true;
             if self.input.len() as u64 > self.engine.config.live().client_query_buffer_bytes_max() {
-                tracing::warn!(client = self.session.client.id, "query buffer limit reached");
+                tracing::warn!(
+                    client = self.session.client.id,
+                    "query buffer limit reached"
+                );
                 return Poll::Ready(Ok(0));
             }
         }
@@ -412,7 +441,10 @@ impl Connection {
         let stats = &self.engine.workers[self.worker];
         stats.reads.add(1);
         stats.received_bytes.add(len as u64);
-        self.session.client.received_bytes.fetch_add(len as u64, Ordering::Relaxed);
+        self.session
+            .client
+            .received_bytes
+            .fetch_add(len as u64, Ordering::Relaxed);
     }
 
     /// Runs something outside a batch of requests.

@@ -80,7 +80,12 @@ impl NetDuty {
         bell: Arc<Bell>,
         connections: Arc<Connections>,
     ) -> Self {
-        Self { engine, index, bell, connections }
+        Self {
+            engine,
+            index,
+            bell,
+            connections,
+        }
     }
 }
 

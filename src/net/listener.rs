@@ -25,7 +25,11 @@ pub enum Listener {
 
 /// Listens on a TCP address. Must run inside the runtime that will accept.
 pub fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<Listener> {
-    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let domain = if address.is_ipv4() {
+        Domain::IPV4
+    } else {
+        Domain::IPV6
+    };
     let socket = RawSocket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         // `bind 0.0.0.0 ::` must not have the second claim the first one's port.
@@ -55,7 +59,10 @@ impl Listener {
     /// The address that it listens on, for people.
     pub fn address(&self) -> String {
         match self {
-            Self::Tcp(tcp) => tcp.local_addr().map(|at| at.to_string()).unwrap_or_default(),
+            Self::Tcp(tcp) => tcp
+                .local_addr()
+                .map(|at| at.to_string())
+                .unwrap_or_default(),
             Self::Unix(_, path) => path.display().to_string(),
         }
     }
@@ -85,7 +92,10 @@ impl Listener {
                     fd: stream.as_raw_fd(),
                     by_unix_socket: false,
                 };
-                Ok(Arrival { socket: Socket::Tcp(stream), origin })
+                Ok(Arrival {
+                    socket: Socket::Tcp(stream),
+                    origin,
+                })
             }
             Self::Unix(listener, path) => {
                 let (stream, _) = listener.accept().await?;
@@ -98,7 +108,10 @@ impl Listener {
                     fd: stream.as_raw_fd(),
                     by_unix_socket: true,
                 };
-                Ok(Arrival { socket: Socket::Unix(stream), origin })
+                Ok(Arrival {
+                    socket: Socket::Unix(stream),
+                    origin,
+                })
             }
         }
     }

@@ -18,7 +18,11 @@ pub enum Stream {
 
 impl Stream {
     /// Appends what can be read to `buffer`, up to its spare capacity; 0 bytes is the end.
-    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+    pub fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> Poll<io::Result<usize>> {
         match self {
             Self::Tcp(tcp) => pin!(tcp.read_buf(buffer)).poll(cx),
             Self::Unix(unix) => pin!(unix.read_buf(buffer)).poll(cx),
@@ -26,7 +30,11 @@ impl Stream {
     }
 
     /// Writes as much of the slices as the socket takes.
-    pub fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         match (self, slices) {
             (Self::Tcp(tcp), [slice]) => Pin::new(tcp).poll_write(cx, slice),
             (Self::Tcp(tcp), slices) => Pin::new(tcp).poll_write_vectored(cx, slices),

@@ -55,8 +55,9 @@ impl Subscribers {
         let mut encoded: [Option<Bytes>; 2] = [None, None];
         for mailbox in &self.0 {
             let resp = mailbox.resp();
-            let message =
-                encoded[usize::from(resp == Resp::V3)].get_or_insert_with(|| encode(resp)).clone();
+            let message = encoded[usize::from(resp == Resp::V3)]
+                .get_or_insert_with(|| encode(resp))
+                .clone();
             delivery.dropped += mailbox.publish(message, delivery.bounds, delivery.wakes);
         }
         delivery.receivers += self.0.len() as u64;
@@ -136,10 +137,16 @@ impl PubSub {
         }
     }
 
-    #[allow(clippy::cast_possible_truncation, reason = "only the low bits are wanted")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "only the low bits are wanted"
+    )]
     fn part(&self, space: Space, channel: &[u8]) -> (&Lock<HashTable<Channel>>, u64) {
         let hash = self.hasher.hash_one(channel);
-        (&self.index(space).parts[(hash >> 32) as usize % PARTS], hash)
+        (
+            &self.index(space).parts[(hash >> 32) as usize % PARTS],
+            hash,
+        )
     }
 
     /// Adds a subscriber to a channel.
@@ -152,20 +159,30 @@ impl PubSub {
         }
         let mut subscribers = Subscribers::default();
         subscribers.insert(mailbox);
-        let new = Channel { hash, name: channel.into(), subscribers };
+        let new = Channel {
+            hash,
+            name: channel.into(),
+            subscribers,
+        };
         part.insert_unique(hash, new, |channel| channel.hash);
-        self.index(space).channels_len.fetch_add(1, Ordering::Relaxed);
+        self.index(space)
+            .channels_len
+            .fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes a subscriber off a channel; a channel without subscribers is forgotten.
     pub fn unsubscribe(&self, space: Space, channel: &[u8], mailbox: &Mailbox) {
         let (part, hash) = self.part(space, channel);
         let mut part = part.lock();
-        let Ok(mut found) = part.find_entry(hash, |other| *other.name == *channel) else { return };
+        let Ok(mut found) = part.find_entry(hash, |other| *other.name == *channel) else {
+            return;
+        };
         found.get_mut().subscribers.remove(mailbox);
         if found.get().subscribers.0.is_empty() {
             found.remove();
-            self.index(space).channels_len.fetch_sub(1, Ordering::Relaxed);
+            self.index(space)
+                .channels_len
+                .fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -178,14 +195,19 @@ impl PubSub {
         }
         let mut subscribers = Subscribers::default();
         subscribers.insert(mailbox);
-        patterns.push(Pattern { glob: glob.into(), subscribers });
+        patterns.push(Pattern {
+            glob: glob.into(),
+            subscribers,
+        });
         self.patterns_len.store(patterns.len(), Ordering::Relaxed);
     }
 
     /// Takes a subscriber off a pattern.
     pub fn unsubscribe_pattern(&self, glob: &[u8], mailbox: &Mailbox) {
         let mut patterns = self.patterns.lock();
-        let Some(place) = patterns.iter().position(|other| *other.glob == *glob) else { return };
+        let Some(place) = patterns.iter().position(|other| *other.glob == *glob) else {
+            return;
+        };
         patterns[place].subscribers.remove(mailbox);
         if patterns[place].subscribers.0.is_empty() {
             patterns.remove(place);
@@ -212,7 +234,9 @@ impl PubSub {
         if space == Space::Global && self.patterns_len.load(Ordering::Relaxed) > 0 {
             for pattern in self.patterns.lock().iter() {
                 if glob::matches(&pattern.glob, channel, false) {
-                    pattern.subscribers.send(delivery, |resp| encode(resp, Some(&pattern.glob)));
+                    pattern
+                        .subscribers
+                        .send(delivery, |resp| encode(resp, Some(&pattern.glob)));
                 }
             }
         }
@@ -223,9 +247,9 @@ impl PubSub {
         let mut found = Vec::new();
         for part in &self.index(space).parts {
             let part = part.lock();
-            let wanted = part.iter().map(|channel| &channel.name);
-            let matches = |name: &&Box<[u8]>| glob.is_none_or(|glob| glob::matches(glob, name, false));
-            found.extend(wanted.filter(matches).cloned());
+            let wanted = part.iter().map(|channel| &*channel.name);
+            let matches = |name: &&[u8]| glob.is_none_or(|glob| glob::matches(glob, name, false));
+            found.extend(wanted.filter(matches).map(Box::from));
         }
         found
     }
@@ -239,7 +263,8 @@ impl PubSub {
     pub fn subscribers_len(&self, space: Space, channel: &[u8]) -> usize {
         let (part, hash) = self.part(space, channel);
         let part = part.lock();
-        part.find(hash, |other| *other.name == *channel).map_or(0, |found| found.subscribers.0.len())
+        part.find(hash, |other| *other.name == *channel)
+            .map_or(0, |found| found.subscribers.0.len())
     }
 
     /// How many different patterns are subscribed to.

@@ -38,7 +38,11 @@ impl Deadlines {
             db if db == b => a,
             db => db,
         };
-        self.0 = self.0.iter().map(|&(at, db, hash)| (at, swap(db), hash)).collect();
+        self.0 = self
+            .0
+            .iter()
+            .map(|&(at, db, hash)| (at, swap(db), hash))
+            .collect();
     }
 
     /// Forgets all deadlines of a database.

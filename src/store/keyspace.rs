@@ -34,7 +34,9 @@ pub struct Keyspace {
 impl Keyspace {
     /// An empty keyspace whose hashes depend on `seed`, so that clients cannot aim at one shard.
     pub fn new(seed: u64) -> Self {
-        let shards = (0..SHARDS).map(|_| Padded(Lock::new(Shard::new(SHARD_BITS)))).collect();
+        let shards = (0..SHARDS)
+            .map(|_| Padded(Lock::new(Shard::new(SHARD_BITS))))
+            .collect();
         let hasher = RandomState::with_seeds(seed, !seed, seed.rotate_left(17), seed ^ 0x5eed);
         Self { shards, hasher }
     }
@@ -42,7 +44,11 @@ impl Keyspace {
     /// The key of these bytes in a database.
     #[inline]
     pub fn key<'a>(&self, db: u8, name: &'a [u8]) -> Key<'a> {
-        Key { db, hash: self.hasher.hash_one(name), name }
+        Key {
+            db,
+            hash: self.hasher.hash_one(name),
+            name,
+        }
     }
 
     /// The shard of a key: the leading bits of its position, so that the shards in order are the
@@ -61,7 +67,12 @@ impl Keyspace {
 
     /// A holder of no locks yet.
     pub fn hold(&self) -> Held<'_> {
-        Held { keyspace: self, guards: SmallVec::new(), set: ShardSet::EMPTY, pinned: false }
+        Held {
+            keyspace: self,
+            guards: SmallVec::new(),
+            set: ShardSet::EMPTY,
+            pinned: false,
+        }
     }
 }
 
@@ -92,16 +103,22 @@ impl<'k> Held<'k> {
     }
 
     /// Holds the shards of `set`, and no others unless it held them all along.
-    /// While pinned, the set must be held already.
+    ///
+    /// # Panics
+    /// While pinned, when the set is not held already: EXEC or a script held too little.
     #[inline]
     pub fn need(&mut self, set: ShardSet) {
         if self.set.contains(set) {
             return;
         }
-        assert!(!self.pinned, "a pinned holder was asked for a shard that it does not hold");
+        assert!(
+            !self.pinned,
+            "a pinned holder was asked for a shard that it does not hold"
+        );
         self.release();
         for shard in set.iter() {
-            self.guards.push((shard, self.keyspace.shards[shard as usize].0.lock()));
+            self.guards
+                .push((shard, self.keyspace.shards[shard as usize].0.lock()));
         }
         self.set = set;
     }
@@ -149,6 +166,8 @@ impl<'k> Held<'k> {
 
     /// All shards that are held, in order.
     pub fn shards(&mut self) -> impl Iterator<Item = (u32, &mut Shard)> {
-        self.guards.iter_mut().map(|(shard, guard)| (*shard, &mut **guard))
+        self.guards
+            .iter_mut()
+            .map(|(shard, guard)| (*shard, &mut **guard))
     }
 }

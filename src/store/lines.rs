@@ -32,17 +32,29 @@ pub struct WaitKey {
 impl WaitKey {
     /// The same key, borrowed.
     pub fn as_key(&self) -> Key<'_> {
-        Key { db: self.db, hash: self.hash, name: &self.name }
+        Key {
+            db: self.db,
+            hash: self.hash,
+            name: &self.name,
+        }
     }
 }
 
 impl From<&Key<'_>> for WaitKey {
     fn from(key: &Key<'_>) -> Self {
-        Self { db: key.db, hash: key.hash, name: key.name.into() }
+        Self {
+            db: key.db,
+            hash: key.hash,
+            name: key.name.into(),
+        }
     }
 }
 
+/// What the command room needs to try a request again; opaque here.
+pub trait Attempt: Any + fmt::Debug + Send + Sync {}
+
 /// A client that waits for a key to hold something.
+#[derive(Debug)]
 pub struct Waiter {
     /// The place in every line: lower was first.
     pub ticket: u64,
@@ -54,14 +66,8 @@ pub struct Waiter {
     pub keys: Box<[WaitKey]>,
     /// All shards that serving it may touch: those of its keys and of its destination.
     pub shards: ShardSet,
-    /// What the command room needs to try again; opaque here.
-    pub attempt: Box<dyn Any + Send + Sync>,
-}
-
-impl fmt::Debug for Waiter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waiter").field("ticket", &self.ticket).field("keys", &self.keys).finish()
-    }
+    /// The request, for trying it again.
+    pub attempt: Box<dyn Attempt>,
 }
 
 /// The waiters of one key.
@@ -84,7 +90,10 @@ impl Line {
 
     /// The first waiter whose ticket is above `after`.
     pub fn next_after(&self, after: u64) -> Option<Arc<Waiter>> {
-        self.waiters.range(after + 1..).next().map(|(_, waiter)| Arc::clone(waiter))
+        self.waiters
+            .range(after + 1..)
+            .next()
+            .map(|(_, waiter)| Arc::clone(waiter))
     }
 }
 
@@ -110,21 +119,26 @@ impl Lines {
 
     /// The line for `key`.
     pub fn get(&self, key: &Key) -> Option<&Line> {
-        self.lines.find(key.hash, |line| line.key.db == key.db && *line.key.name == *key.name)
+        self.lines.find(key.hash, |line| {
+            line.key.db == key.db && *line.key.name == *key.name
+        })
     }
 
     /// Puts a waiter in the line of one of its keys.
     pub fn join(&mut self, key: &WaitKey, waiter: &Arc<Waiter>) {
-        let found = self
-            .lines
-            .find_mut(key.hash, |line| line.key.db == key.db && *line.key.name == *key.name);
+        let found = self.lines.find_mut(key.hash, |line| {
+            line.key.db == key.db && *line.key.name == *key.name
+        });
         let line = match found {
             Some(line) => line,
             None => self
                 .lines
                 .insert_unique(
                     key.hash,
-                    Line { key: key.clone(), waiters: BTreeMap::new() },
+                    Line {
+                        key: key.clone(),
+                        waiters: BTreeMap::new(),
+                    },
                     |line| line.key.hash,
                 )
                 .into_mut(),
@@ -135,9 +149,9 @@ impl Lines {
 
     /// Takes a waiter out of the line of one of its keys; says whether it stood there.
     pub fn leave(&mut self, key: &WaitKey, ticket: u64) -> bool {
-        let found = self
-            .lines
-            .find_entry(key.hash, |line| line.key.db == key.db && *line.key.name == *key.name);
+        let found = self.lines.find_entry(key.hash, |line| {
+            line.key.db == key.db && *line.key.name == *key.name
+        });
         let Ok(mut entry) = found else { return false };
         let stood = entry.get_mut().waiters.remove(&ticket).is_some();
         if entry.get().is_empty() {
@@ -151,7 +165,10 @@ impl Lines {
 
     /// The keys of a database that somebody waits for.
     pub fn keys_of(&self, db: u8) -> impl Iterator<Item = &WaitKey> {
-        self.lines.iter().map(|line| &line.key).filter(move |key| key.db == db)
+        self.lines
+            .iter()
+            .map(|line| &line.key)
+            .filter(move |key| key.db == db)
     }
 
     /// How many keys have a line.

@@ -82,7 +82,10 @@ pub struct Ready {
 impl Ready {
     fn new(key: WaitKey) -> Self {
         static ORDER: AtomicU64 = AtomicU64::new(0);
-        Self { order: ORDER.fetch_add(1, Ordering::Relaxed), key }
+        Self {
+            order: ORDER.fetch_add(1, Ordering::Relaxed),
+            key,
+        }
     }
 }
 
@@ -123,7 +126,10 @@ pub struct Shard {
 impl Shard {
     /// An empty shard; `skip_bits` of a position are the same for all its keys.
     pub(super) fn new(skip_bits: u32) -> Self {
-        let database = || Database { table: Table::new(skip_bits), expiring_len: 0 };
+        let database = || Database {
+            table: Table::new(skip_bits),
+            expiring_len: 0,
+        };
         Self {
             dbs: (0..DATABASES).map(|_| database()).collect(),
             deadlines: Deadlines::default(),
@@ -141,7 +147,9 @@ impl Shard {
         if self.dbs[usize::from(key.db)].expiring_len != 0 {
             self.expire_if_due(key, now_ms);
         }
-        self.dbs[usize::from(key.db)].table.find_mut(key.hash, |entry| *entry.name == *key.name)
+        self.dbs[usize::from(key.db)]
+            .table
+            .find_mut(key.hash, |entry| *entry.name == *key.name)
     }
 
     /// The value of a key.
@@ -192,7 +200,9 @@ impl Shard {
     pub fn insert(&mut self, key: &Key, value: Value, deadline_ms: Option<u64>) -> Option<Value> {
         let kind = value.kind();
         let database = &mut self.dbs[usize::from(key.db)];
-        let found = database.table.find_mut(key.hash, |entry| *entry.name == *key.name);
+        let found = database
+            .table
+            .find_mut(key.hash, |entry| *entry.name == *key.name);
         let old = if let Some(entry) = found {
             Some(std::mem::replace(&mut entry.value, value))
         } else {
@@ -216,7 +226,10 @@ impl Shard {
     /// Removes a key. Its value comes back for freeing after the lock is let go.
     pub fn remove(&mut self, key: &Key) -> Option<Entry> {
         let database = &mut self.dbs[usize::from(key.db)];
-        let entry = database.table.remove(key.hash, |entry| *entry.name == *key.name, Entry::hash)?;
+        let entry =
+            database
+                .table
+                .remove(key.hash, |entry| *entry.name == *key.name, Entry::hash)?;
         if entry.deadline_ms != 0 {
             database.expiring_len -= 1;
             self.deadlines.remove(entry.deadline_ms, key.db, key.hash);
@@ -229,7 +242,9 @@ impl Shard {
     #[inline]
     pub fn remove_if_drained(&mut self, key: &Key) -> bool {
         let database = &mut self.dbs[usize::from(key.db)];
-        let found = database.table.find(key.hash, |entry| *entry.name == *key.name);
+        let found = database
+            .table
+            .find(key.hash, |entry| *entry.name == *key.name);
         let drained = match found.map(|entry| &entry.value) {
             Some(Value::Queue(queue)) => queue.is_empty(),
             _ => false,
@@ -243,7 +258,9 @@ impl Shard {
     /// Sets or, with `None`, forgets when a key expires. Nothing happens where there is no key.
     pub fn set_deadline(&mut self, key: &Key, deadline_ms: Option<u64>) {
         let database = &mut self.dbs[usize::from(key.db)];
-        let found = database.table.find_mut(key.hash, |entry| *entry.name == *key.name);
+        let found = database
+            .table
+            .find_mut(key.hash, |entry| *entry.name == *key.name);
         let Some(entry) = found else { return };
         let deadline_ms = deadline_ms.unwrap_or(0);
         let old = std::mem::replace(&mut entry.deadline_ms, deadline_ms);
@@ -279,7 +296,9 @@ impl Shard {
     /// Removes the key if its deadline has passed.
     fn expire_if_due(&mut self, key: &Key, now_ms: u64) {
         let database = &self.dbs[usize::from(key.db)];
-        let found = database.table.find(key.hash, |entry| *entry.name == *key.name);
+        let found = database
+            .table
+            .find(key.hash, |entry| *entry.name == *key.name);
         if found.is_some_and(|entry| entry.is_due(now_ms)) {
             self.remove(key);
             self.note_expired(key);
@@ -289,7 +308,10 @@ impl Shard {
     fn note_expired(&mut self, key: &Key) {
         self.expired_total += 1;
         self.watched.changed(key);
-        self.expired.push(Expired { db: key.db, name: key.name.into() });
+        self.expired.push(Expired {
+            db: key.db,
+            name: key.name.into(),
+        });
     }
 
     /// Removes up to `limit` keys whose deadline has passed, earliest first; their values come
@@ -297,11 +319,21 @@ impl Shard {
     pub fn expire_due(&mut self, now_ms: u64, limit: usize) -> Vec<Entry> {
         let mut removed = Vec::new();
         while removed.len() < limit {
-            let Some((db, hash)) = self.deadlines.pop_due(now_ms) else { break };
+            let Some((db, hash)) = self.deadlines.pop_due(now_ms) else {
+                break;
+            };
             let database = &mut self.dbs[usize::from(db)];
-            if let Some(entry) = database.table.remove(hash, |entry| entry.is_due(now_ms), Entry::hash) {
+            if let Some(entry) =
+                database
+                    .table
+                    .remove(hash, |entry| entry.is_due(now_ms), Entry::hash)
+            {
                 database.expiring_len -= 1;
-                let key = Key { db, hash, name: &entry.name };
+                let key = Key {
+                    db,
+                    hash,
+                    name: &entry.name,
+                };
                 self.note_expired(&key);
                 self.mark_ready(&key);
                 removed.push(entry);
@@ -329,10 +361,18 @@ impl Shard {
     pub fn take_database(&mut self, db: u8) -> IntoIter<Entry> {
         let database = &mut self.dbs[usize::from(db)];
         let table = &database.table;
-        let hit = |key: &Key| table.find(key.hash, |entry| *entry.name == *key.name).is_some();
+        let hit = |key: &Key| {
+            table
+                .find(key.hash, |entry| *entry.name == *key.name)
+                .is_some()
+        };
         self.watched.changed_where(db, hit);
-        let ready: Vec<WaitKey> =
-            self.lines.keys_of(db).filter(|key| hit(&key.as_key())).cloned().collect();
+        let ready: Vec<WaitKey> = self
+            .lines
+            .keys_of(db)
+            .filter(|key| hit(&key.as_key()))
+            .cloned()
+            .collect();
         self.ready.extend(ready.into_iter().map(Ready::new));
         self.deadlines.clear_database(db);
         database.expiring_len = 0;
@@ -342,12 +382,17 @@ impl Shard {
     /// Swaps two databases, and marks the keys that somebody waits for in either.
     pub fn swap_databases(&mut self, a: u8, b: u8) {
         for (db, other) in [(a, b), (b, a)] {
-            let (table, other) =
-                (&self.dbs[usize::from(db)].table, &self.dbs[usize::from(other)].table);
+            let (table, other) = (
+                &self.dbs[usize::from(db)].table,
+                &self.dbs[usize::from(other)].table,
+            );
             let holds = |table: &Table<Entry>, key: &Key| {
-                table.find(key.hash, |entry| *entry.name == *key.name).is_some()
+                table
+                    .find(key.hash, |entry| *entry.name == *key.name)
+                    .is_some()
             };
-            self.watched.changed_where(db, |key| holds(table, key) || holds(other, key));
+            self.watched
+                .changed_where(db, |key| holds(table, key) || holds(other, key));
             let ready: Vec<WaitKey> = self.lines.keys_of(db).cloned().collect();
             self.ready.extend(ready.into_iter().map(Ready::new));
         }

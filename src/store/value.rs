@@ -130,7 +130,11 @@ impl Text {
             }
             let digit = i64::from(digit - b'0');
             value = value.checked_mul(10)?;
-            value = if negative { value.checked_sub(digit)? } else { value.checked_add(digit)? };
+            value = if negative {
+                value.checked_sub(digit)?
+            } else {
+                value.checked_add(digit)?
+            };
         }
         Some(value)
     }
@@ -187,10 +191,30 @@ mod tests {
 
     #[test]
     fn keeps_only_canonical_integers_as_integers() {
-        for integer in ["0", "-1", "9223372036854775807", "-9223372036854775808", "42"] {
-            assert!(matches!(Text::new(integer.as_bytes()), Text::Integer(_)), "{integer}");
+        for integer in [
+            "0",
+            "-1",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "42",
+        ] {
+            assert!(
+                matches!(Text::new(integer.as_bytes()), Text::Integer(_)),
+                "{integer}"
+            );
         }
-        for text in ["", "-", "-0", "00", "01", "+1", " 1", "1 ", "9223372036854775808", "1.0"] {
+        for text in [
+            "",
+            "-",
+            "-0",
+            "00",
+            "01",
+            "+1",
+            " 1",
+            "1 ",
+            "9223372036854775808",
+            "1.0",
+        ] {
             assert!(matches!(Text::new(text.as_bytes()), Text::Own(_)), "{text}");
         }
     }
@@ -199,7 +223,14 @@ mod tests {
     fn gives_back_what_it_was_given() {
         let long = vec![b'x'; SHARED_BYTES_MIN];
         let mut text = Text::new(b"17");
-        for bytes in [&b"hello"[..], b"-9223372036854775808", &long, b"", &[7; 90], &[8; 40]] {
+        for bytes in [
+            &b"hello"[..],
+            b"-9223372036854775808",
+            &long,
+            b"",
+            &[7; 90],
+            &[8; 40],
+        ] {
             text.replace(bytes);
             assert_eq!(text.to_vec(), bytes);
             assert_eq!(text.len(), bytes.len());

@@ -39,27 +39,30 @@ pub struct WatchList(HashTable<Watched>);
 impl WatchList {
     /// Raises `flag` at the next change of `key`.
     pub fn watch(&mut self, key: &Key, flag: &Arc<WatchFlag>) {
-        match self.find(key) {
-            Some(watched) => watched.flags.push(Arc::clone(flag)),
-            None => {
-                let watched = Watched {
-                    db: key.db,
-                    hash: key.hash,
-                    name: key.name.into(),
-                    flags: vec![Arc::clone(flag)],
-                };
-                self.0.insert_unique(key.hash, watched, |watched| watched.hash);
-            }
+        if let Some(watched) = self.find(key) {
+            watched.flags.push(Arc::clone(flag));
+            return;
         }
+        let watched = Watched {
+            db: key.db,
+            hash: key.hash,
+            name: key.name.into(),
+            flags: vec![Arc::clone(flag)],
+        };
+        self.0
+            .insert_unique(key.hash, watched, |watched| watched.hash);
     }
 
     /// Stops watching `key` for `flag`.
     pub fn unwatch(&mut self, key: &Key, flag: &Arc<WatchFlag>) {
-        let Some(watched) = self.find(key) else { return };
+        let Some(watched) = self.find(key) else {
+            return;
+        };
         watched.flags.retain(|other| !Arc::ptr_eq(other, flag));
         if watched.flags.is_empty() {
-            let found =
-                self.0.find_entry(key.hash, |other| other.db == key.db && *other.name == *key.name);
+            let found = self.0.find_entry(key.hash, |other| {
+                other.db == key.db && *other.name == *key.name
+            });
             if let Ok(entry) = found {
                 entry.remove();
             }
@@ -80,13 +83,19 @@ impl WatchList {
     /// Says that all watched keys of a database for which `holds` answers yes have changed.
     pub fn changed_where(&mut self, db: u8, mut holds: impl FnMut(&Key) -> bool) {
         for watched in self.0.iter().filter(|watched| watched.db == db) {
-            if holds(&Key { db, hash: watched.hash, name: &watched.name }) {
+            if holds(&Key {
+                db,
+                hash: watched.hash,
+                name: &watched.name,
+            }) {
                 watched.flags.iter().for_each(|flag| flag.raise());
             }
         }
     }
 
     fn find(&mut self, key: &Key) -> Option<&mut Watched> {
-        self.0.find_mut(key.hash, |other| other.db == key.db && *other.name == *key.name)
+        self.0.find_mut(key.hash, |other| {
+            other.db == key.db && *other.name == *key.name
+        })
     }
 }

@@ -43,7 +43,9 @@ pub fn start<T: Send + 'static>(
 fn run<T>(runtime: &Runtime, bell: Arc<Bell>, mut arrivals: Receiver<T>, duty: impl Duty<T>) {
     let handle = runtime.handle().clone();
     let duty = Arc::new(duty);
-    handle.spawn(std::future::poll_fn(move |cx| bell.poll_answer(cx).map(drop)));
+    handle.spawn(std::future::poll_fn(move |cx| {
+        bell.poll_answer(cx).map(drop)
+    }));
     let ticking = Arc::clone(&duty);
     handle.spawn(async move {
         let mut interval = tokio::time::interval(TICK);

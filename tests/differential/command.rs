@@ -63,7 +63,8 @@ impl Command {
 
     /// Adds arguments.
     pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
-        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_vec()));
+        self.args
+            .extend(args.into_iter().map(|arg| arg.as_ref().to_vec()));
         self
     }
 
@@ -126,7 +127,9 @@ impl Command {
                 out.push(' ');
             }
             let plain = !arg.is_empty()
-                && arg.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte));
+                && arg
+                    .iter()
+                    .all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte));
             if plain && arg.len() < 200 {
                 out.push_str(&String::from_utf8_lossy(arg));
             } else {
@@ -143,7 +146,9 @@ impl Command {
     pub fn full_name(&self) -> String {
         let upper = |arg: &[u8]| String::from_utf8_lossy(arg).to_ascii_uppercase();
         let name = self.args.first().map(|arg| upper(arg)).unwrap_or_default();
-        let container = ["CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "PUBSUB", "DEBUG"];
+        let container = [
+            "CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "PUBSUB", "DEBUG",
+        ];
         match self.args.get(1) {
             Some(sub) if container.contains(&name.as_str()) => format!("{name} {}", upper(sub)),
             _ => name,

@@ -49,7 +49,10 @@ fn within(oracle: &Reply, subject: &Reply, distance: i64) -> bool {
     match (oracle.members(), subject.members()) {
         (Some(ours), Some(theirs)) => {
             ours.len() == theirs.len()
-                && ours.iter().zip(theirs).all(|(one, other)| within(one, other, distance))
+                && ours
+                    .iter()
+                    .zip(theirs)
+                    .all(|(one, other)| within(one, other, distance))
         }
         _ => oracle == subject,
     }
@@ -68,7 +71,10 @@ fn encoding_class(reply: &Reply) -> Option<&'static str> {
 /// The field names of HELLO and the values that are not the server's own.
 fn hello(reply: &Reply) -> Option<Vec<(&Reply, Option<&Reply>)>> {
     let fields = reply.members()?.chunks(2).map(|pair| {
-        let own = matches!(pair[0].text(), Some(b"version" | b"id" | b"modules" | b"server"));
+        let own = matches!(
+            pair[0].text(),
+            Some(b"version" | b"id" | b"modules" | b"server")
+        );
         (&pair[0], if own { None } else { pair.get(1) })
     });
     Some(fields.collect())
@@ -82,7 +88,10 @@ fn command_info(reply: &Reply) -> Option<Vec<Option<(Vec<&Reply>, Vec<&Reply>)>>
 fn command_entry(entry: &Reply) -> Option<(Vec<&Reply>, Vec<&Reply>)> {
     let fields = entry.members()?;
     let flags = sorted(fields.get(2)?)?;
-    let rest = [0, 1, 3, 4, 5].iter().filter_map(|&at| fields.get(at)).collect();
+    let rest = [0, 1, 3, 4, 5]
+        .iter()
+        .filter_map(|&at| fields.get(at))
+        .collect();
     Some((rest, flags))
 }
 

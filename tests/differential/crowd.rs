@@ -70,10 +70,20 @@ impl Crowd {
     fn fresh(pair: Pair, rest: Rest, count: usize, patience: Duration) -> Self {
         let mut controls = [Wire::open(pair.oracle), Wire::open(pair.subject)];
         for control in &mut controls {
-            assert!(ask(control, "FLUSHALL").is_some(), "FLUSHALL must work on both");
+            assert!(
+                ask(control, "FLUSHALL").is_some(),
+                "FLUSHALL must work on both"
+            );
         }
         let clients = (0..count).map(|index| Client::join(pair, index)).collect();
-        Self { pair, rest, clients, controls, patience, pings: 0 }
+        Self {
+            pair,
+            rest,
+            clients,
+            controls,
+            patience,
+            pings: 0,
+        }
     }
 
     /// How many clients there are.
@@ -94,7 +104,11 @@ impl Crowd {
                     return None;
                 }
                 self.send(*client, commands);
-                (*client, commands[0].compare, commands.iter().any(is_unsubscribe_all))
+                (
+                    *client,
+                    commands[0].compare,
+                    commands.iter().any(is_unsubscribe_all),
+                )
             }
             Action::Leave(client) => {
                 self.clients[*client] = Client::join(self.pair, *client);
@@ -113,7 +127,11 @@ impl Crowd {
         for (index, client) in self.clients.iter_mut().enumerate() {
             let [oracle, subject] = std::mem::take(&mut client.arrived);
             let closed = [client.wires[0].closed, client.wires[1].closed];
-            let compare = if index == actor { compare } else { Compare::Exact };
+            let compare = if index == actor {
+                compare
+            } else {
+                Compare::Exact
+            };
             let same = closed[0] == closed[1]
                 && same_frames(&oracle, &subject, compare, unordered && index == actor);
             if !same || !rested {
@@ -177,7 +195,10 @@ impl Crowd {
                 let blocked = blocked_clients(&mut self.controls[side]);
                 let still = self.collect(side);
                 let alike = side == 0
-                    || self.clients.iter().all(|client| client.due[0] == client.due[1]);
+                    || self
+                        .clients
+                        .iter()
+                        .all(|client| client.due[0] == client.due[1]);
                 let answered = !must_answer || self.clients[actor].due[side] == 0;
                 if waiting == still && blocked == Some(still) && alike && answered {
                     break;
@@ -203,8 +224,9 @@ impl Crowd {
                 let wire = &mut self.clients[client].wires[side];
                 Command::new("PING").arg(&token).encode(wire.outbox());
             }
-            let mut answered: Vec<bool> =
-                (0..self.len()).map(|client| !pinged.contains(&client)).collect();
+            let mut answered: Vec<bool> = (0..self.len())
+                .map(|client| !pinged.contains(&client))
+                .collect();
             let mut patience = Patience::new(self.patience);
             loop {
                 self.collect(side);
@@ -219,12 +241,19 @@ impl Crowd {
                 if answered.iter().all(|answered| *answered) && self.clients.iter().all(as_much) {
                     break;
                 }
-                let seen = self.clients.iter().map(|client| client.arrived[side].len()).sum();
+                let seen = self
+                    .clients
+                    .iter()
+                    .map(|client| client.arrived[side].len())
+                    .sum();
                 if patience.is_out(seen) {
                     return false;
                 }
-                let wires: Vec<&Wire> =
-                    self.clients.iter().map(|client| &client.wires[side]).collect();
+                let wires: Vec<&Wire> = self
+                    .clients
+                    .iter()
+                    .map(|client| &client.wires[side])
+                    .collect();
                 wait_any(&wires);
             }
         }
@@ -238,7 +267,9 @@ impl Crowd {
 /// Whether an action is answered by itself: it cannot block, or for a moment only. (The oracle
 /// counts a client as blocked while a FLUSHALL of its frees memory in the background.)
 fn answers_itself(action: &Action) -> bool {
-    let Action::Send(_, commands) = action else { return false };
+    let Action::Send(_, commands) = action else {
+        return false;
+    };
     let blocks = |command: &Command| {
         command.args[0].starts_with(b"B") && command.args.iter().all(|arg| arg != b"0.001")
     };
@@ -253,9 +284,16 @@ impl Client {
                 assert!(ask(wire, "HELLO 3").is_some(), "HELLO 3 must work on both");
             }
             let id = ask(wire, "CLIENT ID").and_then(|reply| reply.integer());
-            id.expect("CLIENT ID must work on both").to_string().into_bytes()
+            id.expect("CLIENT ID must work on both")
+                .to_string()
+                .into_bytes()
         });
-        Self { wires, ids, due: [0, 0], arrived: [Vec::new(), Vec::new()] }
+        Self {
+            wires,
+            ids,
+            due: [0, 0],
+            arrived: [Vec::new(), Vec::new()],
+        }
     }
 }
 
@@ -278,16 +316,17 @@ fn ask(wire: &mut Wire, line: &str) -> Option<Reply> {
 fn blocked_clients(control: &mut Wire) -> Option<usize> {
     let reply = ask(control, "INFO clients")?;
     let text = String::from_utf8_lossy(reply.text()?).into_owned();
-    text.lines().find_map(|line| line.strip_prefix("blocked_clients:")?.trim().parse().ok())
+    text.lines()
+        .find_map(|line| line.strip_prefix("blocked_clients:")?.trim().parse().ok())
 }
 
 fn is_pong(frame: &[u8], token: &[u8]) -> bool {
     frame.ends_with(b"\r\n") && frame[..frame.len() - 2].ends_with(token) && {
         let reply = Reply::parse(frame);
         reply.text() == Some(token)
-            || reply.members().is_some_and(|members| {
-                members.len() == 2 && members[0].text() == Some(b"pong")
-            })
+            || reply
+                .members()
+                .is_some_and(|members| members.len() == 2 && members[0].text() == Some(b"pong"))
     }
 }
 
@@ -298,12 +337,7 @@ fn is_unsubscribe_all(command: &Command) -> bool {
 
 /// Compares what one client received. Patterns that match the same message, and channels left all
 /// at once, come in an order that no client may rely on (Redis keeps them in a hash table).
-fn same_frames(
-    oracle: &[Vec<u8>],
-    subject: &[Vec<u8>],
-    compare: Compare,
-    unordered: bool,
-) -> bool {
+fn same_frames(oracle: &[Vec<u8>], subject: &[Vec<u8>], compare: Compare, unordered: bool) -> bool {
     if oracle == subject {
         return true;
     }
@@ -316,12 +350,16 @@ fn same_frames(
     if unordered {
         return left_all(oracle) == left_all(subject);
     }
-    let is_pattern = |frame: &&Vec<u8>| memchr::memmem::find(frame, b"$8\r\npmessage\r\n").is_some();
+    let is_pattern =
+        |frame: &&Vec<u8>| memchr::memmem::find(frame, b"$8\r\npmessage\r\n").is_some();
     let split = |frames: &[Vec<u8>]| {
         let (mut patterns, rest): (Vec<_>, Vec<_>) =
             frames.iter().partition(|frame| is_pattern(frame));
         patterns.sort();
-        (patterns.into_iter().cloned().collect::<Vec<_>>(), rest.into_iter().cloned().collect())
+        (
+            patterns.into_iter().cloned().collect::<Vec<_>>(),
+            rest.into_iter().cloned().collect(),
+        )
     };
     let ours: (Vec<Vec<u8>>, Vec<Vec<u8>>) = split(oracle);
     ours == split(subject)
@@ -331,10 +369,18 @@ fn same_frames(
 fn left_all(frames: &[Vec<u8>]) -> (Vec<Vec<Reply>>, Vec<Option<Reply>>) {
     let parsed: Vec<Reply> = frames.iter().map(|frame| Reply::parse(frame)).collect();
     let members = |reply: &Reply| reply.members().unwrap_or_default().to_vec();
-    let mut names: Vec<Vec<Reply>> =
-        parsed.iter().map(|reply| members(reply).into_iter().take(2).collect()).collect();
+    let mut names: Vec<Vec<Reply>> = parsed
+        .iter()
+        .map(|reply| members(reply).into_iter().take(2).collect())
+        .collect();
     names.sort();
-    (names, parsed.iter().map(|reply| members(reply).get(2).cloned()).collect())
+    (
+        names,
+        parsed
+            .iter()
+            .map(|reply| members(reply).get(2).cloned())
+            .collect(),
+    )
 }
 
 fn shown(frames: &[Vec<u8>], closed: bool) -> String {
@@ -346,7 +392,11 @@ fn shown(frames: &[Vec<u8>], closed: bool) -> String {
     if closed {
         text.push_str(" (closed)");
     }
-    if text.is_empty() { "(nothing)".to_owned() } else { text }
+    if text.is_empty() {
+        "(nothing)".to_owned()
+    } else {
+        text
+    }
 }
 
 fn described(action: &Action) -> String {

@@ -36,20 +36,27 @@ use server::{Server, redis_server_path};
 
 fn setting<T: FromStr>(name: &str, default: T) -> T {
     match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{name}={text} is no number")),
         Err(_) => default,
     }
 }
 
 fn list_setting(name: &str) -> Vec<String> {
     let text = std::env::var(name).unwrap_or_default();
-    text.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    text.split(',')
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The seed of this run: given, or different every day so that CI keeps searching.
 fn seed() -> u64 {
     let now = std::time::SystemTime::now();
-    let since = now.duration_since(std::time::UNIX_EPOCH).expect("a clock past 1970");
+    let since = now
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("a clock past 1970");
     setting("WEIR_DIFF_SEED", since.as_secs())
 }
 
@@ -72,21 +79,41 @@ fn random_commands_answer_like_redis() {
         skipped: list_setting("WEIR_DIFF_SKIP"),
         differences_max: setting("WEIR_DIFF_LIMIT", 5),
     };
-    println!("seed {}: {} against {}", plan.seed, subject.name, oracle.name);
-    let pair = Pair { oracle: oracle.address, subject: subject.address };
+    println!(
+        "seed {}: {} against {}",
+        plan.seed, subject.name, oracle.name
+    );
+    let pair = Pair {
+        oracle: oracle.address,
+        subject: subject.address,
+    };
     let report = plain::run(pair, &plan);
-    assert!(report.is_empty(), "replies differ (WEIR_DIFF_SEED={}):\n{report}", plan.seed);
+    assert!(
+        report.is_empty(),
+        "replies differ (WEIR_DIFF_SEED={}):\n{report}",
+        plan.seed
+    );
 }
 
 /// Runs clients that act in turn, in proportion to the commands of the random test.
-fn crowd_test(name: &str, rest: Rest, next: fn(&mut vocabulary::Gen, &crowd::Crowd) -> crowd::Action) {
+fn crowd_test(
+    name: &str,
+    rest: Rest,
+    next: fn(&mut vocabulary::Gen, &crowd::Crowd) -> crowd::Action,
+) {
     let (oracle, subject) = servers();
     let seed = seed();
     let actions = setting("WEIR_DIFF_COMMANDS", 30_000) / 20;
     println!("seed {seed}: {name}, {actions} actions");
-    let pair = Pair { oracle: oracle.address, subject: subject.address };
+    let pair = Pair {
+        oracle: oracle.address,
+        subject: subject.address,
+    };
     let report = crowd::run(pair, rest, seed, actions, next);
-    assert!(report.is_empty(), "{name}: clients differ (WEIR_DIFF_SEED={seed}):\n{report}");
+    assert!(
+        report.is_empty(),
+        "{name}: clients differ (WEIR_DIFF_SEED={seed}):\n{report}"
+    );
 }
 
 #[test]

@@ -61,8 +61,14 @@ impl Connections {
     /// Empties both servers and connects anew.
     pub fn fresh(pair: Pair, patience: Duration) -> Self {
         let open = || [Wire::open(pair.oracle), Wire::open(pair.subject)];
-        let mut fresh = Self { wires: (0..CONNECTIONS).map(|_| open()).collect(), patience };
-        let flush = Step { connection: 0, command: Command::new("FLUSHALL") };
+        let mut fresh = Self {
+            wires: (0..CONNECTIONS).map(|_| open()).collect(),
+            patience,
+        };
+        let flush = Step {
+            connection: 0,
+            command: Command::new("FLUSHALL"),
+        };
         let found = fresh.run(&[flush]);
         assert!(found.is_none(), "FLUSHALL must work on both");
         fresh
@@ -82,7 +88,8 @@ impl Connections {
         let mut from = [0, 0];
         for (index, step) in steps.iter().enumerate() {
             let reply = |wire: &Wire, ends: &[usize], from: usize| {
-                ends.get(index).map(|&end| wire.received()[from..end].to_vec())
+                ends.get(index)
+                    .map(|&end| wire.received()[from..end].to_vec())
             };
             let one = reply(oracle, &ours, from[0]);
             let other = reply(subject, &theirs, from[1]);
@@ -92,7 +99,13 @@ impl Connections {
             };
             if !same {
                 let parse = |bytes: Option<Vec<u8>>| bytes.map(|bytes| Reply::parse(&bytes));
-                return Some((index, Mismatch { oracle: parse(one), subject: parse(other) }));
+                return Some((
+                    index,
+                    Mismatch {
+                        oracle: parse(one),
+                        subject: parse(other),
+                    },
+                ));
             }
             from = [ours[index], theirs[index]];
         }
@@ -163,7 +176,11 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
         sent: 0,
         found: BTreeMap::new(),
     };
-    assert!(!run.families.is_empty(), "no family is named {:?}", plan.families);
+    assert!(
+        !run.families.is_empty(),
+        "no family is named {:?}",
+        plan.families
+    );
     run.start_round();
     while run.sent < plan.commands && run.found.len() < plan.differences_max {
         if run.history.len() >= COMMANDS_PER_ROUND {
@@ -177,7 +194,11 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
             run.scenario();
         }
     }
-    println!("plain: {} commands, {} differences", run.sent, run.found.len());
+    println!(
+        "plain: {} commands, {} differences",
+        run.sent,
+        run.found.len()
+    );
     run.report()
 }
 
@@ -201,16 +222,25 @@ impl Run<'_> {
         while steps.len() < count && bytes < BATCH_BYTES_MAX {
             let command = self.command();
             bytes += command.args.iter().map(Vec::len).sum::<usize>();
-            steps.push(Step { connection, command });
+            steps.push(Step {
+                connection,
+                command,
+            });
         }
         self.send(steps);
     }
 
     fn command(&mut self) -> Command {
         loop {
-            let family = self.gen_.rng.weighted(self.families.iter().map(|family| family.weight));
+            let family = self
+                .gen_
+                .rng
+                .weighted(self.families.iter().map(|family| family.weight));
             let commands = self.families[family].commands;
-            let entry = self.gen_.rng.weighted(commands.iter().map(|(weight, _)| *weight));
+            let entry = self
+                .gen_
+                .rng
+                .weighted(commands.iter().map(|(weight, _)| *weight));
             let mut command = commands[entry].1(&mut self.gen_);
             if command.damageable && self.gen_.rng.percent(4) {
                 self.gen_.damage(&mut command);
@@ -230,7 +260,12 @@ impl Run<'_> {
     /// Compares everything that is stored, in the databases that the run uses.
     fn sweep(&mut self) {
         let mut steps = Vec::new();
-        let mut add = |command| steps.push(Step { connection: 1, command });
+        let mut add = |command| {
+            steps.push(Step {
+                connection: 1,
+                command,
+            })
+        };
         for database in ["0", "1", "2", "15"] {
             add(Command::new("SELECT").arg(database));
             add(Command::new("DBSIZE"));
@@ -238,7 +273,9 @@ impl Run<'_> {
             for key in Gen::all_keys() {
                 add(Command::new("GET").arg(&key));
                 add(Command::new("LRANGE").arg(&key).arg("0").arg("-1"));
-                add(Command::new("PTTL").arg(&key).compared(Compare::Within(3000)));
+                add(Command::new("PTTL")
+                    .arg(&key)
+                    .compared(Compare::Within(3000)));
             }
         }
         self.send(steps);
@@ -263,7 +300,11 @@ impl Run<'_> {
         let command = &self.history[start + index].command;
         let name = signature(command, &mismatch);
         let known = self.found.contains_key(&name);
-        let report = if known { String::new() } else { self.explain(&mismatch) };
+        let report = if known {
+            String::new()
+        } else {
+            self.explain(&mismatch)
+        };
         self.note(name, report);
         self.start_round();
     }
@@ -294,7 +335,10 @@ impl Run<'_> {
                 let _ = write!(text, "{}", shown(&mismatch));
             }
             None => {
-                let _ = writeln!(text, "  (a replay does not differ) the last commands nearby:");
+                let _ = writeln!(
+                    text,
+                    "  (a replay does not differ) the last commands nearby:"
+                );
                 let near = |step: &&Step| step.command.args[1..].contains(&last.command.args[1]);
                 let near: Vec<&Step> = if last.command.args.len() > 1 {
                     self.history.iter().filter(near).collect()
@@ -324,7 +368,11 @@ fn shown(mismatch: &Mismatch) -> String {
         Some(reply) => reply.to_string().chars().take(600).collect(),
         None => "(no reply: closed or silent)".to_owned(),
     };
-    format!("  oracle   {}\n  subject  {}\n", show(&mismatch.oracle), show(&mismatch.subject))
+    format!(
+        "  oracle   {}\n  subject  {}\n",
+        show(&mismatch.oracle),
+        show(&mismatch.subject)
+    )
 }
 
 /// What makes two differences the same one: the command and how the replies begin.
@@ -333,13 +381,19 @@ fn signature(command: &Command, mismatch: &Mismatch) -> String {
         None => "none".to_owned(),
         Some(Reply::Line(b'-', line)) => {
             let text = String::from_utf8_lossy(line).into_owned();
-            let end = text.find(|c: char| c == '\'' || c.is_ascii_digit()).unwrap_or(text.len());
+            let end = text
+                .find(|c: char| c == '\'' || c.is_ascii_digit())
+                .unwrap_or(text.len());
             text.chars().take(end.min(50)).collect()
         }
         Some(reply) => char::from(reply.kind()).to_string(),
     };
     let name: String = command.full_name().chars().take(30).collect();
-    format!("{name}: {} / {}", head(&mismatch.oracle), head(&mismatch.subject))
+    format!(
+        "{name}: {} / {}",
+        head(&mismatch.oracle),
+        head(&mismatch.subject)
+    )
 }
 
 /// Commands whose keys would expire while the test runs, at a moment of each server's own, or
@@ -347,15 +401,23 @@ fn signature(command: &Command, mismatch: &Mismatch) -> String {
 fn expires_soon(command: &Command) -> bool {
     let name = command.args[0].to_ascii_uppercase();
     let is_risky = |arg: &[u8], milliseconds: bool| {
-        let number: Option<i64> = std::str::from_utf8(arg).ok().and_then(|text| text.parse().ok());
+        let number: Option<i64> = std::str::from_utf8(arg)
+            .ok()
+            .and_then(|text| text.parse().ok());
         let floor = if milliseconds { 2_000_000 } else { 2_000 };
         number.is_some_and(|number| {
             (1..floor).contains(&number)
-                || matches!(number, 2_147_483_647 | 2_147_483_648 | 4_294_967_295 | 4_294_967_296)
+                || matches!(
+                    number,
+                    2_147_483_647 | 2_147_483_648 | 4_294_967_295 | 4_294_967_296
+                )
         })
     };
     let risky_at = |at: usize, milliseconds: bool| {
-        command.args.get(at).is_some_and(|arg| is_risky(arg, milliseconds))
+        command
+            .args
+            .get(at)
+            .is_some_and(|arg| is_risky(arg, milliseconds))
     };
     match name.as_slice() {
         b"EXPIRE" | b"SETEX" => risky_at(2, false),
@@ -373,8 +435,9 @@ fn expires_soon(command: &Command) -> bool {
 
 /// EXAT or PXAT with a moment before the far future.
 fn is_past(pair: &[Vec<u8>]) -> bool {
-    let moment: Option<i64> =
-        std::str::from_utf8(&pair[1]).ok().and_then(|text| text.parse().ok());
+    let moment: Option<i64> = std::str::from_utf8(&pair[1])
+        .ok()
+        .and_then(|text| text.parse().ok());
     let floor = match pair[0].to_ascii_uppercase().as_slice() {
         b"EXAT" => 4_000_000_000,
         b"PXAT" => 4_000_000_000_000,

@@ -25,8 +25,12 @@ pub fn end_of_reply(bytes: &[u8], start: usize) -> Result<Option<usize>, NotARep
     let mut at = start;
     let mut wanted: u64 = 1;
     while wanted > 0 {
-        let Some(&kind) = bytes.get(at) else { return Ok(None) };
-        let Some(length) = memchr::memchr(b'\n', &bytes[at..]) else { return Ok(None) };
+        let Some(&kind) = bytes.get(at) else {
+            return Ok(None);
+        };
+        let Some(length) = memchr::memchr(b'\n', &bytes[at..]) else {
+            return Ok(None);
+        };
         let line_end = at + length + 1;
         wanted -= 1;
         match kind {
@@ -58,8 +62,13 @@ pub fn end_of_reply(bytes: &[u8], start: usize) -> Result<Option<usize>, NotARep
 }
 
 fn number(bytes: &[u8], start: usize, line_end: usize) -> Result<i64, NotAReply> {
-    let line = bytes.get(start..line_end.saturating_sub(2)).ok_or(NotAReply)?;
-    std::str::from_utf8(line).ok().and_then(|text| text.parse().ok()).ok_or(NotAReply)
+    let line = bytes
+        .get(start..line_end.saturating_sub(2))
+        .ok_or(NotAReply)?;
+    std::str::from_utf8(line)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or(NotAReply)
 }
 
 impl Reply {
@@ -72,7 +81,10 @@ impl Reply {
         let kind = bytes[*at];
         let line_end = *at + memchr::memchr(b'\n', &bytes[*at..]).expect("a whole reply") + 1;
         let line = &bytes[*at + 1..line_end - 2];
-        let length: i64 = std::str::from_utf8(line).ok().and_then(|t| t.parse().ok()).unwrap_or(-1);
+        let length: i64 = std::str::from_utf8(line)
+            .ok()
+            .and_then(|t| t.parse().ok())
+            .unwrap_or(-1);
         *at = line_end;
         match kind {
             b'$' | b'!' | b'=' => Self::Bulk(
@@ -87,9 +99,11 @@ impl Reply {
                 let pairs = i64::from(matches!(kind, b'%' | b'|')) + 1;
                 Self::Many(
                     kind,
-                    u64::try_from(length)
-                        .ok()
-                        .map(|_| (0..length * pairs).map(|_| Self::parse_at(bytes, at)).collect()),
+                    u64::try_from(length).ok().map(|_| {
+                        (0..length * pairs)
+                            .map(|_| Self::parse_at(bytes, at))
+                            .collect()
+                    }),
                 )
             }
             _ => Self::Line(kind, line.to_vec()),

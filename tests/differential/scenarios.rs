@@ -91,9 +91,15 @@ fn compare_outcomes(pair: Pair, name: &str, pieces: &[&[u8]]) -> Vec<Difference>
         return Vec::new();
     }
     let sent = quoted(&pieces.concat());
-    let text =
-        format!("  sent     {sent}\n  oracle   {}\n  subject  {}\n", quoted(&oracle), quoted(&subject));
-    vec![(format!("{name} {}", sent.chars().take(40).collect::<String>()), text)]
+    let text = format!(
+        "  sent     {sent}\n  oracle   {}\n  subject  {}\n",
+        quoted(&oracle),
+        quoted(&subject)
+    );
+    vec![(
+        format!("{name} {}", sent.chars().take(40).collect::<String>()),
+        text,
+    )]
 }
 
 /// SCAN from 0 to 0 in small steps: each server's own cursors, the same keys in the end.
@@ -114,8 +120,13 @@ fn scan_whole(pair: Pair, g: &mut Gen) -> Vec<Difference> {
         let mut cursor = b"0".to_vec();
         let mut keys = BTreeSet::new();
         loop {
-            let page = ask(&mut stream, &Command::new("SCAN").arg(&cursor).args(&options))?;
-            let [next, members] = page.members()? else { return None };
+            let page = ask(
+                &mut stream,
+                &Command::new("SCAN").arg(&cursor).args(&options),
+            )?;
+            let [next, members] = page.members()? else {
+                return None;
+            };
             keys.extend(members.members()?.iter().cloned());
             cursor = next.text()?.to_vec();
             if cursor == b"0" {
@@ -128,7 +139,10 @@ fn scan_whole(pair: Pair, g: &mut Gen) -> Vec<Difference> {
         return Vec::new();
     }
     let command = Command::new("SCAN").arg("0").args(&options);
-    let text = format!("  command  {}\n  {oracle:?}\n  {subject:?}\n", command.shown());
+    let text = format!(
+        "  command  {}\n  {oracle:?}\n  {subject:?}\n",
+        command.shown()
+    );
     vec![("SCAN loop".to_owned(), text)]
 }
 
@@ -254,8 +268,20 @@ fn expiring(pair: Pair, g: &mut Gen) -> Vec<Difference> {
     };
     let args: Vec<Vec<u8>> = make.iter().map(fill).collect();
     let after: &[&str] = &[
-        "GET", "TTL", "PTTL", "TYPE", "STRLEN", "LLEN", "PERSIST", "EXPIRETIME", "DEL", "DUMP",
-        "LPOP", "GETDEL", "TOUCH", "INCR",
+        "GET",
+        "TTL",
+        "PTTL",
+        "TYPE",
+        "STRLEN",
+        "LLEN",
+        "PERSIST",
+        "EXPIRETIME",
+        "DEL",
+        "DUMP",
+        "LPOP",
+        "GETDEL",
+        "TOUCH",
+        "INCR",
     ];
     let question = Command::new(*g.rng.pick(after)).arg(key);
     let answer = |address: SocketAddr| -> Option<Reply> {

@@ -8,26 +8,117 @@ const KEYS_PER_FAMILY: usize = 5;
 
 /// Words that mean something to some command; damage puts them where they do not belong.
 const ODD_WORDS: &[&str] = &[
-    "NX", "XX", "GT", "LT", "EX", "PX", "EXAT", "PXAT", "KEEPTTL", "GET", "COUNT", "MATCH", "TYPE",
-    "LEFT", "RIGHT", "BEFORE", "AFTER", "RANK", "MAXLEN", "DB", "REPLACE", "LEN", "IDX",
-    "MINMATCHLEN", "WITHMATCHLEN", "PERSIST", "ASYNC", "SYNC", "list", "string", "*", "?",
+    "NX",
+    "XX",
+    "GT",
+    "LT",
+    "EX",
+    "PX",
+    "EXAT",
+    "PXAT",
+    "KEEPTTL",
+    "GET",
+    "COUNT",
+    "MATCH",
+    "TYPE",
+    "LEFT",
+    "RIGHT",
+    "BEFORE",
+    "AFTER",
+    "RANK",
+    "MAXLEN",
+    "DB",
+    "REPLACE",
+    "LEN",
+    "IDX",
+    "MINMATCHLEN",
+    "WITHMATCHLEN",
+    "PERSIST",
+    "ASYNC",
+    "SYNC",
+    "list",
+    "string",
+    "*",
+    "?",
 ];
 
 /// Numbers at and past the edges, and things that are no numbers. None lies between a million and
 /// 512 MiB, where SETRANGE would have to allocate.
 pub const ODD_NUMBERS: &[&str] = &[
-    "0", "1", "-1", "2", "3", "-2", "10", "100", "-100", "9223372036854775807",
-    "-9223372036854775808", "9223372036854775808", "-9223372036854775809", "18446744073709551615",
-    "18446744073709551616", "2147483647", "-2147483648", "2147483648", "4294967295", "4294967296",
-    " 1", "1 ", "+1", "01", "-0", "00", "1.0", "1.5", "1e3", "", "abc", "0x10", "-", "1a", "inf",
-    "nan", "-inf", "99999999999999999999999999999999999999",
+    "0",
+    "1",
+    "-1",
+    "2",
+    "3",
+    "-2",
+    "10",
+    "100",
+    "-100",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "-9223372036854775809",
+    "18446744073709551615",
+    "18446744073709551616",
+    "2147483647",
+    "-2147483648",
+    "2147483648",
+    "4294967295",
+    "4294967296",
+    " 1",
+    "1 ",
+    "+1",
+    "01",
+    "-0",
+    "00",
+    "1.0",
+    "1.5",
+    "1e3",
+    "",
+    "abc",
+    "0x10",
+    "-",
+    "1a",
+    "inf",
+    "nan",
+    "-inf",
+    "99999999999999999999999999999999999999",
 ];
 
 /// Numbers for INCRBYFLOAT and the like.
 pub const ODD_FLOATS: &[&str] = &[
-    "0", "0.1", "0.2", "-0.1", "1.5", "3.0e3", "1e-5", "-1.25", "10.50", "5.0e2", "1e17", "1e-17",
-    "123456789.123456789", ".5", "5.", "+1", "1e400", "-1e400", "inf", "-inf", "nan", " 1", "1 ",
-    "", "abc", "0x1p3", "1e", "--1", "17179869184", "9007199254740993", "1e20", "0.000001",
+    "0",
+    "0.1",
+    "0.2",
+    "-0.1",
+    "1.5",
+    "3.0e3",
+    "1e-5",
+    "-1.25",
+    "10.50",
+    "5.0e2",
+    "1e17",
+    "1e-17",
+    "123456789.123456789",
+    ".5",
+    "5.",
+    "+1",
+    "1e400",
+    "-1e400",
+    "inf",
+    "-inf",
+    "nan",
+    " 1",
+    "1 ",
+    "",
+    "abc",
+    "0x1p3",
+    "1e",
+    "--1",
+    "17179869184",
+    "9007199254740993",
+    "1e20",
+    "0.000001",
 ];
 
 /// The generator that the families draw from.
@@ -39,7 +130,9 @@ pub struct Gen {
 impl Gen {
     /// Starts from a seed.
     pub fn new(seed: u64) -> Self {
-        Self { rng: Rng::new(seed) }
+        Self {
+            rng: Rng::new(seed),
+        }
     }
 
     fn family_key(&mut self, prefix: char) -> Vec<u8> {
@@ -61,12 +154,20 @@ impl Gen {
 
     /// Mostly a key that holds a list.
     pub fn list_key(&mut self) -> Vec<u8> {
-        if self.rng.percent(88) { self.family_key('l') } else { self.key() }
+        if self.rng.percent(88) {
+            self.family_key('l')
+        } else {
+            self.key()
+        }
     }
 
     /// Mostly a key that holds a string.
     pub fn string_key(&mut self) -> Vec<u8> {
-        if self.rng.percent(88) { self.family_key('s') } else { self.key() }
+        if self.rng.percent(88) {
+            self.family_key('s')
+        } else {
+            self.key()
+        }
     }
 
     /// Every key that the generators use, for sweeps.
@@ -100,7 +201,11 @@ impl Gen {
     }
 
     fn rare_long_value(&mut self) -> Vec<u8> {
-        if self.rng.percent(5) { self.bytes_about(70_000) } else { self.bytes_about(90) }
+        if self.rng.percent(5) {
+            self.bytes_about(70_000)
+        } else {
+            self.bytes_about(90)
+        }
     }
 
     fn byte(&mut self) -> u8 {
@@ -141,7 +246,13 @@ impl Gen {
             0 => word.to_ascii_lowercase().into_bytes(),
             1 => word
                 .bytes()
-                .map(|byte| if self.rng.percent(50) { byte.to_ascii_lowercase() } else { byte })
+                .map(|byte| {
+                    if self.rng.percent(50) {
+                        byte.to_ascii_lowercase()
+                    } else {
+                        byte
+                    }
+                })
                 .collect(),
             _ => word.as_bytes().to_vec(),
         }

@@ -150,7 +150,11 @@ pub struct Patience {
 impl Patience {
     /// Starts the clock.
     pub fn new(most: Duration) -> Self {
-        Self { since: Instant::now(), most, seen: 0 }
+        Self {
+            since: Instant::now(),
+            most,
+            seen: 0,
+        }
     }
 
     /// True when `progress` has not changed for too long.
@@ -165,11 +169,7 @@ impl Patience {
 
 /// Sends what both have to send and waits until both have `count` whole replies (or have closed,
 /// or fall silent). Gives the ends of the replies within `received`.
-pub fn exchange(
-    mut pair: [&mut Wire; 2],
-    count: usize,
-    patience: Duration,
-) -> [Vec<usize>; 2] {
+pub fn exchange(mut pair: [&mut Wire; 2], count: usize, patience: Duration) -> [Vec<usize>; 2] {
     let mut ends = [Vec::with_capacity(count), Vec::with_capacity(count)];
     let mut patience = Patience::new(patience);
     loop {
@@ -178,7 +178,9 @@ pub fn exchange(
             wire.turn();
             while ends.len() < count {
                 let from = ends.last().copied().unwrap_or(0);
-                let Some(end) = wire.reply_end(wire.taken + from) else { break };
+                let Some(end) = wire.reply_end(wire.taken + from) else {
+                    break;
+                };
                 ends.push(end - wire.taken);
             }
             done &= ends.len() == count || wire.closed;

@@ -38,7 +38,12 @@ fn pop_or_wait(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
             return Ok(Outcome::Done);
         }
     }
-    Ok(wait((1..last).collect(), None, timeout_us, OnTimeout::NullArray))
+    Ok(wait(
+        (1..last).collect(),
+        None,
+        timeout_us,
+        OnTimeout::NullArray,
+    ))
 }
 
 /// BLMPOP timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]
@@ -75,7 +80,12 @@ fn transfer_or_wait(
     if transfer(call, args, from, to)? {
         return Ok(Outcome::Done);
     }
-    Ok(wait(SmallVec::from_slice(&[1]), Some(2), timeout_us, OnTimeout::Null))
+    Ok(wait(
+        SmallVec::from_slice(&[1]),
+        Some(2),
+        timeout_us,
+        OnTimeout::Null,
+    ))
 }
 
 fn wait(
@@ -97,17 +107,25 @@ fn wait(
 
 /// A timeout in seconds, perhaps with a fraction, as microseconds; 0 is for ever.
 pub(in crate::command) fn parse_timeout(argument: &[u8]) -> Result<Option<u64>> {
-    let seconds = parse_f64(argument).ok_or_else(|| Error::text("timeout is not a float or out of range"))?;
+    let seconds =
+        parse_f64(argument).ok_or_else(|| Error::text("timeout is not a float or out of range"))?;
     if seconds < 0.0 {
         return Err(Error::text("timeout is negative"));
     }
     // Milliseconds, rounded up, must fit in 63 bits.
     let milliseconds = (seconds * 1000.0).ceil();
-    #[allow(clippy::cast_precision_loss, reason = "the bound may be off by a millisecond")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "the bound may be off by a millisecond"
+    )]
     if milliseconds > i64::MAX as f64 {
         return Err(Error::text("timeout is out of range"));
     }
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked above"
+    )]
     let milliseconds = milliseconds as u64;
     Ok((milliseconds > 0).then(|| milliseconds.saturating_mul(1000)))
 }
@@ -145,7 +163,10 @@ mod tests {
     fn moves_chain_through_waiters() {
         let bench = Bench::new();
         let (mut mover, mut last) = (bench.client(), bench.client());
-        assert_eq!(bench.play(&mut mover, "blmove a b left right 0"), "(blocked)");
+        assert_eq!(
+            bench.play(&mut mover, "blmove a b left right 0"),
+            "(blocked)"
+        );
         assert_eq!(bench.play(&mut last, "blpop b 0"), "(blocked)");
         assert_eq!(bench.run("lpush a x"), ":1");
         assert_eq!(mover.look(), "$1 x");

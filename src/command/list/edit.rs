@@ -13,7 +13,10 @@ use super::{parse_index, position, reply_len, span};
 pub fn lset(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let queue = call.shard(&key).queue(&key, now_ms)?.ok_or(Error::NoSuchKey)?;
+    let queue = call
+        .shard(&key)
+        .queue(&key, now_ms)?
+        .ok_or(Error::NoSuchKey)?;
     let index = parse_index(args.at(2))?;
     let position = position(index, queue.len()).ok_or(Error::IndexOutOfRange)?;
     queue.set(position, args.at(3));
@@ -37,7 +40,10 @@ pub fn linsert(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         call.reply.integer(0);
         return Ok(Outcome::Done);
     };
-    let Some(pivot) = queue.iter().position(|message| message.bytes() == args.at(3)) else {
+    let Some(pivot) = queue
+        .iter()
+        .position(|message| message.bytes() == args.at(3))
+    else {
         call.reply.integer(-1);
         return Ok(Outcome::Done);
     };
@@ -88,9 +94,12 @@ pub fn ltrim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     };
     let len = queue.len();
     let (first, kept) = span(start, stop, len).unwrap_or((len, 0));
-    queue.drop_front(first);
-    queue.drop_back(len - first - kept);
+    // LOSS: trimmed
+    let dropped = [queue.drop_front(first), queue.drop_back(len - first - kept)];
     let is_drained = queue.is_empty();
+    call.stats
+        .trimmed
+        .add(dropped.iter().map(|dropped| dropped.messages).sum());
     call.changed(&key, Events::LIST, "ltrim");
     remove_drained(call, &key, is_drained);
     call.reply.ok();

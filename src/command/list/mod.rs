@@ -21,7 +21,9 @@ use super::spec::{Command, Keys};
 /// A row of the table: all lists commands share their group.
 macro_rules! list {
     ($name:literal, $arity:literal, $flags:expr, $keys:expr, $since:literal, $summary:literal, $handler:path) => {
-        Command::new($name, $arity, $flags, $keys, "list", $since, $summary, $handler)
+        Command::new(
+            $name, $arity, $flags, $keys, "list", $since, $summary, $handler,
+        )
     };
 }
 
@@ -112,21 +114,36 @@ fn reply_len(len: usize) -> i64 {
 
 /// The position in a list of `len` that an index means, which may count from the end.
 fn position(index: i64, len: usize) -> Option<usize> {
-    let position = if index < 0 { index.checked_add(reply_len(len))? } else { index };
-    usize::try_from(position).ok().filter(|&position| position < len)
+    let position = if index < 0 {
+        index.checked_add(reply_len(len))?
+    } else {
+        index
+    };
+    usize::try_from(position)
+        .ok()
+        .filter(|&position| position < len)
 }
 
 /// The first position and the length of the part of a list that `start` and `stop` span, both
 /// included and perhaps counted from the end; empty parts have no position.
 fn span(start: i64, stop: i64, len: usize) -> Option<(usize, usize)> {
     let len = reply_len(len);
-    let from_end = |index: i64| if index < 0 { index.saturating_add(len) } else { index };
+    let from_end = |index: i64| {
+        if index < 0 {
+            index.saturating_add(len)
+        } else {
+            index
+        }
+    };
     let first = from_end(start).max(0);
     let last = from_end(stop).min(len - 1);
     if first > last {
         return None;
     }
-    Some((usize::try_from(first).ok()?, usize::try_from(last - first + 1).ok()?))
+    Some((
+        usize::try_from(first).ok()?,
+        usize::try_from(last - first + 1).ok()?,
+    ))
 }
 
 #[cfg(test)]

@@ -26,16 +26,12 @@ fn pop(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
     if args.len() == 2 {
-        return match call.shard(&key).queue(&key, now_ms)? {
-            None => {
-                call.reply.null();
-                Ok(Outcome::Done)
-            }
-            Some(_) => {
-                pop_into_reply(call, &key, end, 1);
-                Ok(Outcome::Done)
-            }
-        };
+        if call.shard(&key).queue(&key, now_ms)?.is_some() {
+            pop_into_reply(call, &key, end, 1);
+        } else {
+            call.reply.null();
+        }
+        return Ok(Outcome::Done);
     }
     if args.len() > 3 {
         let name = if end == End::Front { "lpop" } else { "rpop" };
@@ -61,7 +57,9 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
     let now_ms = call.now_ms();
     let taken = &mut call.session.taken;
     let reply = &mut *call.reply;
-    let Ok(Some(queue)) = call.held.shard_of(key).queue(key, now_ms) else { return };
+    let Ok(Some(queue)) = call.held.shard_of(key).queue(key, now_ms) else {
+        return;
+    };
     for _ in 0..count {
         queue.pop_with(end, |message, arrival| {
             match message.shared() {
@@ -70,7 +68,12 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
             }
             if let Some(taken) = taken {
                 let message = message.bytes().to_vec();
-                taken.push(Taken { key: WaitKey::from(key), end, message, arrival });
+                taken.push(Taken {
+                    key: WaitKey::from(key),
+                    end,
+                    message,
+                    arrival,
+                });
             }
         });
     }
@@ -111,7 +114,11 @@ pub(super) struct MultiPop {
 impl MultiPop {
     /// Reads them from the count of keys at position `at` on.
     pub fn parse(args: Args<'_>, at: usize) -> Result<Self> {
-        let positive = |argument| parse_i64(argument).filter(|&n| n > 0).and_then(|n| usize::try_from(n).ok());
+        let positive = |argument| {
+            parse_i64(argument)
+                .filter(|&n| n > 0)
+                .and_then(|n| usize::try_from(n).ok())
+        };
         let keys_len = positive(args.at(at));
         let keys_len = keys_len.ok_or_else(|| Error::text("numkeys should be greater than 0"))?;
         let first_key = at + 1;
@@ -127,7 +134,12 @@ impl MultiPop {
             let value = positive(value);
             count = Some(value.ok_or_else(|| Error::text("count should be greater than 0"))?);
         }
-        Ok(Self { first_key, keys_len, end, count: count.unwrap_or(1) })
+        Ok(Self {
+            first_key,
+            keys_len,
+            end,
+            count: count.unwrap_or(1),
+        })
     }
 
     /// Pops from the first list that has messages, if any has.
@@ -135,7 +147,9 @@ impl MultiPop {
         for name in args.from(self.first_key).take(self.keys_len) {
             let key = call.key(name);
             let now_ms = call.now_ms();
-            let Some(queue) = call.shard(&key).queue(&key, now_ms)? else { continue };
+            let Some(queue) = call.shard(&key).queue(&key, now_ms)? else {
+                continue;
+            };
             let len = queue.len().min(self.count);
             call.reply.array(2);
             call.reply.bulk(name);

@@ -21,7 +21,10 @@ fn write_message(reply: &mut Reply, message: &MessageRef<'_>) {
 pub fn llen(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let len = call.shard(&key).queue(&key, now_ms)?.map(|queue| queue.len());
+    let len = call
+        .shard(&key)
+        .queue(&key, now_ms)?
+        .map(|queue| queue.len());
     call.count_lookup(len.is_some());
     call.reply.integer(reply_len(len.unwrap_or(0)));
     Ok(Outcome::Done)
@@ -79,7 +82,12 @@ struct Search {
 
 impl Search {
     fn parse(args: Args<'_>) -> Result<Self> {
-        let mut search = Self { skip: 0, backward: false, count: None, compared_max: 0 };
+        let mut search = Self {
+            skip: 0,
+            backward: false,
+            count: None,
+            compared_max: 0,
+        };
         let mut options = args.from(3);
         while let Some(option) = options.next() {
             let value = options.next().ok_or(Error::Syntax)?;
@@ -92,7 +100,9 @@ impl Search {
                     ));
                 }
                 if rank == i64::MIN {
-                    return Err(Error::text("value is out of range, value must between -9223372036854775807 and 9223372036854775807"));
+                    return Err(Error::text(
+                        "value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+                    ));
                 }
                 search.backward = rank < 0;
                 search.skip = rank.unsigned_abs() - 1;
@@ -108,7 +118,11 @@ impl Search {
     }
 
     /// Positions of the matches among messages in the order of the search.
-    fn run<'m>(&self, element: &[u8], messages: impl Iterator<Item = (usize, MessageRef<'m>)>) -> Vec<usize> {
+    fn run<'m>(
+        &self,
+        element: &[u8],
+        messages: impl Iterator<Item = (usize, MessageRef<'m>)>,
+    ) -> Vec<usize> {
         let wanted = match self.count {
             None => 1,
             Some(0) => usize::MAX,
@@ -129,7 +143,9 @@ impl Search {
 }
 
 fn not_negative(argument: &[u8], refusal: &str) -> Result<u64> {
-    parse_i64(argument).and_then(|n| u64::try_from(n).ok()).ok_or_else(|| Error::text(refusal))
+    parse_i64(argument)
+        .and_then(|n| u64::try_from(n).ok())
+        .ok_or_else(|| Error::text(refusal))
 }
 
 /// LPOS key element [RANK rank] [COUNT num-matches] [MAXLEN len]
@@ -144,7 +160,10 @@ pub fn lpos(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         Some(queue) if search.backward => {
             let last = queue.len() - 1;
             let messages = queue.range_rev(last, last + 1).enumerate();
-            search.run(args.at(2), messages.map(|(nth, message)| (last - nth, message)))
+            search.run(
+                args.at(2),
+                messages.map(|(nth, message)| (last - nth, message)),
+            )
         }
         Some(queue) => search.run(args.at(2), queue.iter().enumerate()),
     };

@@ -28,18 +28,29 @@ pub fn rpoplpush(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 
 /// Moves one message between the lists that the first two arguments name and replies with it;
 /// false where there is none to move.
-pub(super) fn transfer(call: &mut Call<'_, '_>, args: Args<'_>, from: End, to: End) -> Result<bool> {
+pub(super) fn transfer(
+    call: &mut Call<'_, '_>,
+    args: Args<'_>,
+    from: End,
+    to: End,
+) -> Result<bool> {
     let (source, destination) = (call.key(args.at(1)), call.key(args.at(2)));
     let (now_ms, tick) = (call.now_ms(), call.tick());
     if call.shard(&source).queue(&source, now_ms)?.is_none() {
         return Ok(false);
     }
     call.shard(&destination).queue(&destination, now_ms)?;
-    let Some(queue) = call.shard(&source).queue(&source, now_ms)? else { return Ok(false) };
-    let Some(moved) = queue.pop(from) else { return Ok(false) };
+    let Some(queue) = call.shard(&source).queue(&source, now_ms)? else {
+        return Ok(false);
+    };
+    let Some(moved) = queue.pop(from) else {
+        return Ok(false);
+    };
     let is_drained = queue.is_empty();
     // A list that is moved from and to itself may be drained only for this moment.
-    call.shard(&destination).queue_or_new(&destination, now_ms)?.push_message(to, moved.message.clone(), tick);
+    call.shard(&destination)
+        .queue_or_new(&destination, now_ms)?
+        .push_message(to, moved.message.clone(), tick);
     match moved.message.shared() {
         Some(shared) => call.reply.bulk_shared(shared),
         None => call.reply.bulk(&moved.message),

@@ -18,7 +18,11 @@ pub const COMMANDS: &[Entry] = &[
 
 fn ping(g: &mut Gen) -> Command {
     let command = Command::new("PING");
-    if g.rng.percent(40) { command.arg(g.value()) } else { command }
+    if g.rng.percent(40) {
+        command.arg(g.value())
+    } else {
+        command
+    }
 }
 
 /// No unknown user here: redis-server 8.2.3 leaves a refused AUTH unanswered unless it is the first
@@ -53,8 +57,14 @@ fn hello(g: &mut Gen) -> Command {
 }
 
 fn client_name(g: &mut Gen) -> Vec<u8> {
-    const NAMES: &[&[u8]] =
-        &[b"worker-1", b"", b"two words", b"line\nfeed", b"caf\xc3\xa9", b"x"];
+    const NAMES: &[&[u8]] = &[
+        b"worker-1",
+        b"",
+        b"two words",
+        b"line\nfeed",
+        b"caf\xc3\xa9",
+        b"x",
+    ];
     let name = *g.rng.pick(NAMES);
     name.to_vec()
 }
@@ -70,31 +80,67 @@ fn client(g: &mut Gen) -> Command {
             .arg("TYPE")
             .arg(g.word_of(&["normal", "pubsub", "master", "replica", "slave", "nosuch"]))
             .compared(Compare::Kind),
-        4 => client.arg("LIST").arg("ID").arg(g.int(900_000, 900_009)).arg(g.int(900_000, 900_009)),
+        4 => client
+            .arg("LIST")
+            .arg("ID")
+            .arg(g.int(900_000, 900_009))
+            .arg(g.int(900_000, 900_009)),
         5..=7 => client.arg(g.word("SETNAME")).arg(client_name(g)),
         8..=10 => client.arg(g.word("GETNAME")),
-        11 => client.arg("SETINFO").arg(g.word_of(&["LIB-NAME", "LIB-VER", "NOSUCH"])).arg("lib"),
-        12 => client.arg("SETINFO").arg(g.word("LIB-NAME")).arg(client_name(g)),
-        13 => client.arg("NO-EVICT").arg(g.word_of(&["ON", "OFF", "MAYBE"])),
-        14 => client.arg("NO-TOUCH").arg(g.word_of(&["ON", "OFF", "MAYBE"])),
+        11 => client
+            .arg("SETINFO")
+            .arg(g.word_of(&["LIB-NAME", "LIB-VER", "NOSUCH"]))
+            .arg("lib"),
+        12 => client
+            .arg("SETINFO")
+            .arg(g.word("LIB-NAME"))
+            .arg(client_name(g)),
+        13 => client
+            .arg("NO-EVICT")
+            .arg(g.word_of(&["ON", "OFF", "MAYBE"])),
+        14 => client
+            .arg("NO-TOUCH")
+            .arg(g.word_of(&["ON", "OFF", "MAYBE"])),
         15 => client.arg("UNBLOCK").arg(g.int(900_000, 900_009)),
         16 => {
             let reason = g.word_of(&["TIMEOUT", "ERROR", "NOSUCH"]);
-            client.arg("UNBLOCK").arg(g.int(900_000, 900_009)).arg(reason)
+            client
+                .arg("UNBLOCK")
+                .arg(g.int(900_000, 900_009))
+                .arg(reason)
         }
-        17 => client.arg("KILL").arg("ID").arg(g.int(900_000, 900_009)).undamaged(),
-        18 => client.arg("KILL").arg("ADDR").arg("127.0.0.1:1").undamaged(),
+        17 => client
+            .arg("KILL")
+            .arg("ID")
+            .arg(g.int(900_000, 900_009))
+            .undamaged(),
+        18 => client
+            .arg("KILL")
+            .arg("ADDR")
+            .arg("127.0.0.1:1")
+            .undamaged(),
         19 => client.arg("KILL").arg("127.0.0.1:1").undamaged(),
         20 => client.arg("UNPAUSE"),
         21 => client.arg("GETREDIR"),
-        22 => client.arg("PAUSE").arg(*g.rng.pick(&["abc", "-1", ""])).undamaged(),
+        22 => client
+            .arg("PAUSE")
+            .arg(*g.rng.pick(&["abc", "-1", ""]))
+            .undamaged(),
         _ => client.arg("NOSUCH").arg(g.value()),
     }
 }
 
 /// Commands that no server knows: the error repeats name and arguments up to a limit.
 fn unknown(g: &mut Gen) -> Command {
-    const NAMES: &[&str] = &["FOO", "foo bar", "GETX", "", "LPUSHXX", "NO\r\nSUCH", "'quoted'"];
+    const NAMES: &[&str] = &[
+        "FOO",
+        "foo bar",
+        "GETX",
+        "",
+        "LPUSHXX",
+        "NO\r\nSUCH",
+        "'quoted'",
+    ];
     let name = *g.rng.pick(NAMES);
     let mut command = Command::new(name).undamaged();
     for _ in 0..g.rng.below(6) {

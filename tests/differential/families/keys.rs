@@ -6,7 +6,9 @@ use crate::command::{Command, Compare};
 use crate::vocabulary::Gen;
 
 /// Databases in use; few, so that they meet, and some that do not exist.
-const DATABASES: &[&str] = &["0", "0", "0", "1", "1", "2", "15", "16", "-1", "abc", "", "65536"];
+const DATABASES: &[&str] = &[
+    "0", "0", "0", "1", "1", "2", "15", "16", "-1", "abc", "", "65536",
+];
 
 /// Seconds by which two clocks read one after the other may differ on a busy machine.
 const SLACK_SECONDS: i64 = 3;
@@ -25,18 +27,29 @@ pub const COMMANDS: &[Entry] = &[
     }),
     (5, copy),
     (4, |g| Command::new("MOVE").arg(g.key()).arg(database(g))),
-    (2, |g| Command::new("SWAPDB").arg(database(g)).arg(database(g))),
+    (2, |g| {
+        Command::new("SWAPDB").arg(database(g)).arg(database(g))
+    }),
     (2, |g| Command::new("SELECT").arg(database(g))),
     (12, expire),
     (8, time_left),
     (3, |g| Command::new("PERSIST").arg(g.key())),
     (4, object),
-    (1, |g| Command::new("WAIT").arg(g.int(0, 0)).arg("1").undamaged()),
+    (1, |g| {
+        Command::new("WAIT").arg(g.int(0, 0)).arg("1").undamaged()
+    }),
     (3, |_| Command::new("DBSIZE")),
     (1, flush),
     (2, |g| {
-        let command = Command::new("MEMORY").arg("USAGE").arg(g.key()).compared(Compare::Kind);
-        if g.rng.percent(30) { command.arg("SAMPLES").arg(g.int(0, 5)) } else { command }
+        let command = Command::new("MEMORY")
+            .arg("USAGE")
+            .arg(g.key())
+            .compared(Compare::Kind);
+        if g.rng.percent(30) {
+            command.arg("SAMPLES").arg(g.int(0, 5))
+        } else {
+            command
+        }
     }),
 ];
 
@@ -63,7 +76,9 @@ pub fn pattern(g: &mut Gen) -> Vec<u8> {
 }
 
 fn keys_matching(g: &mut Gen) -> Command {
-    Command::new("KEYS").arg(pattern(g)).compared(Compare::AnyOrder)
+    Command::new("KEYS")
+        .arg(pattern(g))
+        .compared(Compare::AnyOrder)
 }
 
 fn scan(g: &mut Gen) -> Command {
@@ -134,16 +149,25 @@ fn time_left(g: &mut Gen) -> Command {
         2 => ("EXPIRETIME", SLACK_SECONDS),
         _ => ("PEXPIRETIME", SLACK_SECONDS * 1000),
     };
-    Command::new(name).arg(g.key()).compared(Compare::Within(slack))
+    Command::new(name)
+        .arg(g.key())
+        .compared(Compare::Within(slack))
 }
 
 fn object(g: &mut Gen) -> Command {
     match g.rng.below(6) {
-        0..=2 => {
-            Command::new("OBJECT").arg(g.word("ENCODING")).arg(g.key()).compared(Compare::Encoding)
-        }
-        3 => Command::new("OBJECT").arg("IDLETIME").arg(g.key()).compared(Compare::Kind),
-        4 => Command::new("OBJECT").arg("REFCOUNT").arg(g.key()).compared(Compare::Kind),
+        0..=2 => Command::new("OBJECT")
+            .arg(g.word("ENCODING"))
+            .arg(g.key())
+            .compared(Compare::Encoding),
+        3 => Command::new("OBJECT")
+            .arg("IDLETIME")
+            .arg(g.key())
+            .compared(Compare::Kind),
+        4 => Command::new("OBJECT")
+            .arg("REFCOUNT")
+            .arg(g.key())
+            .compared(Compare::Kind),
         _ => Command::new("OBJECT").arg("FREQ").arg(g.key()),
     }
 }

@@ -11,11 +11,28 @@ pub const COMMANDS: &[Entry] = &[
     (12, pop),
     (6, |g| Command::new("LLEN").arg(g.list_key())),
     (10, range),
-    (6, |g| Command::new("LINDEX").arg(g.list_key()).arg(g.index())),
-    (5, |g| Command::new("LSET").arg(g.list_key()).arg(g.index()).arg(g.value())),
+    (6, |g| {
+        Command::new("LINDEX").arg(g.list_key()).arg(g.index())
+    }),
+    (5, |g| {
+        Command::new("LSET")
+            .arg(g.list_key())
+            .arg(g.index())
+            .arg(g.value())
+    }),
     (5, insert),
-    (5, |g| Command::new("LREM").arg(g.list_key()).arg(g.int(-3, 3)).arg(g.value())),
-    (3, |g| Command::new("LTRIM").arg(g.list_key()).arg(g.index()).arg(g.index())),
+    (5, |g| {
+        Command::new("LREM")
+            .arg(g.list_key())
+            .arg(g.int(-3, 3))
+            .arg(g.value())
+    }),
+    (3, |g| {
+        Command::new("LTRIM")
+            .arg(g.list_key())
+            .arg(g.index())
+            .arg(g.index())
+    }),
     (9, position),
     (8, relocate),
     (6, pop_many),
@@ -36,7 +53,11 @@ fn push_existing(g: &mut Gen) -> Command {
 fn pop(g: &mut Gen) -> Command {
     let name = *g.rng.pick(&["LPOP", "RPOP"]);
     let command = Command::new(name).arg(g.list_key());
-    if g.rng.percent(45) { command.arg(g.int(0, 6)) } else { command }
+    if g.rng.percent(45) {
+        command.arg(g.int(0, 6))
+    } else {
+        command
+    }
 }
 
 fn range(g: &mut Gen) -> Command {
@@ -49,7 +70,11 @@ fn range(g: &mut Gen) -> Command {
 
 fn insert(g: &mut Gen) -> Command {
     let place = g.word_of(&["BEFORE", "AFTER"]);
-    Command::new("LINSERT").arg(g.list_key()).arg(place).arg(g.value()).arg(g.value())
+    Command::new("LINSERT")
+        .arg(g.list_key())
+        .arg(place)
+        .arg(g.value())
+        .arg(g.value())
 }
 
 fn position(g: &mut Gen) -> Command {
@@ -73,15 +98,25 @@ fn position(g: &mut Gen) -> Command {
 
 fn relocate(g: &mut Gen) -> Command {
     if g.rng.percent(30) {
-        return Command::new("RPOPLPUSH").arg(g.list_key()).arg(g.list_key());
+        return Command::new("RPOPLPUSH")
+            .arg(g.list_key())
+            .arg(g.list_key());
     }
     let (from, to) = (g.word_of(&["LEFT", "RIGHT"]), g.word_of(&["LEFT", "RIGHT"]));
-    Command::new("LMOVE").arg(g.list_key()).arg(g.list_key()).arg(from).arg(to)
+    Command::new("LMOVE")
+        .arg(g.list_key())
+        .arg(g.list_key())
+        .arg(from)
+        .arg(to)
 }
 
 fn pop_many(g: &mut Gen) -> Command {
     let count = 1 + g.rng.below(3);
-    let named = if g.rng.percent(90) { count.to_string().into_bytes() } else { g.int(-1, 3) };
+    let named = if g.rng.percent(90) {
+        count.to_string().into_bytes()
+    } else {
+        g.int(-1, 3)
+    };
     let mut command = Command::new("LMPOP").arg(named);
     for _ in 0..count {
         command = command.arg(g.list_key());
@@ -96,8 +131,21 @@ fn pop_many(g: &mut Gen) -> Command {
 /// Blocking commands with a timeout of a millisecond: nobody can push meanwhile, so the reply is
 /// what lies there, or nothing.
 fn pop_without_waiting(g: &mut Gen) -> Command {
-    const BAD: &[&str] = &["-1", "abc", "", "1e400", "nan", "inf", "-0.5", "9223372036854776"];
-    let timeout = if g.rng.percent(15) { *g.rng.pick(BAD) } else { "0.001" };
+    const BAD: &[&str] = &[
+        "-1",
+        "abc",
+        "",
+        "1e400",
+        "nan",
+        "inf",
+        "-0.5",
+        "9223372036854776",
+    ];
+    let timeout = if g.rng.percent(15) {
+        *g.rng.pick(BAD)
+    } else {
+        "0.001"
+    };
     let command = match g.rng.below(5) {
         0 | 1 => {
             let name = *g.rng.pick(&["BLPOP", "BRPOP"]);
@@ -107,10 +155,21 @@ fn pop_without_waiting(g: &mut Gen) -> Command {
             }
             command.arg(timeout)
         }
-        2 => Command::new("BRPOPLPUSH").arg(g.list_key()).arg(g.list_key()).arg(timeout),
+        2 => Command::new("BRPOPLPUSH")
+            .arg(g.list_key())
+            .arg(g.list_key())
+            .arg(timeout),
         3 => {
-            let (from, to) = (g.word_of(&["LEFT", "RIGHT"]), g.word_of(&["LEFT", "RIGHT", "UP"]));
-            Command::new("BLMOVE").arg(g.list_key()).arg(g.list_key()).arg(from).arg(to).arg(timeout)
+            let (from, to) = (
+                g.word_of(&["LEFT", "RIGHT"]),
+                g.word_of(&["LEFT", "RIGHT", "UP"]),
+            );
+            Command::new("BLMOVE")
+                .arg(g.list_key())
+                .arg(g.list_key())
+                .arg(from)
+                .arg(to)
+                .arg(timeout)
         }
         _ => {
             let popped = pop_many(g);

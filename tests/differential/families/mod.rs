@@ -28,9 +28,29 @@ pub struct Family {
 
 /// Every family that runs unless told otherwise.
 pub const FAMILIES: &[Family] = &[
-    Family { name: "lists", weight: 45, commands: lists::COMMANDS },
-    Family { name: "strings", weight: 25, commands: strings::COMMANDS },
-    Family { name: "keys", weight: 22, commands: keys::COMMANDS },
-    Family { name: "connection", weight: 5, commands: connection::COMMANDS },
-    Family { name: "server", weight: 3, commands: server::COMMANDS },
+    Family {
+        name: "lists",
+        weight: 45,
+        commands: lists::COMMANDS,
+    },
+    Family {
+        name: "strings",
+        weight: 25,
+        commands: strings::COMMANDS,
+    },
+    Family {
+        name: "keys",
+        weight: 22,
+        commands: keys::COMMANDS,
+    },
+    Family {
+        name: "connection",
+        weight: 5,
+        commands: connection::COMMANDS,
+    },
+    Family {
+        name: "server",
+        weight: 3,
+        commands: server::COMMANDS,
+    },
 ];

@@ -54,19 +54,38 @@ fn publish(g: &mut Gen) -> Command {
 
 fn leave(g: &mut Gen) -> Command {
     let (name, named) = match g.rng.below(3) {
-        0 => ("UNSUBSCRIBE", channels(g).iter().map(|name| name.as_bytes().to_vec()).collect()),
+        0 => (
+            "UNSUBSCRIBE",
+            channels(g)
+                .iter()
+                .map(|name| name.as_bytes().to_vec())
+                .collect(),
+        ),
         1 => ("PUNSUBSCRIBE", patterns(g)),
-        _ => ("SUNSUBSCRIBE", channels(g).iter().map(|name| name.as_bytes().to_vec()).collect()),
+        _ => (
+            "SUNSUBSCRIBE",
+            channels(g)
+                .iter()
+                .map(|name| name.as_bytes().to_vec())
+                .collect(),
+        ),
     };
     let command = Command::new(name);
-    if g.rng.percent(35) { command } else { command.args(named) }
+    if g.rng.percent(35) {
+        command
+    } else {
+        command.args(named)
+    }
 }
 
 fn facts(g: &mut Gen) -> Command {
     let pubsub = Command::new("PUBSUB");
     match g.rng.below(6) {
         0 => pubsub.arg("CHANNELS").compared(Compare::AnyOrder),
-        1 => pubsub.arg("CHANNELS").arg(pattern(g)).compared(Compare::AnyOrder),
+        1 => pubsub
+            .arg("CHANNELS")
+            .arg(pattern(g))
+            .compared(Compare::AnyOrder),
         2 => pubsub.arg("NUMSUB").args(channels(g)),
         3 => pubsub.arg("NUMPAT"),
         4 => pubsub.arg("SHARDCHANNELS").compared(Compare::AnyOrder),

@@ -18,13 +18,30 @@ pub const COMMANDS: &[Entry] = &[
     (3, latency),
     (3, memory),
     (2, pubsub_facts),
-    (2, |g| Command::new(*g.rng.pick(&["PUBLISH", "SPUBLISH"])).arg("nobody").arg(g.value())),
-    (1, |g| Command::new("DEBUG").arg(*g.rng.pick(&["JMAP", "NOSUCH"])).compared(Compare::Kind)),
+    (2, |g| {
+        Command::new(*g.rng.pick(&["PUBLISH", "SPUBLISH"]))
+            .arg("nobody")
+            .arg(g.value())
+    }),
+    (1, |g| {
+        Command::new("DEBUG")
+            .arg(*g.rng.pick(&["JMAP", "NOSUCH"]))
+            .compared(Compare::Kind)
+    }),
 ];
 
 fn info(g: &mut Gen) -> Command {
-    const SECTIONS: &[&str] =
-        &["server", "clients", "memory", "Stats", "all", "everything", "default", "nosuch", ""];
+    const SECTIONS: &[&str] = &[
+        "server",
+        "clients",
+        "memory",
+        "Stats",
+        "all",
+        "everything",
+        "default",
+        "nosuch",
+        "",
+    ];
     let mut info = Command::new("INFO").compared(Compare::Kind);
     for _ in 0..g.rng.below(3) {
         info = info.arg(*g.rng.pick(SECTIONS));
@@ -34,19 +51,37 @@ fn info(g: &mut Gen) -> Command {
 
 fn config(g: &mut Gen) -> Command {
     const NAMES: &[&str] = &[
-        "maxmemory", "maxclients", "timeout", "port", "save", "appendonly", "databases", "bind",
-        "maxmemory-policy", "tcp-keepalive", "nosuch", "slowlog-log-slower-than", "MaxClients",
+        "maxmemory",
+        "maxclients",
+        "timeout",
+        "port",
+        "save",
+        "appendonly",
+        "databases",
+        "bind",
+        "maxmemory-policy",
+        "tcp-keepalive",
+        "nosuch",
+        "slowlog-log-slower-than",
+        "MaxClients",
     ];
     let config = Command::new(g.word("CONFIG"));
     match g.rng.below(8) {
-        0..=2 => config.arg("GET").arg(*g.rng.pick(NAMES)).compared(Compare::Names),
+        0..=2 => config
+            .arg("GET")
+            .arg(*g.rng.pick(NAMES))
+            .compared(Compare::Names),
         3 => config
             .arg("GET")
             .arg(*g.rng.pick(NAMES))
             .arg(*g.rng.pick(NAMES))
             .compared(Compare::Names),
         4 => config.arg("SET").arg("nosuch").arg(g.value()).undamaged(),
-        5 => config.arg("SET").arg("slowlog-max-len").arg(g.int(1, 200)).undamaged(),
+        5 => config
+            .arg("SET")
+            .arg("slowlog-max-len")
+            .arg(g.int(1, 200))
+            .undamaged(),
         6 => config.arg("RESETSTAT"),
         _ => config.arg("NOSUCH"),
     }
@@ -54,11 +89,56 @@ fn config(g: &mut Gen) -> Command {
 
 /// Names whose place in the table both servers know.
 const KNOWN: &[&str] = &[
-    "get", "SET", "lpush", "rpop", "blpop", "brpoplpush", "blmove", "lmpop", "blmpop", "linsert",
-    "lpos", "mget", "mset", "msetnx", "del", "exists", "rename", "copy", "expire", "pexpireat",
-    "object", "scan", "keys", "subscribe", "publish", "ping", "hello", "select", "client", "config",
-    "info", "append", "getex", "getdel", "lcs", "incrbyfloat", "swapdb", "move", "type", "nosuch",
-    "flushall", "dbsize", "lrange", "ltrim", "lrem", "lset", "lindex", "llen", "rpoplpush", "lmove",
+    "get",
+    "SET",
+    "lpush",
+    "rpop",
+    "blpop",
+    "brpoplpush",
+    "blmove",
+    "lmpop",
+    "blmpop",
+    "linsert",
+    "lpos",
+    "mget",
+    "mset",
+    "msetnx",
+    "del",
+    "exists",
+    "rename",
+    "copy",
+    "expire",
+    "pexpireat",
+    "object",
+    "scan",
+    "keys",
+    "subscribe",
+    "publish",
+    "ping",
+    "hello",
+    "select",
+    "client",
+    "config",
+    "info",
+    "append",
+    "getex",
+    "getdel",
+    "lcs",
+    "incrbyfloat",
+    "swapdb",
+    "move",
+    "type",
+    "nosuch",
+    "flushall",
+    "dbsize",
+    "lrange",
+    "ltrim",
+    "lrem",
+    "lset",
+    "lindex",
+    "llen",
+    "rpoplpush",
+    "lmove",
 ];
 
 fn command(g: &mut Gen) -> Command {
@@ -79,7 +159,11 @@ fn command(g: &mut Gen) -> Command {
             command.undamaged()
         }
         7..=10 => {
-            let name = if g.rng.percent(40) { "GETKEYSANDFLAGS" } else { "GETKEYS" };
+            let name = if g.rng.percent(40) {
+                "GETKEYSANDFLAGS"
+            } else {
+                "GETKEYS"
+            };
             let mut inner = keyed(g);
             if g.rng.percent(10) {
                 g.damage(&mut inner);
@@ -95,11 +179,27 @@ fn keyed(g: &mut Gen) -> Command {
     match g.rng.below(12) {
         0 => Command::new("GET").arg(g.key()),
         1 => Command::new("SET").arg(g.key()).arg(g.value()),
-        2 => Command::new("MSET").arg(g.key()).arg("a").arg(g.key()).arg("b"),
+        2 => Command::new("MSET")
+            .arg(g.key())
+            .arg("a")
+            .arg(g.key())
+            .arg("b"),
         3 => Command::new("BLPOP").arg(g.key()).arg(g.key()).arg("0"),
-        4 => Command::new("LMPOP").arg("2").arg(g.key()).arg(g.key()).arg("LEFT"),
-        5 => Command::new("BLMPOP").arg("0").arg("1").arg(g.key()).arg("LEFT"),
-        6 => Command::new("LMOVE").arg(g.key()).arg(g.key()).arg("LEFT").arg("RIGHT"),
+        4 => Command::new("LMPOP")
+            .arg("2")
+            .arg(g.key())
+            .arg(g.key())
+            .arg("LEFT"),
+        5 => Command::new("BLMPOP")
+            .arg("0")
+            .arg("1")
+            .arg(g.key())
+            .arg("LEFT"),
+        6 => Command::new("LMOVE")
+            .arg(g.key())
+            .arg(g.key())
+            .arg("LEFT")
+            .arg("RIGHT"),
         7 => Command::new("COPY").arg(g.key()).arg(g.key()),
         8 => Command::new("PING"),
         9 => Command::new("OBJECT").arg("ENCODING").arg(g.key()),
@@ -113,7 +213,10 @@ fn slow_log(g: &mut Gen) -> Command {
     match g.rng.below(5) {
         0 => slow_log.arg("LEN").compared(Compare::Kind),
         1 => slow_log.arg("GET").compared(Compare::Kind),
-        2 => slow_log.arg("GET").arg(g.int(-1, 3)).compared(Compare::Kind),
+        2 => slow_log
+            .arg("GET")
+            .arg(g.int(-1, 3))
+            .compared(Compare::Kind),
         3 => slow_log.arg("RESET"),
         _ => slow_log.arg("NOSUCH"),
     }
@@ -123,7 +226,10 @@ fn latency(g: &mut Gen) -> Command {
     let latency = Command::new("LATENCY");
     match g.rng.below(5) {
         0 => latency.arg("LATEST").compared(Compare::Kind),
-        1 => latency.arg("HISTORY").arg("command").compared(Compare::Kind),
+        1 => latency
+            .arg("HISTORY")
+            .arg("command")
+            .compared(Compare::Kind),
         2 => latency.arg("RESET").compared(Compare::Kind),
         3 => latency.arg("DOCTOR").compared(Compare::Kind),
         _ => latency.arg("NOSUCH"),

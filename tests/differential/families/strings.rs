@@ -10,21 +10,41 @@ pub const COMMANDS: &[Entry] = &[
     (10, |g| Command::new("GET").arg(g.string_key())),
     (3, |g| Command::new("GETDEL").arg(g.string_key())),
     (6, get_and_expire),
-    (4, |g| Command::new("GETSET").arg(g.string_key()).arg(g.value())),
-    (3, |g| Command::new("SETNX").arg(g.string_key()).arg(g.value())),
-    (3, |g| Command::new("SETEX").arg(g.string_key()).arg(seconds(g)).arg(g.value())),
-    (3, |g| Command::new("PSETEX").arg(g.string_key()).arg(milliseconds(g)).arg(g.value())),
+    (4, |g| {
+        Command::new("GETSET").arg(g.string_key()).arg(g.value())
+    }),
+    (3, |g| {
+        Command::new("SETNX").arg(g.string_key()).arg(g.value())
+    }),
+    (3, |g| {
+        Command::new("SETEX")
+            .arg(g.string_key())
+            .arg(seconds(g))
+            .arg(g.value())
+    }),
+    (3, |g| {
+        Command::new("PSETEX")
+            .arg(g.string_key())
+            .arg(milliseconds(g))
+            .arg(g.value())
+    }),
     (4, |g| set_many(g, "MSET")),
     (3, |g| set_many(g, "MSETNX")),
     (4, get_many),
-    (5, |g| Command::new("APPEND").arg(g.string_key()).arg(g.value())),
+    (5, |g| {
+        Command::new("APPEND").arg(g.string_key()).arg(g.value())
+    }),
     (4, |g| Command::new("STRLEN").arg(g.string_key())),
     (5, range),
     (5, set_range),
-    (5, |g| Command::new(*g.rng.pick(&["INCR", "DECR"])).arg(g.string_key())),
+    (5, |g| {
+        Command::new(*g.rng.pick(&["INCR", "DECR"])).arg(g.string_key())
+    }),
     (6, |g| {
         let name = *g.rng.pick(&["INCRBY", "DECRBY"]);
-        Command::new(name).arg(g.string_key()).arg(g.int(-1000, 1000))
+        Command::new(name)
+            .arg(g.string_key())
+            .arg(g.int(-1000, 1000))
     }),
     (6, add_float),
     (5, common_subsequence),
@@ -42,7 +62,11 @@ pub fn milliseconds(g: &mut Gen) -> Vec<u8> {
 
 /// A moment in seconds of Unix time: the far future, seldom the past (the key goes at once).
 pub fn moment_seconds(g: &mut Gen) -> Vec<u8> {
-    if g.rng.percent(85) { g.int(4_000_000_000, 4_000_000_020) } else { g.int(1, 1_500_000_000) }
+    if g.rng.percent(85) {
+        g.int(4_000_000_000, 4_000_000_020)
+    } else {
+        g.int(1, 1_500_000_000)
+    }
 }
 
 /// As `moment_seconds`, in milliseconds.
@@ -117,18 +141,34 @@ fn get_many(g: &mut Gen) -> Command {
 }
 
 fn range(g: &mut Gen) -> Command {
-    let name = if g.rng.percent(85) { "GETRANGE" } else { "SUBSTR" };
-    Command::new(name).arg(g.string_key()).arg(g.index()).arg(g.index())
+    let name = if g.rng.percent(85) {
+        "GETRANGE"
+    } else {
+        "SUBSTR"
+    };
+    Command::new(name)
+        .arg(g.string_key())
+        .arg(g.index())
+        .arg(g.index())
 }
 
 fn set_range(g: &mut Gen) -> Command {
-    const FAR: &[&str] = &["536870912", "9223372036854775807", "-1", "4294967295", "1000"];
+    const FAR: &[&str] = &[
+        "536870912",
+        "9223372036854775807",
+        "-1",
+        "4294967295",
+        "1000",
+    ];
     let offset = if g.rng.percent(90) {
         g.int(0, 40)
     } else {
         g.rng.pick(FAR).as_bytes().to_vec()
     };
-    Command::new("SETRANGE").arg(g.string_key()).arg(offset).arg(g.value())
+    Command::new("SETRANGE")
+        .arg(g.string_key())
+        .arg(offset)
+        .arg(g.value())
 }
 
 fn add_float(g: &mut Gen) -> Command {
