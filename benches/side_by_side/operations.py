@@ -55,7 +55,8 @@ def drive(port, command, pipeline, count, extra=(), core=CLIENT_CORE, connection
     )  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if line.startswith('"')]
     if done.returncode != 0 or len(lines) < 2:
-        raise RuntimeError(f"redis-benchmark: {(done.stderr or done.stdout).strip()[-300:]}")
+        said = (done.stderr or done.stdout).strip()[-300:]
+        raise RuntimeError(f"redis-benchmark ended with {done.returncode}: {said}")
     row = next(csv.DictReader(lines))
     return {
         "ops_per_s": float(row["rps"]),
