@@ -42,7 +42,7 @@ pub(super) fn wait(
     call: &mut Call<'_, '_>,
     found: &Found,
     args: Args<'_>,
-    block: Block,
+    block: Box<Block>,
 ) -> Outcome {
     if call.session.taken.is_some() {
         return Outcome::Blocked;

@@ -24,7 +24,7 @@ pub const COMMANDS: &[Command] = &[
     Command::new(
         "set",
         -3,
-        flags![WRITE, DENYOOM],
+        flags![WRITE, DENYOOM, CHEAP],
         Keys::FIRST,
         "string",
         "1.0.0",
