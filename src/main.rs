@@ -9,6 +9,7 @@ use weir::config::{Loaded, load};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    use_small_pages();
     match load(std::env::args_os(), std::env::vars_os()) {
         Ok(Loaded::Answer(text)) => {
             // Nothing is left to do for a reader that has gone.
@@ -21,6 +22,15 @@ fn main() -> ExitCode {
         },
         Err(error) => fail(&error.to_string(), error.exit_code()),
     }
+}
+
+/// Asks for memory in 4 KiB pages. A queue that grows touches each byte of fresh memory once: huge
+/// pages are cleared two megabytes at a time, out of the caches, which made LPUSH at P=64 cost
+/// 0.29 us instead of 0.19; and they come and go whole, so that memory per message was 2% more and
+/// single pushes paused for 250 us. It is only an optimisation, so a refusal is passed over.
+fn use_small_pages() {
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_thp_disable(true);
 }
 
 fn fail(message: &str, exit_code: u8) -> ExitCode {

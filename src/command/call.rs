@@ -34,13 +34,35 @@ pub struct Call<'c, 'k> {
     pub now: Now,
     /// The worker that runs this.
     pub worker: usize,
+    /// Where the name of the command's first key stands, and its hash: hashed to find its shard,
+    /// asked for again by the handler. Only ever holds a name of the command that runs.
+    pub remembered: Option<(usize, u64)>,
 }
 
 impl Call<'_, '_> {
     /// An argument as a key of the selected database.
     #[inline]
     pub fn key<'a>(&self, name: &'a [u8]) -> Key<'a> {
-        self.engine.keyspace.key(self.session.db, name)
+        match self.remembered {
+            Some((address, hash)) if address == name.as_ptr().addr() => Key {
+                db: self.session.db,
+                hash,
+                name,
+            },
+            _ => self.engine.keyspace.key(self.session.db, name),
+        }
+    }
+
+    /// Spares the handler from hashing this key again.
+    #[inline]
+    pub(super) fn remember(&mut self, key: &Key<'_>) {
+        self.remembered = Some((key.name.as_ptr().addr(), key.hash));
+    }
+
+    /// Ends [`Call::remember`], before the next command may reuse the memory.
+    #[inline]
+    pub(super) fn forget_key(&mut self) {
+        self.remembered = None;
     }
 
     /// The shard of a key that the command declared.

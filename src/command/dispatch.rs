@@ -184,14 +184,10 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
 #[inline]
 fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
     hold(call, found.command, args);
-    call.session
-        .client
-        .command
-        .store(found.index, Ordering::Relaxed);
+    call.session.last_command = found.index;
     let stats = &call.stats.commands[found.index];
     let calls = stats.calls.get();
     stats.calls.add(1);
-    call.stats.commands_total.add(1);
     let alone =
         is_timed || !found.command.flags.any(Flags::FAST.and(Flags::CHEAP)) || calls < TIMED_ONE_IN;
     let started_us = (alone || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
@@ -205,15 +201,17 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
         });
         note_slow(call, found.command, args, took_us);
     }
-    serve::serve_ready(call);
-    call.notify_expired();
+    if call.held.shards().any(|(_, shard)| shard.has_aftermath()) {
+        serve::serve_ready(call);
+        call.notify_expired();
+    }
     outcome
 }
 
 /// Runs the handler; an error becomes the reply, a wish to wait becomes a place in line.
 pub(super) fn invoke(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) -> Outcome {
     match (found.command.handler)(call, args) {
-        Ok(Outcome::Block(block)) => serve::wait(call, &found, args, block),
+        Ok(Outcome::Block(block)) => serve::wait(call, &found, args, *block),
         Ok(outcome) => outcome,
         Err(error) => {
             call.reply.error(&error.as_line());
@@ -249,6 +247,7 @@ fn note_slow(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, took_us
 /// waiters of its keys may touch, so that a push and what it serves are one step for everybody.
 #[inline]
 fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
+    call.forget_key();
     let writes = command.flags.any(Flags::WRITE);
     if let Keys::Range {
         first: 1, last: 1, ..
@@ -257,6 +256,7 @@ fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
         let key = call.key(args.at(1));
         let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
         call.held.need(set);
+        call.remember(&key);
         if writes && !call.shard(&key).lines.is_empty() {
             serve::hold_waiters(call, set);
         }
@@ -296,6 +296,10 @@ pub fn note_activity(call: &Call<'_, '_>, commands_len: u64) {
     let client = &call.session.client;
     client.used_us.store(call.now.mono_us, Ordering::Relaxed);
     client
+        .command
+        .store(call.session.last_command, Ordering::Relaxed);
+    client
         .commands_total
         .fetch_add(commands_len, Ordering::Relaxed);
+    call.stats.commands_total.add(commands_len);
 }

@@ -42,7 +42,7 @@ pub(super) fn wait(
     call: &mut Call<'_, '_>,
     found: &Found,
     args: Args<'_>,
-    block: Box<Block>,
+    block: Block,
 ) -> Outcome {
     if call.session.taken.is_some() {
         return Outcome::Blocked;
@@ -123,16 +123,7 @@ pub(super) fn hold_waiters(call: &mut Call<'_, '_>, set: ShardSet) {
 }
 
 /// Serves those who wait for keys that became ready, until no key is.
-#[inline]
 pub(super) fn serve_ready(call: &mut Call<'_, '_>) {
-    if call.held.shards().all(|(_, shard)| shard.ready.is_empty()) {
-        return;
-    }
-    serve_rounds(call);
-}
-
-#[cold]
-fn serve_rounds(call: &mut Call<'_, '_>) {
     loop {
         let mut round = Vec::new();
         for (_, shard) in call.held.shards() {
@@ -186,6 +177,7 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
         stats: call.stats,
         now: call.now,
         worker: call.worker,
+        remembered: None,
     };
     let outcome = super::dispatch::invoke(&mut stand_in, attempt.found, attempt.request.as_args());
     if matches!(outcome, Outcome::Blocked) {

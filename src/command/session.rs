@@ -74,6 +74,8 @@ pub struct Session {
     pub shard_channels: Names,
     /// Between MULTI and EXEC.
     pub transaction: Option<Transaction>,
+    /// Index of the command that ran last, `usize::MAX` before any.
+    pub last_command: usize,
     /// After WATCH.
     pub watching: Option<Watching>,
     /// While it stands in lines.
@@ -117,6 +119,7 @@ impl Session {
             patterns: Names::default(),
             shard_channels: Names::default(),
             transaction: None,
+            last_command: usize::MAX,
             watching: None,
             blocked: None,
             is_atomic: false,

@@ -24,14 +24,20 @@ const FAMILIES: &[&[Command]] = &[
 /// Longest name that is looked up; longer ones are unknown.
 const NAME_BYTES_MAX: usize = 24;
 /// Slots of the look-up table: a power of two several times the number of commands.
-const SLOTS: usize = 2048;
+const SLOTS: usize = 1024;
+
+/// A command in the look-up table: its folded name, and its index plus one; 0 is free.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Slot {
+    name: Folded,
+    index: u16,
+}
 
 /// All commands with their look-up.
 #[derive(Debug)]
 pub struct Table {
     commands: Vec<&'static Command>,
-    /// Index into `commands` plus one; 0 is free.
-    slots: Box<[u16; SLOTS]>,
+    slots: Box<[Slot]>,
     /// `command` or `command|subcommand`, by index for counting.
     names: Vec<String>,
     /// By index of a command, the index for counting of its first subcommand.
@@ -58,13 +64,15 @@ pub fn table() -> &'static Table {
 impl Table {
     fn new() -> Self {
         let commands: Vec<_> = FAMILIES.iter().flat_map(|family| family.iter()).collect();
-        let mut slots = Box::new([0; SLOTS]);
+        let mut slots = vec![Slot::default(); SLOTS].into_boxed_slice();
         for (index, command) in commands.iter().enumerate() {
-            let mut slot = slot_of(command.name.as_bytes());
-            while slots[slot] != 0 {
+            let name = Folded::new(command.name.as_bytes());
+            let mut slot = name.slot();
+            while slots[slot].index != 0 {
                 slot = (slot + 1) % SLOTS;
             }
-            slots[slot] = u16::try_from(index + 1).expect("fewer than 2^16 commands");
+            let index = u16::try_from(index + 1).expect("fewer than 2^16 commands");
+            slots[slot] = Slot { name, index };
         }
         let mut names: Vec<String> = commands.iter().map(|command| command.name.into()).collect();
         let mut subcommands_at = Vec::new();
@@ -124,17 +132,21 @@ impl Table {
         if name.len() > NAME_BYTES_MAX {
             return None;
         }
-        let mut slot = slot_of(name);
+        let folded = Folded::new(name);
+        let mut at = folded.slot();
         loop {
-            let index = usize::from(self.slots[slot]).checked_sub(1)?;
-            if self.commands[index]
-                .name
-                .as_bytes()
-                .eq_ignore_ascii_case(name)
+            let slot = &self.slots[at];
+            let index = usize::from(slot.index).checked_sub(1)?;
+            if slot.name == folded
+                && (name.len() <= 16
+                    || self.commands[index]
+                        .name
+                        .as_bytes()
+                        .eq_ignore_ascii_case(name))
             {
                 return Some(index);
             }
-            slot = (slot + 1) % SLOTS;
+            at = (at + 1) % SLOTS;
         }
     }
 
@@ -160,37 +172,73 @@ impl Table {
     }
 }
 
-/// Where the search for a name starts: a hash of its first and last eight bytes and its length.
-///
-/// Setting bit 5 folds letters to lower case; that it also folds some other bytes only means more
-/// to compare. Fixed-size loads, overlapping where the name is short, spare a call to `memcpy`.
+/// A name folded to lower case: its first and last eight bytes, which may overlap, and its length.
+/// Up to 16 bytes that is all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Folded {
+    head: u64,
+    tail: u64,
+    len: u8,
+}
+
+impl Folded {
+    /// Fixed-size loads spare a call to `memcpy`.
+    #[inline]
+    fn new(name: &[u8]) -> Self {
+        let (head, tail) = if let (Some(head), Some(tail)) = ends::<8>(name) {
+            (u64::from_le_bytes(head), u64::from_le_bytes(tail))
+        } else if let (Some(head), Some(tail)) = ends::<4>(name) {
+            (
+                u64::from(u32::from_le_bytes(head)),
+                u64::from(u32::from_le_bytes(tail)),
+            )
+        } else if let (Some(head), Some(tail)) = ends::<2>(name) {
+            (
+                u64::from(u16::from_le_bytes(head)),
+                u64::from(u16::from_le_bytes(tail)),
+            )
+        } else {
+            (name.first().copied().map_or(0, u64::from), 0)
+        };
+        #[allow(clippy::cast_possible_truncation, reason = "at most NAME_BYTES_MAX")]
+        let len = name.len() as u8;
+        Self {
+            head: to_lower(head),
+            tail: to_lower(tail),
+            len,
+        }
+    }
+
+    /// Where the search for it starts.
+    #[inline]
+    fn slot(self) -> usize {
+        let mixed = self.head ^ self.tail.rotate_left(29) ^ u64::from(self.len) << 56;
+        #[allow(clippy::cast_possible_truncation, reason = "ten bits are left")]
+        let slot = (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize;
+        slot
+    }
+}
+
+/// The first and the last `N` bytes of a name that has as many.
 #[inline]
-fn slot_of(name: &[u8]) -> usize {
-    const FOLD: u64 = 0x2020_2020_2020_2020;
-    let (head, tail) = if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
-        (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
-    } else if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
-        (
-            u64::from(u32::from_le_bytes(*head)),
-            u64::from(u32::from_le_bytes(*tail)),
-        )
-    } else if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
-        (
-            u64::from(u16::from_le_bytes(*head)),
-            u64::from(u16::from_le_bytes(*tail)),
-        )
-    } else {
-        (name.first().copied().map_or(0, u64::from), 0)
-    };
-    let mixed = (head | FOLD) ^ (tail | FOLD).rotate_left(29) ^ (name.len() as u64) << 56;
-    #[allow(clippy::cast_possible_truncation, reason = "eleven bits are left")]
-    let slot = (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53) as usize;
-    slot
+fn ends<const N: usize>(name: &[u8]) -> (Option<[u8; N]>, Option<[u8; N]>) {
+    (name.first_chunk().copied(), name.last_chunk().copied())
+}
+
+/// Folds the ASCII capitals among eight bytes to lower case, and leaves all others alone.
+#[inline]
+fn to_lower(bytes: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let low_bits = bytes & (0x7f * ONES);
+    let from_a = low_bits + (0x80 - u64::from(b'A')) * ONES;
+    let past_z = low_bits + (0x7f - u64::from(b'Z')) * ONES;
+    let capitals = (from_a ^ past_z) & !bytes & (0x80 * ONES);
+    bytes | capitals >> 2
 }
 
 #[cfg(test)]
 mod tests {
-    use super::table;
+    use super::{table, to_lower};
 
     #[test]
     fn finds_every_command_in_any_case() {
@@ -204,6 +252,14 @@ mod tests {
             let upper = command.name.to_ascii_uppercase();
             assert_eq!(table().find(upper.as_bytes()), Some(index), "{upper}");
             assert_eq!(command.name, command.name.to_ascii_lowercase());
+        }
+    }
+
+    #[test]
+    fn folds_capitals_only() {
+        for byte in 0..=255_u8 {
+            let folded = to_lower(u64::from_le_bytes([byte; 8]));
+            assert_eq!(folded, u64::from_le_bytes([byte.to_ascii_lowercase(); 8]));
         }
     }
 

@@ -99,6 +99,7 @@ impl Bench {
             stats: &self.engine.workers[0],
             now: self.now,
             worker: 0,
+            remembered: None,
         };
         let request: OwnedArgs = args.iter().map(Vec::as_slice).collect();
         let outcome = execute(&mut call, request.as_args());

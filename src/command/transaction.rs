@@ -184,7 +184,6 @@ fn run_queued(call: &mut Call<'_, '_>, transaction: &Transaction) -> Outcome {
     for (found, request) in &transaction.queued {
         let stats = &call.stats.commands[found.index];
         stats.calls.add(1);
-        call.stats.commands_total.add(1);
         if let Outcome::Close = dispatch::invoke(call, *found, request.as_args()) {
             after = Outcome::Close;
         }

@@ -263,6 +263,7 @@ impl Connection {
             stats,
             now: clock::now(),
             worker: self.worker,
+            remembered: None,
         };
         self.has_requests = false;
         let mut consumed = 0;
@@ -461,6 +462,7 @@ impl Connection {
             stats: &engine.workers[self.worker],
             now: clock::now(),
             worker: self.worker,
+            remembered: None,
         };
         let result = run(&mut call);
         command::finish(&mut call);

@@ -326,6 +326,13 @@ impl Shard {
         }
     }
 
+    /// Whether commands left something to do before the shard is let go: waiters to serve, expired
+    /// keys to tell of.
+    #[inline]
+    pub fn has_aftermath(&self) -> bool {
+        !self.ready.is_empty() || !self.expired.is_empty()
+    }
+
     /// Notes that a key may now serve those who wait for it.
     #[inline]
     pub fn mark_ready(&mut self, key: &Key) {
