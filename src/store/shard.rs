@@ -192,7 +192,7 @@ impl Shard {
         self.look(key, now_ms).map(|entry| &*entry)
     }
 
-    /// One probe.
+    /// One probe, whether the key has a deadline or not.
     #[inline]
     fn look(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
         let db = usize::from(key.db);
@@ -379,8 +379,9 @@ impl Shard {
     /// Removes a key whose deadline has passed.
     #[cold]
     fn expire(&mut self, key: &Key) {
-        let removed = self.remove(key);
-        let messages_len = removed.map_or(0, |entry| entry.value.messages_len());
+        let messages_len = self
+            .remove(key)
+            .map_or(0, |entry| entry.value.messages_len());
         self.note_expired(key, messages_len);
     }
 
