@@ -45,18 +45,17 @@ impl<'a> Table<'a> {
     /// Fills the table: about a nanosecond per 64 cells, an eighth of a byte per cell.
     pub fn new(a: &'a [u8], b: &'a [u8]) -> Self {
         let row_bytes = b.len().div_ceil(8);
-        let mut rows = Vec::with_capacity(row_bytes * a.len());
+        let mut rows = vec![0; row_bytes * a.len()];
         let mut row = Row::new(a, b);
-        for &byte in a {
+        for (&byte, stored) in a.iter().zip(rows.chunks_exact_mut(row_bytes.max(1))) {
             row.advance(byte);
-            let end = rows.len() + row_bytes;
-            rows.extend(
-                row.flat
-                    .iter()
-                    .flat_map(|word| word.to_le_bytes())
-                    .take(row_bytes),
-            );
-            debug_assert_eq!(rows.len(), end);
+            let (words, rest) = stored.as_chunks_mut();
+            for (bytes, word) in words.iter_mut().zip(&row.flat) {
+                *bytes = word.to_le_bytes();
+            }
+            if let Some(word) = row.flat.get(words.len()) {
+                rest.copy_from_slice(&word.to_le_bytes()[..rest.len()]);
+            }
         }
         let common_len = row.rises_len();
         Self {
