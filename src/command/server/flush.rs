@@ -61,7 +61,12 @@ fn flush(call: &mut Call<'_, '_>, args: Args<'_>, dbs: std::ops::Range<u8>) -> R
 
 /// SWAPDB index1 index2
 pub(super) fn swapdb(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let index = |at: usize, error: &str| parse_i64(args.at(at)).ok_or_else(|| Error::text(error));
+    let index = |at: usize, error: &str| {
+        let index = parse_i64(args.at(at))
+            .and_then(|index| i32::try_from(index).ok())
+            .map(i64::from);
+        index.ok_or_else(|| Error::text(error))
+    };
     let a = index(1, "invalid first DB index")?;
     let b = index(2, "invalid second DB index")?;
     let databases = call.engine.config.settings().databases;
