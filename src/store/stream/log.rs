@@ -1,0 +1,533 @@
+//! The entries of a stream: segments by first id, and what is known of them without looking.
+//!
+//! Consumer groups read the log and never change it, which is why it stands apart from them.
+//! Invariants: segments are disjoint and in order, none is empty; `first_id` is the first live
+//! entry's id (`0-0` when there is none); `last_id` never goes back.
+//!
+//! Costs, for s segments: append O(entry); find O(log s) and a walk within one segment; a range
+//! the same once, then what it returns; dropping a whole segment O(log s).
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+
+use super::id::StreamId;
+use super::segment::{Entries, Entry, NodeLimits, Segment};
+
+/// The id an entry is to get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewId {
+    /// `*`: the present millisecond, or the last id's if the clock is behind it.
+    Auto,
+    /// `<ms>-*`: the next free sequence number of that millisecond.
+    AutoSeq(u64),
+    /// Exactly this one.
+    Exact(StreamId),
+}
+
+/// Why an entry was not added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddError {
+    /// The id is not greater than the last one.
+    NotGreater,
+    /// `0-0` was asked for.
+    Zero,
+    /// The last id is the greatest there is.
+    Exhausted,
+    /// Names and values together pass a gibibyte.
+    TooLarge,
+}
+
+/// Why the last id was not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetIdError {
+    /// Below the last live entry.
+    BelowLastEntry,
+    /// Below the greatest deleted id.
+    BelowMaxDeleted,
+    /// Fewer entries added than there are.
+    AddedBelowLen,
+}
+
+/// The entries of a stream.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    segments: BTreeMap<StreamId, Segment>,
+    len: u64,
+    first_id: StreamId,
+    last_id: StreamId,
+    max_deleted_id: StreamId,
+    entries_added: u64,
+    payload_bytes: u64,
+    heap_bytes: u64,
+}
+
+impl Log {
+    /// Live entries.
+    #[inline]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is no live entry.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Id of the first live entry, `0-0` when there is none.
+    #[inline]
+    pub fn first_id(&self) -> StreamId {
+        self.first_id
+    }
+
+    /// Greatest id ever given, or set by XSETID.
+    #[inline]
+    pub fn last_id(&self) -> StreamId {
+        self.last_id
+    }
+
+    /// Greatest id ever deleted by name; trimming does not count.
+    #[inline]
+    pub fn max_deleted_id(&self) -> StreamId {
+        self.max_deleted_id
+    }
+
+    /// Entries ever added.
+    #[inline]
+    pub fn entries_added(&self) -> u64 {
+        self.entries_added
+    }
+
+    /// Bytes of the names and values of live entries.
+    #[inline]
+    pub fn payload_bytes(&self) -> u64 {
+        self.payload_bytes
+    }
+
+    /// Segments, each of which stands for one macro node of Redis.
+    pub fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Bytes allocated for entries, slots in the segment map included.
+    pub fn heap_bytes(&self) -> u64 {
+        // A map node has eleven slots, of which appending in order leaves about seven used.
+        let slot = size_of::<(StreamId, Segment)>() as u64 * 11 / 7;
+        self.heap_bytes + self.segments.len() as u64 * slot
+    }
+
+    /// The id that `new` would get now.
+    pub fn next_id(&self, new: NewId, now_ms: u64) -> Result<StreamId, AddError> {
+        let last = self.last_id;
+        let Some(after_last) = last.next() else {
+            return Err(AddError::Exhausted);
+        };
+        match new {
+            NewId::Auto if now_ms > last.ms => Ok(StreamId::new(now_ms, 0)),
+            NewId::Auto => Ok(after_last),
+            NewId::AutoSeq(ms) if ms > last.ms => Ok(StreamId::new(ms, 0)),
+            NewId::AutoSeq(ms) if ms == after_last.ms => Ok(after_last),
+            NewId::AutoSeq(_) => Err(AddError::NotGreater),
+            NewId::Exact(StreamId::MIN) => Err(AddError::Zero),
+            NewId::Exact(id) if id > last => Ok(id),
+            NewId::Exact(_) => Err(AddError::NotGreater),
+        }
+    }
+
+    /// Appends an entry; `pairs` are names and values in turn, at least one pair.
+    ///
+    /// # Panics
+    /// When `pairs` is empty or odd: the command layer has checked it.
+    pub fn append<A: AsRef<[u8]>>(
+        &mut self,
+        new: NewId,
+        pairs: &[A],
+        limits: NodeLimits,
+        now_ms: u64,
+    ) -> Result<StreamId, AddError> {
+        assert!(!pairs.is_empty() && pairs.len().is_multiple_of(2));
+        let id = self.next_id(new, now_ms)?;
+        let raw_bytes: u64 = pairs.iter().map(|part| part.as_ref().len() as u64).sum();
+        if raw_bytes > NodeLimits::BYTES_MAX {
+            return Err(AddError::TooLarge);
+        }
+        let mut bytes_hint = 0;
+        match self.segments.last_entry() {
+            Some(mut slot) if slot.get().fits(raw_bytes, limits) => {
+                let base = *slot.key();
+                let tail = slot.get_mut();
+                let before = tail.heap_bytes();
+                tail.push(base, id, pairs);
+                self.heap_bytes += tail.heap_bytes() - before;
+                self.note_added(id, raw_bytes);
+                return Ok(id);
+            }
+            Some(mut slot) => {
+                let tail = slot.get_mut();
+                let before = tail.heap_bytes();
+                tail.seal();
+                self.heap_bytes -= before - tail.heap_bytes();
+                // The next segment will most likely hold the like, and grow to the like.
+                bytes_hint = tail.len_bytes().min(NODE_BYTES_HINT_MAX);
+                bytes_hint += bytes_hint / 64;
+            }
+            None => {}
+        }
+        let segment = Segment::open(id, pairs, bytes_hint);
+        self.heap_bytes += segment.heap_bytes();
+        self.segments.insert(id, segment);
+        self.note_added(id, raw_bytes);
+        Ok(id)
+    }
+
+    fn note_added(&mut self, id: StreamId, payload_bytes: u64) {
+        if self.len == 0 {
+            self.first_id = id;
+        }
+        self.len += 1;
+        self.entries_added += 1;
+        self.last_id = id;
+        self.payload_bytes += payload_bytes;
+    }
+
+    /// Live entries with `from <= id <= to`, in order.
+    pub fn range(&self, from: StreamId, to: StreamId) -> Range<'_> {
+        let start = self.segment_before(from).map_or(from, |(base, _)| base);
+        let segments = if from <= to {
+            self.segments.range(start..=to)
+        } else {
+            self.segments.range(to..to)
+        };
+        Range {
+            segments,
+            current: None,
+            from,
+            to,
+        }
+    }
+
+    /// Live entries with `from <= id <= to`, in reverse order.
+    pub fn range_rev(&self, from: StreamId, to: StreamId) -> RangeRev<'_> {
+        RangeRev {
+            forward: self.range(from, to),
+            current: Vec::new(),
+        }
+    }
+
+    /// The live entry with this id.
+    pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
+        let (base, segment) = self.segment_before(id)?;
+        if segment.last() < id {
+            return None;
+        }
+        segment
+            .entries(base)
+            .find(|placed| placed.entry.id >= id)
+            .filter(|placed| placed.entry.id == id && !placed.dead)
+            .map(|placed| placed.entry)
+    }
+
+    /// Finds many ids, cheaply when they rise.
+    pub fn seeker(&self) -> Seeker<'_> {
+        Seeker {
+            log: self,
+            current: None,
+        }
+    }
+
+    /// Id of the last live entry, `0-0` when there is none.
+    pub fn last_live_id(&self) -> StreamId {
+        self.range_rev(StreamId::MIN, StreamId::MAX)
+            .next()
+            .map_or(StreamId::MIN, |entry| entry.id)
+    }
+
+    /// Removes the entry and returns its payload bytes; `None` when it does not exist.
+    ///
+    /// Does not touch [`Log::max_deleted_id`]: trimming an entry is not deleting it.
+    pub(super) fn remove(&mut self, id: StreamId) -> Option<u64> {
+        let (&base, segment) = self.segments.range_mut(..=id).next_back()?;
+        if segment.last() < id {
+            return None;
+        }
+        let placed = segment
+            .entries(base)
+            .find(|placed| placed.entry.id >= id)
+            .filter(|placed| placed.entry.id == id && !placed.dead)?;
+        let payload_bytes = placed.entry.fields.payload_bytes();
+        let (start, end) = placed.place();
+        let before = segment.heap_bytes();
+        if segment.live() == 1 {
+            self.heap_bytes -= before;
+            self.segments.remove(&base);
+        } else {
+            segment.kill(start, end, payload_bytes);
+            segment.compact(base);
+            self.heap_bytes -= before - segment.heap_bytes();
+        }
+        self.len -= 1;
+        self.payload_bytes -= payload_bytes;
+        if id == self.first_id {
+            self.renew_first_id();
+        }
+        Some(payload_bytes)
+    }
+
+    /// Notes that `id` was deleted by name.
+    pub(super) fn note_deleted(&mut self, id: StreamId) {
+        self.max_deleted_id = self.max_deleted_id.max(id);
+    }
+
+    /// The first segment at or after `base`, with its key.
+    pub(super) fn segment_from(&self, base: StreamId) -> Option<(StreamId, &Segment)> {
+        let (&base, segment) = self.segments.range(base..).next()?;
+        Some((base, segment))
+    }
+
+    /// Drops a whole segment; returns its live entries and their payload bytes.
+    pub(super) fn drop_segment(&mut self, base: StreamId) -> (u64, u64) {
+        let Some(segment) = self.segments.remove(&base) else {
+            return (0, 0);
+        };
+        self.heap_bytes -= segment.heap_bytes();
+        self.len -= segment.live();
+        self.payload_bytes -= segment.payload_bytes();
+        if base <= self.first_id {
+            self.renew_first_id();
+        }
+        (segment.live(), segment.payload_bytes())
+    }
+
+    fn renew_first_id(&mut self) {
+        self.first_id = self
+            .range(self.first_id, StreamId::MAX)
+            .next()
+            .map_or(StreamId::MIN, |entry| entry.id);
+    }
+
+    /// Sets the last id, and what else XSETID may set, after checking that it can be true.
+    pub fn set_id(
+        &mut self,
+        last_id: StreamId,
+        entries_added: Option<u64>,
+        max_deleted_id: Option<StreamId>,
+    ) -> Result<(), SetIdError> {
+        if last_id < self.max_deleted_id {
+            return Err(SetIdError::BelowMaxDeleted);
+        }
+        if self.len > 0 {
+            if last_id < self.last_live_id() {
+                return Err(SetIdError::BelowLastEntry);
+            }
+            if entries_added.is_some_and(|added| added < self.len) {
+                return Err(SetIdError::AddedBelowLen);
+            }
+        }
+        self.last_id = last_id;
+        if let Some(added) = entries_added {
+            self.entries_added = added;
+        }
+        if let Some(id) = max_deleted_id
+            && id != StreamId::MIN
+        {
+            self.max_deleted_id = id;
+        }
+        Ok(())
+    }
+
+    /// Whether an id past `after` may have been deleted by name: then counting entries from
+    /// there on does not tell how many were added.
+    #[inline]
+    pub(super) fn tombstone_after(&self, after: StreamId) -> bool {
+        self.len > 0
+            && self.max_deleted_id != StreamId::MIN
+            && self.first_id <= self.max_deleted_id
+            && after <= self.max_deleted_id
+    }
+
+    /// Whether a group that stands at `last_id` and knows its read counter may go on counting.
+    #[inline]
+    pub(super) fn counts_on_from(&self, last_id: StreamId) -> bool {
+        last_id >= self.first_id && !self.tombstone_after(last_id)
+    }
+
+    /// How many entries were ever added up to and with `id`, in the cases in which Redis says
+    /// that it can be told: at both ends, and before the first entry.
+    pub(super) fn position(&self, id: StreamId) -> Option<u64> {
+        if self.entries_added == 0 {
+            return Some(0);
+        }
+        if self.len == 0 && id <= self.last_id {
+            return Some(self.entries_added);
+        }
+        if id >= self.last_id {
+            return (id == self.last_id).then_some(self.entries_added);
+        }
+        let tombstones =
+            self.max_deleted_id != StreamId::MIN && self.max_deleted_id >= self.first_id;
+        if tombstones || id > self.first_id {
+            return None;
+        }
+        let removed = self.entries_added.saturating_sub(self.len);
+        Some(removed + u64::from(id == self.first_id))
+    }
+
+    /// Nodes of the radix tree that Redis would keep for these segments, which XINFO reports.
+    ///
+    /// The tree's shape follows from its keys alone: a node for every key's end, for every fork,
+    /// and for every stretch between them. O(segments).
+    pub fn radix_nodes(&self) -> u64 {
+        let keys: Vec<[u8; 16]> = self.segments.keys().map(|base| base.sort_bytes()).collect();
+        radix_nodes(&keys, 0)
+    }
+
+    fn segment_before(&self, id: StreamId) -> Option<(StreamId, &Segment)> {
+        let (&base, segment) = self.segments.range(..=id).next_back()?;
+        Some((base, segment))
+    }
+
+    /// Panics unless every count is what the segments say.
+    #[cfg(any(test, feature = "verify"))]
+    pub fn verify(&self) {
+        let mut previous: Option<StreamId> = None;
+        let (mut len, mut payload_bytes, mut heap_bytes) = (0, 0, 0);
+        for (&base, segment) in &self.segments {
+            assert!(previous < Some(base), "segments are disjoint");
+            segment.verify(base);
+            previous = Some(segment.last());
+            len += segment.live();
+            payload_bytes += segment.payload_bytes();
+            heap_bytes += segment.heap_bytes();
+        }
+        assert_eq!(len, self.len);
+        assert_eq!(payload_bytes, self.payload_bytes);
+        assert_eq!(heap_bytes, self.heap_bytes);
+        let first = self.range(StreamId::MIN, StreamId::MAX).next();
+        assert_eq!(first.map_or(StreamId::MIN, |entry| entry.id), self.first_id);
+    }
+}
+
+/// Nodes below a point where all `keys`, which are in order, agree in their first `depth` bytes.
+fn radix_nodes(keys: &[[u8; 16]], depth: usize) -> u64 {
+    let [first, .., last] = keys else {
+        // No key: the empty root. One key: its end, and a stretch if any byte is left.
+        return 1 + u64::from(keys.len() == 1 && depth < 16);
+    };
+    let fork = first
+        .iter()
+        .zip(last)
+        .take_while(|(left, right)| left == right)
+        .count();
+    let branches: u64 = keys
+        .chunk_by(|left, right| left[fork] == right[fork])
+        .map(|branch| radix_nodes(branch, fork + 1))
+        .sum();
+    u64::from(fork > depth) + 1 + branches
+}
+
+/// A segment is never made larger than this in advance: one large entry is no forecast.
+const NODE_BYTES_HINT_MAX: usize = 8192;
+
+/// Live entries in order. See [`Log::range`].
+#[derive(Clone, Debug)]
+pub struct Range<'a> {
+    segments: btree_map::Range<'a, StreamId, Segment>,
+    current: Option<Entries<'a>>,
+    from: StreamId,
+    to: StreamId,
+}
+
+impl<'a> Iterator for Range<'a> {
+    type Item = Entry<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Entry<'a>> {
+        loop {
+            if let Some(entries) = &mut self.current {
+                for placed in entries.by_ref() {
+                    let id = placed.entry.id;
+                    if id > self.to {
+                        self.current = None;
+                        self.segments = btree_map::Range::default();
+                        return None;
+                    }
+                    if !placed.dead && id >= self.from {
+                        return Some(placed.entry);
+                    }
+                }
+            }
+            let (&base, segment) = self.segments.next()?;
+            self.current = (segment.last() >= self.from).then(|| segment.entries(base));
+        }
+    }
+}
+
+/// Live entries in reverse order; unpacks one segment at a time. See [`Log::range_rev`].
+#[derive(Clone, Debug)]
+pub struct RangeRev<'a> {
+    forward: Range<'a>,
+    /// Entries of the segment at hand, in order; taken from the end.
+    current: Vec<Entry<'a>>,
+}
+
+impl<'a> Iterator for RangeRev<'a> {
+    type Item = Entry<'a>;
+
+    fn next(&mut self) -> Option<Entry<'a>> {
+        loop {
+            if let Some(entry) = self.current.pop() {
+                return Some(entry);
+            }
+            let (&base, segment) = self.forward.segments.next_back()?;
+            let (from, to) = (self.forward.from, self.forward.to);
+            self.current.extend(
+                segment
+                    .entries(base)
+                    .take_while(|placed| placed.entry.id <= to)
+                    .filter(|placed| !placed.dead && placed.entry.id >= from)
+                    .map(|placed| placed.entry),
+            );
+        }
+    }
+}
+
+/// Finds entries by id; rising ids continue where the last one was found.
+#[derive(Clone, Debug)]
+pub struct Seeker<'a> {
+    log: &'a Log,
+    current: Option<Place<'a>>,
+}
+
+/// Where a seeker stands: a segment's greatest id, what is left of it, and what was seen last.
+#[derive(Clone, Debug)]
+struct Place<'a> {
+    last: StreamId,
+    entries: Entries<'a>,
+    seen: Option<(Entry<'a>, bool)>,
+}
+
+impl<'a> Seeker<'a> {
+    /// The live entry with this id.
+    pub fn seek(&mut self, id: StreamId) -> Option<Entry<'a>> {
+        let usable = self.current.as_ref().is_some_and(|place| {
+            id <= place.last && place.seen.is_some_and(|(entry, _)| entry.id <= id)
+        });
+        if !usable {
+            let (base, segment) = self.log.segment_before(id)?;
+            self.current = Some(Place {
+                last: segment.last(),
+                entries: segment.entries(base),
+                seen: None,
+            });
+        }
+        let place = self.current.as_mut()?;
+        while place.seen.is_none_or(|(entry, _)| entry.id < id) {
+            let placed = place.entries.next()?;
+            place.seen = Some((placed.entry, placed.dead));
+        }
+        place
+            .seen
+            .filter(|(entry, dead)| entry.id == id && !dead)
+            .map(|(entry, _)| entry)
+    }
+}

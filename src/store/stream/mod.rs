@@ -1,0 +1,155 @@
+//! Streams: logs of entries with consumer groups.
+//!
+//! A stream is its log ([`Log`]: entries in segments), its groups ([`Group`]: who has read how
+//! far, and what is pending), and what it remembers of its producers ([`Idempotence`]). The log
+//! knows nothing of groups; groups read the log and never change it; only this type and `trim`
+//! touch both, because an entry that leaves may be referenced.
+//!
+//! Reading order: `id`, `segment` (with `varint`, `node_size`), `log`, `sorted`, `pending`,
+//! `consumer`, `group`, `claim`, `trim`, `idempotence`. Time is handed in as Unix milliseconds.
+//! Nothing here knows the protocol: commands parse, call, and write replies from the views they
+//! are handed.
+
+mod claim;
+mod consumer;
+#[cfg(test)]
+mod dice;
+mod group;
+mod id;
+mod idempotence;
+mod log;
+#[cfg(test)]
+mod model_tests;
+mod node_size;
+mod pending;
+mod segment;
+mod sorted;
+#[cfg(test)]
+mod tests;
+mod trim;
+mod varint;
+
+use std::collections::BTreeMap;
+
+pub use claim::{AutoclaimOptions, ClaimOptions, Claimed, ClaimedEntry, Exhausted};
+pub use consumer::{Consumer, ConsumerIndex};
+pub use group::{Group, GroupMut, GroupPolicy, NackMode, PendingQuery};
+pub use id::StreamId;
+pub use idempotence::{EntryMark, Idempotence, IdempotenceLimits};
+pub use log::{AddError, Log, NewId, Range, RangeRev, Seeker, SetIdError};
+pub use pending::{DELIVERIES_MAX, Pending};
+pub use segment::{Entry, Fields, NodeLimits};
+pub use trim::{Deleted, Lost, References, Trim, TrimTo};
+
+/// A stream. A clone is independent of the original: COPY.
+#[derive(Clone, Debug, Default)]
+pub struct Stream {
+    log: Log,
+    /// Groups in the order of their names, in which XINFO lists them.
+    groups: BTreeMap<Box<[u8]>, Group>,
+    idempotence: Option<Box<Idempotence>>,
+}
+
+impl Stream {
+    /// An empty stream. Allocates nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The entries, to read.
+    #[inline]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// XADD: appends an entry; `pairs` are names and values in turn, at least one pair. About
+    /// 40 ns and a copy. Trimming is a call of its own: [`Stream::trim`].
+    pub fn add<A: AsRef<[u8]>>(
+        &mut self,
+        new: NewId,
+        pairs: &[A],
+        limits: NodeLimits,
+        now_ms: u64,
+    ) -> Result<StreamId, AddError> {
+        self.log.append(new, pairs, limits, now_ms)
+    }
+
+    /// XSETID.
+    pub fn set_id(
+        &mut self,
+        last_id: StreamId,
+        entries_added: Option<u64>,
+        max_deleted_id: Option<StreamId>,
+    ) -> Result<(), SetIdError> {
+        self.log.set_id(last_id, entries_added, max_deleted_id)
+    }
+
+    /// XGROUP CREATE: makes a group that has read up to `last_id`; `false` if the name is taken.
+    pub fn create_group(
+        &mut self,
+        name: &[u8],
+        last_id: StreamId,
+        entries_read: Option<u64>,
+    ) -> bool {
+        if self.groups.contains_key(name) {
+            return false;
+        }
+        let group = Group::new(last_id, entries_read);
+        self.groups.insert(name.into(), group).is_none()
+    }
+
+    /// XGROUP DESTROY: removes a group and returns it, so that dropping a long pending list can
+    /// happen outside the shard's lock.
+    pub fn destroy_group(&mut self, name: &[u8]) -> Option<Group> {
+        self.groups.remove(name)
+    }
+
+    /// A group, to look at.
+    pub fn group(&self, name: &[u8]) -> Option<&Group> {
+        self.groups.get(name)
+    }
+
+    /// A group, to work with.
+    pub fn group_mut(&mut self, name: &[u8]) -> Option<GroupMut<'_>> {
+        let group = self.groups.get_mut(name)?;
+        Some(GroupMut {
+            log: &self.log,
+            group,
+        })
+    }
+
+    /// Groups in the order of their names.
+    pub fn groups(&self) -> impl ExactSizeIterator<Item = (&[u8], &Group)> + '_ {
+        self.groups.iter().map(|(name, group)| (&name[..], group))
+    }
+
+    /// What is remembered of producers, if any ever asked for it.
+    pub fn idempotence(&self) -> Option<&Idempotence> {
+        self.idempotence.as_deref()
+    }
+
+    /// What is remembered of producers, to change; made with these limits if there is none.
+    pub fn idempotence_mut(&mut self, limits: IdempotenceLimits) -> &mut Idempotence {
+        self.idempotence
+            .get_or_insert_with(|| Box::new(Idempotence::new(limits)))
+    }
+
+    /// Bytes allocated; O(groups and consumers). MEMORY USAGE.
+    pub fn heap_bytes(&self) -> u64 {
+        let groups: u64 = self
+            .groups
+            .iter()
+            .map(|(name, group)| name.len() as u64 + size_of::<Group>() as u64 + group.heap_bytes())
+            .sum();
+        self.log.heap_bytes() + groups
+    }
+
+    /// Panics unless every invariant of the stream holds. O(everything).
+    #[cfg(any(test, feature = "verify"))]
+    pub fn verify(&self) {
+        self.log.verify();
+        for group in self.groups.values() {
+            group.verify();
+        }
+    }
+}

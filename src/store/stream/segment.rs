@@ -1,0 +1,448 @@
+//! A run of entries packed into one allocation.
+//!
+//! Layout: the field names of the first entry (the segment's shape), then entries. An entry is
+//! one byte of flags with the low bits of the step from the previous entry's millisecond, the
+//! rest of that step and the sequence where they are needed, and then its values; field names
+//! and their number only when they differ from the shape. A same-shaped entry of one 64-byte
+//! value in the millisecond of its predecessor takes 66 bytes.
+//!
+//! Invariants: ids rise strictly through the bytes, the first is the segment's base (its key in
+//! the log) until compaction, `live` is never zero in a log, `last` is the greatest id ever
+//! written here. Segments end where macro nodes of Redis end (`node_size`).
+//!
+//! Costs: append O(entry); find, mark and read O(entries before it), about 2 ns each.
+
+use super::id::StreamId;
+use super::node_size;
+use super::varint;
+
+const DEAD: u8 = 1;
+const SHARED: u8 = 2;
+/// The sequence is the one that follows: the previous plus one, or zero in a new millisecond.
+const SEQ_NEXT: u8 = 4;
+/// More bits of the millisecond step follow.
+const MS_MORE: u8 = 8;
+const MS_SHIFT: u32 = 4;
+const MS_LOW: u64 = 15;
+
+/// Dead bytes below which a segment is not worth rewriting.
+const COMPACT_BYTES_MIN: u32 = 256;
+
+/// Where segments end; the settings `stream-node-max-bytes` and `stream-node-max-entries`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeLimits {
+    /// Bytes of a node as Redis counts them; 0 means no bound but the gibibyte.
+    pub bytes: u64,
+    /// Entries of a node, dead ones included; 0 means no bound.
+    pub entries: u64,
+}
+
+impl NodeLimits {
+    /// No node grows past this, whatever the settings say, as in Redis.
+    pub const BYTES_MAX: u64 = 1 << 30;
+}
+
+impl Default for NodeLimits {
+    fn default() -> Self {
+        Self {
+            bytes: 4096,
+            entries: 100,
+        }
+    }
+}
+
+/// One entry as it lies in its segment: nothing is copied.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The entry's id.
+    pub id: StreamId,
+    /// Its fields and values, in the order they were added.
+    pub fields: Fields<'a>,
+}
+
+/// The fields and values of an entry, in order. Reading one costs a few nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'a> {
+    /// Where names are: the segment's shape, or the entry itself when `shared` is false.
+    names: &'a [u8],
+    values: &'a [u8],
+    left: usize,
+    shared: bool,
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let names = if self.shared {
+            &mut self.names
+        } else {
+            &mut self.values
+        };
+        let mut at = 0;
+        let name = varint::take_bytes(names, &mut at);
+        *names = &names[at..];
+        let mut at = 0;
+        let value = varint::take_bytes(self.values, &mut at);
+        self.values = &self.values[at..];
+        Some((name, value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Fields<'_> {}
+
+impl Fields<'_> {
+    /// Bytes of the names and values, without any overhead: what the ledger counts.
+    pub fn payload_bytes(self) -> u64 {
+        self.map(|(name, value)| (name.len() + value.len()) as u64)
+            .sum()
+    }
+}
+
+/// An entry with its place in the segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed<'a> {
+    pub entry: Entry<'a>,
+    pub dead: bool,
+    /// Offset of the entry's first byte.
+    start: usize,
+    /// Offset past its last byte.
+    end: usize,
+}
+
+/// A packed run of entries.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    bytes: Vec<u8>,
+    /// Greatest id ever written here, dead or alive.
+    last: StreamId,
+    /// Sum of names and values of live entries.
+    payload_bytes: u64,
+    /// Bytes of a Redis node without its two counters. Dead entries stay in, as in Redis.
+    node_bytes: u32,
+    /// Bytes of dead entries that compaction would give back.
+    dead_bytes: u32,
+    live: u32,
+    /// Entries deleted here, compacted or not: Redis counts them against the node's bound.
+    dead: u32,
+}
+
+impl Segment {
+    /// A segment that holds one entry; `pairs` are fields and values in turn. `bytes_hint` is
+    /// what a segment of such entries is expected to take in the end, 0 if nobody knows.
+    pub fn open<A: AsRef<[u8]>>(id: StreamId, pairs: &[A], bytes_hint: usize) -> Self {
+        let names = || pairs.iter().step_by(2).map(AsRef::as_ref);
+        let raw_bytes: usize = pairs.iter().map(|part| part.as_ref().len() + 2).sum();
+        let mut bytes = Vec::with_capacity(bytes_hint.max(raw_bytes + 4));
+        varint::put(&mut bytes, names().len() as u64);
+        for name in names() {
+            varint::put(&mut bytes, name.len() as u64);
+            bytes.extend_from_slice(name);
+        }
+        let mut segment = Self {
+            bytes,
+            last: before(id),
+            payload_bytes: 0,
+            node_bytes: narrow(node_size::shape_bytes(names())),
+            dead_bytes: 0,
+            live: 0,
+            dead: 0,
+        };
+        segment.push(id, id, pairs);
+        segment
+    }
+
+    /// Whether Redis would put an entry of `raw_bytes` of names and values into this node.
+    #[inline]
+    pub fn fits(&self, raw_bytes: u64, limits: NodeLimits) -> bool {
+        let bound = match limits.bytes {
+            0 => NodeLimits::BYTES_MAX,
+            bytes => bytes.min(NodeLimits::BYTES_MAX),
+        };
+        let node = u64::from(self.node_bytes)
+            + node_size::counter_bytes(self.live)
+            + node_size::counter_bytes(self.dead);
+        let entries = u64::from(self.live) + u64::from(self.dead);
+        node + raw_bytes < bound && (limits.entries == 0 || entries < limits.entries)
+    }
+
+    /// Appends an entry. The id must be greater than every id here; `base` is the segment's key.
+    pub fn push<A: AsRef<[u8]>>(&mut self, base: StreamId, id: StreamId, pairs: &[A]) {
+        let shared = self.has_shape(pairs);
+        let fields = pairs.len() / 2;
+        let ms_step = id.ms.wrapping_sub(self.last.ms);
+        let (seq_next, seq_step) = if ms_step == 0 {
+            let expected = self.last.seq.wrapping_add(1);
+            (id.seq == expected, id.seq.wrapping_sub(expected))
+        } else {
+            (id.seq == 0, id.seq)
+        };
+        let mut flags = ((ms_step & MS_LOW) as u8) << MS_SHIFT;
+        if shared {
+            flags |= SHARED;
+        }
+        if seq_next {
+            flags |= SEQ_NEXT;
+        }
+        if ms_step > MS_LOW {
+            flags |= MS_MORE;
+        }
+        self.bytes.push(flags);
+        if ms_step > MS_LOW {
+            varint::put(&mut self.bytes, ms_step >> MS_SHIFT);
+        }
+        if !seq_next {
+            varint::put(&mut self.bytes, seq_step);
+        }
+        if !shared {
+            varint::put(&mut self.bytes, fields as u64);
+        }
+        let mut node_bytes = node_size::entry_bytes(
+            id.ms.wrapping_sub(base.ms),
+            id.seq.wrapping_sub(base.seq),
+            fields,
+            shared,
+        );
+        let mut payload_bytes = 0;
+        for pair in pairs.chunks_exact(2) {
+            let (name, value) = (pair[0].as_ref(), pair[1].as_ref());
+            if !shared {
+                node_bytes += node_size::element_bytes(name);
+                varint::put(&mut self.bytes, name.len() as u64);
+                self.bytes.extend_from_slice(name);
+            }
+            node_bytes += node_size::element_bytes(value);
+            varint::put(&mut self.bytes, value.len() as u64);
+            self.bytes.extend_from_slice(value);
+            payload_bytes += (name.len() + value.len()) as u64;
+        }
+        self.node_bytes = self.node_bytes.saturating_add(narrow(node_bytes));
+        self.payload_bytes += payload_bytes;
+        self.last = id;
+        self.live += 1;
+    }
+
+    /// Whether the names in `pairs` are the segment's shape.
+    #[inline]
+    fn has_shape<A: AsRef<[u8]>>(&self, pairs: &[A]) -> bool {
+        let mut at = 0;
+        if varint::take_len(&self.bytes, &mut at) != pairs.len() / 2 {
+            return false;
+        }
+        pairs
+            .iter()
+            .step_by(2)
+            .all(|name| varint::take_bytes(&self.bytes, &mut at) == name.as_ref())
+    }
+
+    /// Gives back what the allocation has too much, because nothing more will be written. An
+    /// allocator may leave a shrunk block where it is, so this copies into one that fits.
+    pub fn seal(&mut self) {
+        let spare = self.bytes.capacity() - self.bytes.len();
+        if spare > self.bytes.len() / 8 {
+            self.bytes = self.bytes.as_slice().to_vec();
+        }
+    }
+
+    /// Every entry from the first on, dead ones included.
+    pub fn entries(&self, base: StreamId) -> Entries<'_> {
+        let mut at = 0;
+        let fields = varint::take_len(&self.bytes, &mut at);
+        let names = at;
+        for _ in 0..fields {
+            let len = varint::take_len(&self.bytes, &mut at);
+            at += len;
+        }
+        Entries {
+            bytes: &self.bytes,
+            names: &self.bytes[names..at],
+            names_len: fields,
+            at,
+            previous: before(base),
+        }
+    }
+
+    /// Marks the entry dead and returns its payload bytes. It must be alive.
+    pub fn kill(&mut self, start: usize, end: usize, payload_bytes: u64) {
+        self.bytes[start] |= DEAD;
+        self.live -= 1;
+        self.dead += 1;
+        self.payload_bytes -= payload_bytes;
+        self.dead_bytes = self.dead_bytes.saturating_add(narrow((end - start) as u64));
+    }
+
+    /// Rewrites the segment without its dead entries once they are the greater part of it.
+    pub fn compact(&mut self, base: StreamId) {
+        if self.dead_bytes < COMPACT_BYTES_MIN || (self.dead_bytes as usize) < self.bytes.len() / 2
+        {
+            return;
+        }
+        let names_end = self.entries(base).at;
+        let mut kept = Self {
+            bytes: Vec::with_capacity(self.bytes.len() - self.dead_bytes as usize + 16),
+            last: before(base),
+            payload_bytes: 0,
+            live: 0,
+            ..*self
+        };
+        kept.bytes.extend_from_slice(&self.bytes[..names_end]);
+        let mut pairs: Vec<&[u8]> = Vec::new();
+        for placed in self.entries(base) {
+            pairs.clear();
+            if !placed.dead {
+                pairs.extend(placed.entry.fields.flat_map(|(name, value)| [name, value]));
+                kept.push(base, placed.entry.id, &pairs);
+            } else if placed.entry.id == self.last {
+                // The next entry steps from the last one written: it stays, without its fields.
+                let start = kept.bytes.len();
+                kept.push(base, placed.entry.id, &pairs);
+                kept.bytes[start] |= DEAD;
+                kept.live -= 1;
+            }
+        }
+        kept.node_bytes = self.node_bytes;
+        kept.dead_bytes = 0;
+        *self = kept;
+    }
+
+    /// Greatest id ever written here.
+    #[inline]
+    pub fn last(&self) -> StreamId {
+        self.last
+    }
+
+    /// Live entries.
+    #[inline]
+    pub fn live(&self) -> u64 {
+        u64::from(self.live)
+    }
+
+    /// Names and values of live entries.
+    #[inline]
+    pub fn payload_bytes(&self) -> u64 {
+        self.payload_bytes
+    }
+
+    /// Bytes written, dead ones included.
+    #[inline]
+    pub fn len_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Bytes allocated.
+    #[inline]
+    pub fn heap_bytes(&self) -> u64 {
+        self.bytes.capacity() as u64
+    }
+
+    /// Panics unless counts and order are what the bytes say.
+    #[cfg(any(test, feature = "verify"))]
+    pub fn verify(&self, base: StreamId) {
+        let (mut live, mut payload_bytes) = (0, 0);
+        let mut previous = None;
+        for placed in self.entries(base) {
+            assert!(previous < Some(placed.entry.id), "ids rise");
+            assert!(placed.entry.id >= base, "no id before the base");
+            previous = Some(placed.entry.id);
+            if !placed.dead {
+                live += 1;
+                payload_bytes += placed.entry.fields.payload_bytes();
+            }
+        }
+        assert_eq!(live, self.live);
+        assert!(live > 0, "empty segments go at once");
+        assert_eq!(payload_bytes, self.payload_bytes);
+        assert_eq!(previous, Some(self.last), "steps start from the last id");
+    }
+}
+
+/// Walks a segment's entries in order.
+#[derive(Clone, Debug)]
+pub(super) struct Entries<'a> {
+    bytes: &'a [u8],
+    names: &'a [u8],
+    names_len: usize,
+    at: usize,
+    /// Id that the next step starts from.
+    previous: StreamId,
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Placed<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Placed<'a>> {
+        let bytes = self.bytes;
+        let start = self.at;
+        let flags = *bytes.get(start)?;
+        let mut at = start + 1;
+        let mut ms_step = u64::from(flags >> MS_SHIFT);
+        if flags & MS_MORE != 0 {
+            ms_step |= varint::take(bytes, &mut at) << MS_SHIFT;
+        }
+        let seq_step = if flags & SEQ_NEXT == 0 {
+            varint::take(bytes, &mut at)
+        } else {
+            0
+        };
+        let seq_start = if ms_step == 0 {
+            self.previous.seq.wrapping_add(1)
+        } else {
+            0
+        };
+        let id = StreamId::new(
+            self.previous.ms.wrapping_add(ms_step),
+            seq_start.wrapping_add(seq_step),
+        );
+        let shared = flags & SHARED != 0;
+        let (left, parts) = if shared {
+            (self.names_len, self.names_len)
+        } else {
+            let fields = varint::take_len(bytes, &mut at);
+            (fields, fields * 2)
+        };
+        let values = at;
+        for _ in 0..parts {
+            let len = varint::take_len(bytes, &mut at);
+            at += len;
+        }
+        self.at = at;
+        self.previous = id;
+        let fields = Fields {
+            names: self.names,
+            values: &bytes[values..at],
+            left,
+            shared,
+        };
+        Some(Placed {
+            entry: Entry { id, fields },
+            dead: flags & DEAD != 0,
+            start,
+            end: at,
+        })
+    }
+}
+
+impl Placed<'_> {
+    /// Where the entry lies, for [`Segment::kill`], which cannot borrow it.
+    pub fn place(&self) -> (usize, usize) {
+        (self.start, self.end)
+    }
+}
+
+/// The id that a first entry steps from; wraps, as the step itself does.
+#[inline]
+fn before(id: StreamId) -> StreamId {
+    StreamId::new(id.ms, id.seq.wrapping_sub(1))
+}
+
+/// Node sizes fit 32 bits: an entry is below a gibibyte, and so is a node before its last one.
+fn narrow(bytes: u64) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
