@@ -60,16 +60,22 @@ impl Group {
         self.entries_read
     }
 
-    /// Entries not yet delivered, where that can be told: Redis's rules for when it can.
-    pub fn lag(&self, log: &Log) -> Option<u64> {
-        if log.entries_added() == 0 {
+    /// Entries not yet delivered, where that can be told: Redis's rules for when it can. Below
+    /// zero once XSETID has set the number of entries added below what the group has read.
+    pub fn lag(&self, log: &Log) -> Option<i64> {
+        if log.is_empty() {
             return Some(0);
         }
+        let countable = !log.tombstone_after(self.last_id);
+        if countable && self.last_id < log.first_id() {
+            // Everything there is lies ahead.
+            return i64::try_from(log.len()).ok();
+        }
         let read = match self.entries_read {
-            Some(read) if !log.tombstone_after(self.last_id) => Some(read),
+            Some(read) if countable => Some(read),
             _ => log.position(self.last_id),
         };
-        read.map(|read| log.entries_added().saturating_sub(read))
+        read.map(|read| log.entries_added().wrapping_sub(read).cast_signed())
     }
 
     /// Pending entries.
@@ -401,9 +407,16 @@ impl<'a> GroupMut<'a> {
     }
 
     /// XGROUP SETID: moves the group's place. Pending entries stay.
+    /// A read counter past what was ever added is taken back to that.
     pub fn set_id(&mut self, last_id: StreamId, entries_read: Option<u64>) {
+        let added = self.log.entries_added();
         self.group.last_id = last_id;
-        self.group.entries_read = entries_read;
+        self.group.entries_read = entries_read.map(|read| read.min(added));
+    }
+
+    /// XCLAIM LASTID: moves the group's place forward, never back.
+    pub fn raise_last_id(&mut self, last_id: StreamId) {
+        self.group.last_id = self.group.last_id.max(last_id);
     }
 
     /// Says what the group is to do by itself.

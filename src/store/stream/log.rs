@@ -1,7 +1,7 @@
 //! The entries of a stream: segments by first id, and what is known of them without looking.
 //!
 //! Consumer groups read the log and never change it, which is why it stands apart from them.
-//! Invariants: segments are disjoint and in order, none is empty; `first_id` is the first live
+//! Invariants: segments are disjoint and in order; `first_id` is the first live
 //! entry's id (`0-0` when there is none); `last_id` never goes back.
 //!
 //! Costs, for s segments: append O(entry); find O(log s) and a walk within one segment; a range
@@ -48,8 +48,19 @@ pub enum SetIdError {
     AddedBelowLen,
 }
 
+/// What becomes of a segment whose last live entry is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Emptied {
+    /// It goes.
+    Drop,
+    /// Its place stays and is filled up by what comes next, without the bytes of what was: so
+    /// does Redis when MINID trims the live entries of a node that ends in deleted ones, and the
+    /// ends of nodes are visible.
+    Keep,
+}
+
 /// The entries of a stream.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Log {
     segments: BTreeMap<StreamId, Segment>,
     len: u64,
@@ -59,6 +70,19 @@ pub struct Log {
     entries_added: u64,
     payload_bytes: u64,
     heap_bytes: u64,
+}
+
+impl Clone for Log {
+    fn clone(&self) -> Self {
+        let segments = self.segments.clone();
+        // A copied segment is allocated as it is, without room to grow.
+        let heap_bytes = segments.values().map(Segment::heap_bytes).sum();
+        Self {
+            segments,
+            heap_bytes,
+            ..*self
+        }
+    }
 }
 
 impl Log {
@@ -245,7 +269,7 @@ impl Log {
     /// Removes the entry and returns its payload bytes; `None` when it does not exist.
     ///
     /// Does not touch [`Log::max_deleted_id`]: trimming an entry is not deleting it.
-    pub(super) fn remove(&mut self, id: StreamId) -> Option<u64> {
+    pub(super) fn remove(&mut self, id: StreamId, emptied: Emptied) -> Option<u64> {
         let (&base, segment) = self.segments.range_mut(..=id).next_back()?;
         if segment.last() < id {
             return None;
@@ -257,7 +281,7 @@ impl Log {
         let payload_bytes = placed.entry.fields.payload_bytes();
         let (start, end) = placed.place();
         let before = segment.heap_bytes();
-        if segment.live() == 1 {
+        if segment.live() == 1 && emptied == Emptied::Drop {
             self.heap_bytes -= before;
             self.segments.remove(&base);
         } else {

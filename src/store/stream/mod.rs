@@ -85,6 +85,7 @@ impl Stream {
     }
 
     /// XGROUP CREATE: makes a group that has read up to `last_id`; `false` if the name is taken.
+    /// A read counter past what was ever added is taken back to that.
     pub fn create_group(
         &mut self,
         name: &[u8],
@@ -94,7 +95,8 @@ impl Stream {
         if self.groups.contains_key(name) {
             return false;
         }
-        let group = Group::new(last_id, entries_read);
+        let added = self.log.entries_added();
+        let group = Group::new(last_id, entries_read.map(|read| read.min(added)));
         self.groups.insert(name.into(), group).is_none()
     }
 

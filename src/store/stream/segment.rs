@@ -7,7 +7,7 @@
 //! value in the millisecond of its predecessor takes 66 bytes.
 //!
 //! Invariants: ids rise strictly through the bytes, the first is the segment's base (its key in
-//! the log) until compaction, `live` is never zero in a log, `last` is the greatest id ever
+//! the log) until compaction, `last` is the greatest id ever
 //! written here. Segments end where macro nodes of Redis end (`node_size`).
 //!
 //! Costs: append O(entry); find, mark and read O(entries before it), about 2 ns each.
@@ -26,7 +26,7 @@ const MS_SHIFT: u32 = 4;
 const MS_LOW: u64 = 15;
 
 /// Dead bytes below which a segment is not worth rewriting.
-const COMPACT_BYTES_MIN: u32 = 256;
+const COMPACT_BYTES_MIN: usize = 256;
 
 /// Where segments end; the settings `stream-node-max-bytes` and `stream-node-max-entries`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,13 +279,14 @@ impl Segment {
 
     /// Rewrites the segment without its dead entries once they are the greater part of it.
     pub fn compact(&mut self, base: StreamId) {
-        if self.dead_bytes < COMPACT_BYTES_MIN || (self.dead_bytes as usize) < self.bytes.len() / 2
-        {
+        let dead_bytes = self.dead_bytes as usize;
+        let worthwhile = dead_bytes >= COMPACT_BYTES_MIN && dead_bytes >= self.bytes.len() / 2;
+        if self.live > 0 && !worthwhile {
             return;
         }
         let names_end = self.entries(base).at;
         let mut kept = Self {
-            bytes: Vec::with_capacity(self.bytes.len() - self.dead_bytes as usize + 16),
+            bytes: Vec::with_capacity(self.bytes.len() - dead_bytes + 16),
             last: before(base),
             payload_bytes: 0,
             live: 0,
@@ -356,7 +357,6 @@ impl Segment {
             }
         }
         assert_eq!(live, self.live);
-        assert!(live > 0, "empty segments go at once");
         assert_eq!(payload_bytes, self.payload_bytes);
         assert_eq!(previous, Some(self.last), "steps start from the last id");
     }

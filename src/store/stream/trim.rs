@@ -9,6 +9,7 @@
 
 use super::Stream;
 use super::id::StreamId;
+use super::log::Emptied;
 
 /// What was lost: entries and the bytes of their names and values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub struct Trim {
 pub enum Deleted {
     /// There was none.
     NotFound,
+    /// It was pending and is acknowledged now, but had left the stream before.
+    GoneBefore,
     /// It is gone; these are the bytes of its names and values.
     Gone(u64),
     /// A group still has to read or acknowledge it, so it stays.
@@ -96,6 +99,9 @@ impl Stream {
                 // LOSS: trimmed
                 let (entries, bytes) = self.log.drop_segment(base);
                 lost.add(entries, bytes);
+            } else if live == 0 && whole {
+                // An empty place, kept when its entries went; nothing is lost with it.
+                let _ = self.log.drop_segment(base);
             } else if whole || !trim.approximate {
                 self.trim_within(base, last, trim, &mut lost);
             }
@@ -111,6 +117,10 @@ impl Stream {
     /// Trims the entries of one segment one by one.
     fn trim_within(&mut self, base: StreamId, last: StreamId, trim: Trim, lost: &mut Lost) {
         let ids: Vec<StreamId> = self.log.range(base, last).map(|entry| entry.id).collect();
+        let emptied = match trim.to {
+            TrimTo::MinId(min_id) if last >= min_id => Emptied::Keep,
+            _ => Emptied::Drop,
+        };
         for id in ids {
             let reached = match trim.to {
                 TrimTo::MaxLen(len_max) => self.log.len() <= len_max,
@@ -120,7 +130,7 @@ impl Stream {
                 break;
             }
             // LOSS: trimmed
-            if let Deleted::Gone(bytes) = self.let_go(id, trim.references) {
+            if let Deleted::Gone(bytes) = self.let_go(id, trim.references, emptied) {
                 lost.add(1, bytes);
             }
         }
@@ -129,7 +139,7 @@ impl Stream {
     /// XDEL and XDELEX: deletes one entry by name. O(log s), and a segment's worth of steps.
     pub fn delete(&mut self, id: StreamId, references: References) -> Deleted {
         // LOSS: deleted
-        let deleted = self.let_go(id, references);
+        let deleted = self.let_go(id, references, Emptied::Drop);
         if matches!(deleted, Deleted::Gone(_)) {
             self.log.note_deleted(id);
         }
@@ -148,7 +158,10 @@ impl Stream {
         if group.forget(id).is_none() {
             return Some(Deleted::NotFound);
         }
-        Some(self.delete(id, references))
+        Some(match self.delete(id, references) {
+            Deleted::NotFound => Deleted::GoneBefore,
+            deleted => deleted,
+        })
     }
 
     /// Drops entries whose ids lie more than `age_ms_max` in the past, exactly; for max-age
@@ -181,7 +194,7 @@ impl Stream {
                 .collect();
             for id in ids {
                 // LOSS: expired
-                let bytes = self.log.remove(id).unwrap_or(0);
+                let bytes = self.log.remove(id, Emptied::Drop).unwrap_or(0);
                 lost.add(1, bytes);
             }
         }
@@ -190,7 +203,7 @@ impl Stream {
     }
 
     /// Removes an entry if its references allow, and does to them what is to be done.
-    fn let_go(&mut self, id: StreamId, references: References) -> Deleted {
+    fn let_go(&mut self, id: StreamId, references: References, emptied: Emptied) -> Deleted {
         if references == References::Acked && self.is_referenced(id) {
             return Deleted::Referenced;
         }
@@ -199,7 +212,7 @@ impl Stream {
                 group.forget(id);
             }
         }
-        match self.log.remove(id) {
+        match self.log.remove(id, emptied) {
             Some(bytes) => Deleted::Gone(bytes),
             None => Deleted::NotFound,
         }
