@@ -2,14 +2,21 @@
 //!
 //! Rooms in reading order; `docs/ARCHITECTURE.md` says what each may know.
 
+pub mod banner;
+pub mod clients;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod glob;
 pub mod limits;
+pub mod logging;
 pub mod metrics;
 pub mod net;
+pub mod outbox;
+pub mod overflow;
 pub mod protocol;
 pub mod pubsub;
+pub mod server;
 pub mod store;
 pub mod sync;
 pub mod worker;

@@ -1,1 +1,41 @@
-//! command
+//! Commands: what a client can ask for, as synchronous functions over the engine.
+//!
+//! [`execute`] runs one request: it finds the command in the table, checks that the client may run
+//! it now, holds the shards of its keys and calls its handler. A handler writes a reply and
+//! returns an [`Outcome`]; only the session in `net` awaits anything. Families live in the file of
+//! their name, with their part of the command table on top.
+
+mod call;
+mod connection;
+mod dispatch;
+mod engine;
+mod error;
+mod keys;
+mod list;
+mod monitor;
+mod outcome;
+mod pause;
+mod pubsub;
+mod serve;
+mod server;
+mod session;
+mod slowlog;
+mod spec;
+mod string;
+mod table;
+#[cfg(test)]
+pub mod testing;
+pub mod tick;
+mod transaction;
+
+pub use call::Call;
+pub use connection::leave;
+pub use dispatch::{execute, finish, note_activity};
+pub use engine::{Engine, Gates};
+pub use error::Error;
+pub use outcome::{Block, OnTimeout, Outcome, Result};
+pub use pause::Paused;
+pub use serve::{answer_timeout, cancel, put_back};
+pub use session::{Blocked, Session};
+pub use spec::{Command, Flags, Handler, KeyPositions, Keys};
+pub use table::{Table, table};

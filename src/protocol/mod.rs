@@ -1,1 +1,17 @@
-//! protocol
+//! The wire: requests in, replies out, and the text forms of numbers.
+//!
+//! Bytes only. This room knows no command and no socket; it may name `limits` and nothing else of
+//! the house. `request` splits a read buffer into arguments, `reply` is the output buffer of a
+//! connection, `number` reads and prints numbers the way Redis does.
+
+pub mod args;
+pub mod error;
+mod inline;
+pub mod number;
+pub mod reply;
+pub mod request;
+
+pub use args::{Args, OwnedArgs};
+pub use error::ProtocolError;
+pub use reply::{Later, Mark, Reply, Resp};
+pub use request::{Limits, Parsed, Parser};

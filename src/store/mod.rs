@@ -1,2 +1,24 @@
-//! store
+//! The keyspace: what the server holds, behind sharded locks.
+//!
+//! Knows nothing of protocols, commands, connections or the runtime: bytes and moments in, values
+//! out. Rooms in reading order: [`Key`] names a value, [`Shard`] keeps a share of the keys,
+//! [`Keyspace`] is all shards and [`Held`] the locks on some of them.
+
+mod deadlines;
+mod key;
+mod keyspace;
+mod lines;
+pub mod queue;
+mod shard;
 pub mod stream;
+pub mod table;
+mod value;
+mod watch;
+
+pub use key::{Key, ShardSet};
+pub use keyspace::{Held, Keyspace, SHARDS};
+pub use lines::{Line, Lines, WaitKey, Waiter};
+pub use queue::{End, Queue};
+pub use shard::{Entry, Expired, Ready, Shard, WrongType};
+pub use value::{Kind, Text, Value};
+pub use watch::WatchFlag;

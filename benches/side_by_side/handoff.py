@@ -1,0 +1,52 @@
+"""How soon a blocked BRPOP gets its message; see benches/side_by_side/handoff.rs for the method."""
+
+import subprocess
+import sys
+
+from machine import CLIENT_CORE, alone, undisturbed
+
+# (keys, consumers, messages per second)
+CASES = [(1, 1, 5_000), (1, 100, 5_000), (1, 100, 20_000), (100, 100, 5_000), (100, 100, 20_000)]
+WARM_UP_SECONDS = 1
+
+
+def run(binary, port, keys, consumers, rate, seconds):
+    done = subprocess.run(
+        ["taskset", "-c", str(CLIENT_CORE), str(binary),
+         *map(str, (port, keys, consumers, rate, seconds))],
+        capture_output=True, text=True, timeout=60 + seconds,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise RuntimeError((done.stdout + done.stderr).strip())
+    return {name: int(value) for name, value in (p.split("=") for p in done.stdout.split())}
+
+
+def section(records, servers, binary, round_, seconds):
+    turn = servers if round_ % 2 else servers[::-1]
+    for keys, consumers, rate in CASES:
+        with alone():
+            for server in turn:
+                if not server.stores:
+                    continue
+                test = f"{consumers} on {keys} key{'s' if keys > 1 else ''}, {rate:,}/s"
+
+                def measured():
+                    server.command("FLUSHALL")
+                    run(binary, server.port, keys, consumers, rate, WARM_UP_SECONDS)
+                    before = server.settled_cpu_ns()
+                    seen = run(binary, server.port, keys, consumers, rate, seconds)
+                    spent = server.settled_cpu_ns() - before
+                    return {**seen, "cpu_us_per_message": spent / 1000 / seen["messages"]}
+
+                try:
+                    seen = undisturbed(server, measured)
+                except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+                    print(f"{server.name} hand-off {test}: {error}", file=sys.stderr)
+                    continue
+                records.add(
+                    round_, "handoff", test, 1, server.name,
+                    p50_us=seen["p50_us"], p99_us=seen["p99_us"], p999_us=seen["p999_us"],
+                    max_us=seen["max_us"], producer_late_p99_us=seen["late_p99_us"],
+                    cpu_us_per_message=seen["cpu_us_per_message"],
+                    foreign_share=seen["foreign_share"],
+                )  # fmt: skip

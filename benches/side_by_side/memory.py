@@ -1,0 +1,109 @@
+"""Resident memory: per queued message, after a drain, and per idle connection."""
+
+import sys
+import time
+
+from machine import SERVER_CORE, alone
+from wire import Wire, connect, drain, fill
+
+QUEUE = "bench:queue"
+MESSAGES = {16: 5_000_000, 64: 5_000_000, 1024: 500_000}
+AFTER_DRAIN_SECONDS = [1, 5, 15]
+CONNECTIONS = 10_000
+IDLE_SECONDS = 2
+
+
+def queued(records, servers, round_, scale):
+    """Section `memory`. Every server is started afresh for each size, and so that the wait after
+    the drain is spent once, all are filled and drained in turn and then watched together."""
+    for size, full_count in MESSAGES.items():
+        count = int(full_count * scale)
+        test = f"{size} bytes"
+        started, drained = [], []
+        try:
+            for server in servers:
+                if server.stores:
+                    try:
+                        started.append((server.start([SERVER_CORE]), *_fill(server, count, size)))
+                    except (OSError, RuntimeError) as error:
+                        print(f"{server.name} {test}: {error}", file=sys.stderr)
+            for server, before, full in started:
+                per_message = (full - before) / count
+                records.add(
+                    round_, "memory", test, 1, server.name,
+                    messages=count, rss_bytes_per_message=per_message,
+                )  # fmt: skip
+                try:
+                    with alone(), Wire(server.port) as wire:
+                        drain(wire, QUEUE, count, size)
+                        if wire.number("LLEN", QUEUE) != 0:
+                            raise RuntimeError("messages are left after the drain")
+                    drained.append((time.monotonic(), server, before, full))
+                except (OSError, RuntimeError) as error:
+                    print(f"{server.name} drain of {test}: {error}", file=sys.stderr)
+            _watch(records, round_, test, drained)
+        finally:
+            for server in servers:
+                server.stop()
+
+
+def _fill(server, count, size):
+    """RSS before and after."""
+    with alone(), Wire(server.port) as wire:
+        before = server.rss_bytes()
+        fill(wire, QUEUE, count, size)
+        if wire.number("LLEN", QUEUE) != count:
+            raise RuntimeError("messages are missing after the fill")
+        return before, server.rss_bytes()
+
+
+def _watch(records, round_, test, drained):
+    """The share of the queue's memory that is back after each wait."""
+    moments = [
+        (end + wait, wait, server, before, full)
+        for end, server, before, full in drained
+        for wait in AFTER_DRAIN_SECONDS
+    ]
+    for moment, wait, server, before, full in sorted(moments, key=lambda entry: entry[0]):
+        time.sleep(max(0, moment - time.monotonic()))
+        share = (full - server.rss_bytes()) / (full - before)
+        records.add(
+            round_, "memory", test, 1, server.name, **{f"given_back_share_{wait}_s": share}
+        )
+
+
+def connections(records, servers, round_):
+    """Section `connections`: RSS per connection that has done one PING, and what keeping 10,000
+    of them costs per second."""
+    for server in servers:
+        if not server.stores:
+            continue
+        wires = []
+        try:
+            with alone():
+                server.start([SERVER_CORE])
+                before = server.rss_bytes()
+                begun = time.monotonic()
+                for _ in range(CONNECTIONS):
+                    wires.append(connect(server.port))
+                opened = time.monotonic()
+                for wire in wires:
+                    wire.sendall(b"*1\r\n$4\r\nPING\r\n")
+                    if not wire.recv(64):
+                        raise RuntimeError("a connection was closed")
+                held = server.rss_bytes()
+                cpu = server.settled_cpu_ns()
+                time.sleep(IDLE_SECONDS)
+                idle = server.cpu_ns() - cpu
+            records.add(
+                round_, "connections", f"{CONNECTIONS:,} idle", 1, server.name,
+                rss_bytes_per_connection=(held - before) / CONNECTIONS,
+                connect_us=(opened - begun) * 1e6 / CONNECTIONS,
+                idle_cpu_us_per_s=idle / 1000 / IDLE_SECONDS,
+            )  # fmt: skip
+        except (OSError, RuntimeError) as error:
+            print(f"{server.name} {CONNECTIONS} connections: {error}", file=sys.stderr)
+        finally:
+            for wire in wires:
+                wire.close()
+            server.stop()

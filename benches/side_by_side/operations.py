@@ -1,0 +1,139 @@
+"""CPU per operation, throughput and latency of single commands, driven by redis-benchmark.
+
+Two sections: `core`, one worker on a core of its own against one redis-benchmark thread on the
+other; and `workers`, Weir with a worker on every core against Redis on one, keys spread.
+"""
+
+import csv
+import subprocess
+import sys
+
+from machine import CLIENT_CORE, alone, undisturbed
+from wire import Wire, fill
+
+VALUE_BYTES = 64
+VALUE = "v" * VALUE_BYTES
+CONNECTIONS = 50
+PIPELINES = [1, 16, 64]
+
+# Operations per round: enough for the slowest server to spend a second on them.
+OPERATIONS = {1: 200_000, 16: 1_500_000, 64: 3_000_000}
+WARM_UP_SHARE = 0.1
+
+QUEUE = "bench:queue"
+SPREAD_KEYS = 64
+SPREAD_QUEUE = "bench:queue:__rand_int__"
+
+CORE_TESTS = {
+    "PING": ["PING"],
+    "LPUSH": ["LPUSH", QUEUE, VALUE],
+    "RPOP": ["RPOP", QUEUE],
+    "SET": ["SET", "bench:value", VALUE],
+    "GET": ["GET", "bench:value"],
+    "INCR": ["INCR", "bench:counter"],
+    "PUBLISH": ["PUBLISH", "bench:channel", VALUE],
+}
+WORKERS_TESTS = {
+    "LPUSH": ["LPUSH", SPREAD_QUEUE, VALUE],
+    "RPOP": ["RPOP", SPREAD_QUEUE],
+    "SET": ["SET", "bench:value:__rand_int__", VALUE],
+    "GET": ["GET", "bench:value:__rand_int__"],
+    "PUBLISH": ["PUBLISH", "bench:channel:__rand_int__", VALUE],
+    "LPUSH one key": ["LPUSH", QUEUE, VALUE],
+}
+QUICK_TESTS = ["LPUSH", "RPOP", "SET", "GET", "PUBLISH"]
+
+
+def drive(port, command, pipeline, count, extra=(), core=CLIENT_CORE, connections=CONNECTIONS):
+    """One redis-benchmark run. Returns operations per second and latencies in milliseconds."""
+    pin = [] if core is None else ["taskset", "-c", str(core)]
+    done = subprocess.run(
+        [*pin, "redis-benchmark", "-h", "127.0.0.1", "-p", str(port), "-c", str(connections),
+         "-n", str(count), "-P", str(pipeline), "--csv", "--precision", "3", *extra, *command],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    lines = [line for line in done.stdout.splitlines() if line.startswith('"')]
+    if done.returncode != 0 or len(lines) < 2:
+        raise RuntimeError(f"redis-benchmark: {(done.stderr or done.stdout).strip()[-300:]}")
+    row = next(csv.DictReader(lines))
+    return {
+        "ops_per_s": float(row["rps"]),
+        "p50_ms": float(row["p50_latency_ms"]),
+        "p99_ms": float(row["p99_latency_ms"]),
+    }
+
+
+def prepare(server, test, count):
+    """Empties or fills what the test works on."""
+    if not server.stores:
+        return
+    with Wire(server.port) as wire:
+        if test.startswith("LPUSH"):
+            wire.line("FLUSHALL")
+        elif test == "RPOP":
+            missing = count - wire.number("LLEN", QUEUE)
+            if missing > 0:
+                fill(wire, QUEUE, missing, VALUE_BYTES)
+        elif test == "GET":
+            wire.line("SET", "bench:value", VALUE)
+
+
+def measure(server, command, pipeline, count, extra=(), core=CLIENT_CORE):
+    """Warm-up, then one measured run."""
+    drive(server.port, command, pipeline, int(count * WARM_UP_SHARE), extra, core)
+    before = server.settled_cpu_ns()
+    figures = drive(server.port, command, pipeline, count, extra, core)
+    figures["cpu_us_per_op"] = (server.settled_cpu_ns() - before) / 1000 / count
+    return figures
+
+
+def one_core(records, servers, round_, tests, pipelines, scale):
+    """Section `core`: for each case every server in turn, so that a slow spell of the machine
+    falls on all of them. The order turns around with each round."""
+    turn = servers if round_ % 2 else servers[::-1]
+    for test in tests:
+        with alone():
+            for pipeline in pipelines:
+                count = int(OPERATIONS[pipeline] * scale)
+                for server in turn:
+                    def prepared():
+                        prepare(server, test, count + int(count * WARM_UP_SHARE))
+                        return measure(server, CORE_TESTS[test], pipeline, count)
+
+                    try:
+                        figures = undisturbed(server, prepared)
+                    except (OSError, RuntimeError) as error:
+                        print(f"{server.name} {test} P={pipeline}: {error}", file=sys.stderr)
+                        continue
+                    records.add(round_, "core", test, pipeline, server.name, **figures)
+
+
+def every_core(records, servers, round_, tests, pipelines, scale):
+    """Section `workers`: the client has two threads and nobody but the peers is pinned. CPU per
+    operation only: client and server take the cores from each other."""
+    extra = ["--threads", "2", "-r", str(SPREAD_KEYS)]
+    turn = servers if round_ % 2 else servers[::-1]
+    for test in tests:
+        with alone():
+            for pipeline in pipelines:
+                # At P=1 the cost hangs on who happens to run beside whom: average over more.
+                count = int(OPERATIONS[pipeline] * scale * (1 if pipeline == 1 else 0.5))
+                for server in turn:
+                    def prepared():
+                        prepare(server, "" if test == "GET" else test, 0)
+                        if test == "RPOP" and server.stores:
+                            # The lists are hit at random, so they get more than is popped.
+                            drive(server.port, WORKERS_TESTS["LPUSH"], 64, int(count * 1.3), extra)
+                        command = WORKERS_TESTS[test]
+                        return measure(server, command, pipeline, count, extra, core=None)
+
+                    try:
+                        figures = undisturbed(server, prepared)
+                    except (OSError, RuntimeError) as error:
+                        print(f"{server.name} {test} P={pipeline}: {error}", file=sys.stderr)
+                        continue
+                    records.add(
+                        round_, "workers", test, pipeline, server.name,
+                        cpu_us_per_op=figures["cpu_us_per_op"], ops_per_s=figures["ops_per_s"],
+                        foreign_share=figures["foreign_share"],
+                    )  # fmt: skip

@@ -1,0 +1,258 @@
+"""README.md and summary.md of a result directory, from its rows."""
+
+import machine
+
+TITLES = {"weir": "Weir", "redis": "Redis", "valkey": "Valkey", "null": "null server"}
+PEERS = ["redis", "valkey"]
+
+# What the foundation has to show: server CPU per operation against Redis, by pipeline depth.
+BAR_TESTS = ["LPUSH", "RPOP", "SET", "GET", "PUBLISH"]
+BARS = {1: 0.90, 16: 0.60, 64: 0.40}
+
+
+def number(value):
+    """Three significant digits, without an exponent."""
+    if value is None:
+        return "–"
+    size = abs(value)
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
+    return f"{value:,.{digits}f}"
+
+
+def percent(value):
+    return "–" if value is None else f"{value * 100:.0f}%"
+
+
+def table(header, rows, align="---:"):
+    lines = ["| " + " | ".join(header) + " |"]
+    lines.append("| --- |" + f" {align} |" * (len(header) - 1))
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def ratio(ours, theirs):
+    return f"{ours / theirs:.2f}x" if ours is not None and theirs else "–"
+
+
+def label(test, pipeline, with_pipeline):
+    return f"{test}, P={pipeline}" if with_pipeline else test
+
+
+def metric_table(records, section, metric, show=number, ratios=True, with_pipeline=True):
+    """One row for each case, one column for each server, then Weir against each other server."""
+    servers = [
+        server
+        for server in records.servers(section)
+        if any(row[1] == section and row[4] == server and row[5] == metric for row in records.rows)
+    ]
+    others = [server for server in servers if server != "weir"] if "weir" in servers else []
+    header = [""] + [TITLES[server] for server in servers]
+    if ratios:
+        header += [f"Weir / {TITLES[server]}" for server in others]
+    rows = []
+    for test, pipeline in records.cases(section):
+        of = {s: records.median(section, test, pipeline, s, metric) for s in servers}
+        row = [label(test, pipeline, with_pipeline)] + [show(of[server]) for server in servers]
+        if ratios:
+            row += [ratio(of["weir"], of[server]) for server in others]
+        rows.append(row)
+    return table(header, rows)
+
+
+def against_one_core(records):
+    """Weir on every core against a peer on a core of its own, from the section `core`."""
+    rows = []
+    for test, pipeline in records.cases("workers"):
+        ours = records.median("workers", test, pipeline, "weir", "cpu_us_per_op")
+        row = [label(test, pipeline, True), number(ours)]
+        for peer in PEERS:
+            theirs = records.median("core", test.split()[0], pipeline, peer, "cpu_us_per_op")
+            row += [number(theirs), ratio(ours, theirs)]
+        if ours is not None:
+            rows.append(row)
+    header = ["", "Weir, every core"]
+    for peer in PEERS:
+        header += [f"{TITLES[peer]}, one core", f"Weir / {TITLES[peer]}"]
+    return table(header, rows) if rows else ""
+
+
+def bars(records):
+    """The bars of the foundation, met or not."""
+    rows = []
+    for test, pipeline in records.cases("core"):
+        if test not in BAR_TESTS:
+            continue
+        ours, theirs = (
+            records.median("core", test, pipeline, server, "cpu_us_per_op")
+            for server in ("weir", "redis")
+        )
+        if ours is None or not theirs:
+            continue
+        met = "yes" if ours / theirs <= BARS[pipeline] else "**no**"
+        rows.append([
+            label(test, pipeline, True), ratio(ours, theirs), f"{BARS[pipeline]:.2f}x", met,
+        ])  # fmt: skip
+    return table(["", "CPU, Weir / Redis", "at most", "met"], rows) if rows else ""
+
+
+def worst_spread(records):
+    """The widest (highest - lowest) / median of CPU per operation, and where."""
+    found = [
+        (records.spread("core", test, pipeline, server, "cpu_us_per_op") or 0, test, pipeline, server)
+        for test, pipeline in records.cases("core")
+        for server in records.servers("core")
+    ]
+    if not found or max(found)[0] == 0:
+        return ""
+    found.sort(reverse=True)
+    middle = found[len(found) // 2][0]
+    spread, test, pipeline, server = found[0]
+    return (
+        f"Spread between rounds, (highest - lowest) / median of CPU per operation: "
+        f"{percent(middle)} in the middle case, {percent(spread)} at worst "
+        f"({TITLES[server]} {label(test, pipeline, True)}).\n"
+    )
+
+
+def summary(records):
+    """Every table of summary.md; a section that was not measured is left out."""
+    parts = ["# Side by side: medians over the rounds\n"]
+
+    def add(title, text, *tables):
+        parts.append(f"## {title}\n" + (f"\n{text}\n" if text else ""))
+        parts.extend(tables)
+
+    measured = {row[1] for row in records.rows}
+    if "core" in measured:
+        add(
+            "One worker on one core: server CPU per operation, microseconds",
+            "50 connections, 64-byte values; P is the pipeline depth. The null server answers"
+            " `:1` and stores nothing: the floor.",
+            metric_table(records, "core", "cpu_us_per_op"),
+            worst_spread(records),
+        )
+        if bars(records):
+            add("Bars", "CPU per operation against Redis.", bars(records))
+        add(
+            "Throughput, operations per second",
+            "At P=1, and for the faster servers at P=16 and 64, redis-benchmark's one thread is"
+            " the limit; then read the CPU table.",
+            metric_table(records, "core", "ops_per_s"),
+        )
+        add(
+            "Latency seen by redis-benchmark, milliseconds: median",
+            "Closed loop: a slow server is also sent less.",
+            metric_table(records, "core", "p50_ms", ratios=False),
+        )
+        add(
+            "Latency seen by redis-benchmark, milliseconds: p99",
+            "",
+            metric_table(records, "core", "p99_ms", ratios=False),
+        )
+    if "workers" in measured:
+        add(
+            "Every core: server CPU per operation, microseconds",
+            "Weir and the null server with a worker on each core, Redis and Valkey with their one"
+            " thread pinned to one; redis-benchmark with two threads, not pinned; keys spread over"
+            " 64 but for the last test. Here client and server share the cores, so a server that"
+            " never sleeps beside a waiting client pays for fewer wake-ups than one with a core"
+            " for itself.",
+            metric_table(records, "workers", "cpu_us_per_op"),
+        )
+        if against_one_core(records):
+            add(
+                "Every core against one core",
+                "Weir's figures from above beside the peers' from the first table, where each has"
+                " a core for itself and the client another.",
+                against_one_core(records),
+            )
+    if "fanout" in measured:
+        add(
+            "Publish to subscribers: server CPU per delivery, microseconds",
+            "Subscribers from publishing connections, 64-byte messages. The publish itself is"
+            " included.",
+            metric_table(records, "fanout", "cpu_us_per_delivery"),
+        )
+        add(
+            "Publish to subscribers: share delivered",
+            "The peers may buffer without bound here; Weir's outboxes are bounded.",
+            metric_table(records, "fanout", "delivered_share", percent, ratios=False),
+        )
+    if "handoff" in measured:
+        for metric, name in [
+            ("p50_us", "median, microseconds"),
+            ("p99_us", "p99, microseconds"),
+            ("p999_us", "p99.9, microseconds"),
+            ("cpu_us_per_message", "server CPU per message, microseconds"),
+        ]:
+            add(
+                f"BRPOP hand-off: {name}",
+                "From the moment the LPUSH was due to the moment the consumer had the message;"
+                " consumers on keys, messages per second."
+                if metric == "p50_us"
+                else "",
+                metric_table(records, "handoff", metric, with_pipeline=False),
+            )
+    if "memory" in measured:
+        add(
+            "Memory: resident bytes per queued message",
+            "One queue, filled by single LPUSHes.",
+            metric_table(records, "memory", "rss_bytes_per_message", with_pipeline=False),
+        )
+        for wait in (1, 5, 15):
+            add(
+                f"Memory: share given back {wait} s after a drain",
+                "",
+                metric_table(
+                    records, "memory", f"given_back_share_{wait}_s", percent,
+                    ratios=False, with_pipeline=False,
+                ),  # fmt: skip
+            )
+    if "connections" in measured:
+        for metric, name in [
+            ("rss_bytes_per_connection", "resident bytes each"),
+            ("connect_us", "microseconds to open one, one after another"),
+            ("idle_cpu_us_per_s", "server CPU per second with all idle, microseconds"),
+        ]:
+            add(
+                f"Connections: {name}",
+                "",
+                metric_table(records, "connections", metric, with_pipeline=False),
+            )
+    return "\n".join(part for part in parts if part)
+
+
+def disturbed(records):
+    """How much of the run had company on the machine."""
+    shares = sorted(row[6] for row in records.rows if row[5] == "foreign_share")
+    if not shares:
+        return ""
+    above = sum(share > machine.FOREIGN_SHARE for share in shares)
+    return (
+        f"Disturbed: in {above} of {len(shares)} measurements something else took more than"
+        f" {percent(machine.FOREIGN_SHARE)} of a core, even after {machine.repetitions} repetitions; the worst is"
+        f" {percent(shares[-1])}.\n"
+    )
+
+
+def readme(records, servers, arguments, commit, dirty, seconds):
+    lines = ["# Side by side\n"]
+    lines.append(f"Commit {commit}{', with uncommitted changes' if dirty else ''}.\n")
+    if dirty:
+        lines.append("A result from a dirty tree is for working with, not for keeping.\n")
+    lines.append(table(["machine", ""], [list(fact) for fact in machine.facts()], "---"))
+    rows = []
+    for server in servers:
+        shown = " ".join(argument or '""' for argument in server.arguments("PORT", 1)[1:])
+        rows.append([TITLES[server.name], server.version().replace("|", "\\|"), f"`{shown}`"])
+    lines.append(table(["server", "version", "started with"], rows, "---"))
+    client = machine.output_of("redis-benchmark", "--version")
+    lines += [
+        f"Client: {client}, and the Python and Rust clients beside the script.\n",
+        f"Run: `{' '.join(arguments)}`, {seconds / 60:.1f} minutes.\n",
+        disturbed(records),
+        "Files: `summary.md` (medians), `plot.svg` (CPU per operation), `raw.csv` (every"
+        " measurement of every round). `run --summarise DIRECTORY` makes the first two from the"
+        " third. How it is measured: [benches/side_by_side](../../benches/side_by_side/README.md).",
+    ]
+    return "\n".join(lines) + "\n"

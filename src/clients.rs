@@ -1,0 +1,233 @@
+//! Who is connected: what CLIENT LIST shows and CLIENT KILL finds.
+//!
+//! A [`Client`] is written by its own connection, without locks wherever the reader can live with
+//! a value that is a moment old, and read by any other.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+
+use std::collections::BTreeMap;
+
+use crate::outbox::{Bell, Mailbox};
+use crate::protocol::Reply;
+use crate::store::{End, WaitKey, Waiter};
+use crate::sync::Lock;
+
+/// What a client says about itself.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub library: Vec<u8>,
+    /// CLIENT SETINFO LIB-VER.
+    pub library_version: Vec<u8>,
+    /// The user it authenticated as.
+    pub user: Vec<u8>,
+}
+
+/// A connected client.
+#[derive(Debug)]
+pub struct Client {
+    /// Never used twice; ascending.
+    pub id: u64,
+    /// The peer's address as CLIENT LIST prints it.
+    pub address: String,
+    /// Our address on this connection.
+    pub local_address: String,
+    /// The socket's descriptor.
+    pub fd: i32,
+    /// Monotonic microseconds when it connected.
+    pub connected_us: u64,
+    /// What others leave for it.
+    pub mailbox: Arc<Mailbox>,
+    /// Guarded because it is bytes.
+    pub identity: Lock<Identity>,
+    /// Monotonic microseconds of the last request.
+    pub used_us: AtomicU64,
+    /// The selected database.
+    pub db: AtomicU8,
+    /// Index into the command table of the last command, or `usize::MAX`.
+    pub command: AtomicUsize,
+    /// Channels subscribed to.
+    pub channels_len: AtomicUsize,
+    /// Patterns subscribed to.
+    pub patterns_len: AtomicUsize,
+    /// Shard channels subscribed to.
+    pub shard_channels_len: AtomicUsize,
+    /// Commands queued in a transaction, or -1 outside one.
+    pub queued_len: AtomicI64,
+    /// Keys watched.
+    pub watched_len: AtomicUsize,
+    /// Bytes of requests that wait to be executed.
+    pub query_bytes: AtomicUsize,
+    /// Bytes of replies that wait to be sent.
+    pub output_bytes: AtomicUsize,
+    /// Bytes received so far.
+    pub received_bytes: AtomicU64,
+    /// Bytes sent so far.
+    pub sent_bytes: AtomicU64,
+    /// Commands executed so far.
+    pub commands_total: AtomicU64,
+    /// Whether it runs MONITOR.
+    pub is_monitor: AtomicBool,
+    /// CLIENT NO-EVICT.
+    pub no_evict: AtomicBool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: AtomicBool,
+    /// Whether it came by the unix socket.
+    pub by_unix_socket: bool,
+    /// How it waits. Set by its connection as it joins the lines; whoever ends the wait holds the
+    /// shards of those lines.
+    pub wait: Lock<Wait>,
+}
+
+/// The state of a client that may block.
+#[derive(Debug, Default)]
+pub enum Wait {
+    /// It does not wait.
+    #[default]
+    None,
+    /// It stands in its lines.
+    Standing(Arc<Waiter>),
+    /// The wait is over; its connection has not looked yet.
+    Served(Served),
+}
+
+/// The end of a wait.
+#[derive(Debug)]
+pub struct Served {
+    /// The reply to the command on which it blocked.
+    pub reply: Reply,
+    /// Messages that the reply carries: they go back where they were if the client is gone before
+    /// a byte of the reply was written.
+    pub taken: Vec<Taken>,
+}
+
+/// A message taken from a queue for a client that has not got it yet.
+#[derive(Debug)]
+pub struct Taken {
+    /// The queue.
+    pub key: WaitKey,
+    /// The end that it was popped from.
+    pub end: End,
+    /// Its bytes.
+    pub message: Vec<u8>,
+    /// Its arrival time, in ticks of the queue.
+    pub arrival: u64,
+}
+
+/// Where a connection comes from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The peer's address.
+    pub address: String,
+    /// Our address.
+    pub local_address: String,
+    /// The peer's address without its port; none for Unix sockets.
+    pub ip: Option<IpAddr>,
+    /// The socket's descriptor.
+    pub fd: i32,
+    /// Whether it came by the unix socket.
+    pub by_unix_socket: bool,
+}
+
+impl Client {
+    /// A client that has just connected to `worker`.
+    pub fn new(id: u64, origin: Origin, worker: usize, bell: Arc<Bell>, now_us: u64) -> Self {
+        Self {
+            id,
+            address: origin.address,
+            local_address: origin.local_address,
+            fd: origin.fd,
+            connected_us: now_us,
+            mailbox: Arc::new(Mailbox::new(id, worker, bell)),
+            identity: Lock::new(Identity {
+                user: b"default".to_vec(),
+                ..Identity::default()
+            }),
+            used_us: AtomicU64::new(now_us),
+            db: AtomicU8::new(0),
+            command: AtomicUsize::new(usize::MAX),
+            channels_len: AtomicUsize::new(0),
+            patterns_len: AtomicUsize::new(0),
+            shard_channels_len: AtomicUsize::new(0),
+            queued_len: AtomicI64::new(-1),
+            watched_len: AtomicUsize::new(0),
+            query_bytes: AtomicUsize::new(0),
+            output_bytes: AtomicUsize::new(0),
+            received_bytes: AtomicU64::new(0),
+            sent_bytes: AtomicU64::new(0),
+            commands_total: AtomicU64::new(0),
+            is_monitor: AtomicBool::new(false),
+            no_evict: AtomicBool::new(false),
+            no_touch: AtomicBool::new(false),
+            by_unix_socket: origin.by_unix_socket,
+            wait: Lock::default(),
+        }
+    }
+
+    /// Whether it waits in a line.
+    pub fn is_blocked(&self) -> bool {
+        matches!(*self.wait.lock(), Wait::Standing(_))
+    }
+
+    /// How many subscriptions of any kind it has.
+    pub fn subscriptions_len(&self) -> usize {
+        self.channels_len.load(Ordering::Relaxed)
+            + self.patterns_len.load(Ordering::Relaxed)
+            + self.shard_channels_len.load(Ordering::Relaxed)
+    }
+}
+
+/// All connected clients, by id.
+#[derive(Debug, Default)]
+pub struct Clients {
+    connected: Lock<BTreeMap<u64, Arc<Client>>>,
+    /// The last id given out.
+    last_id: AtomicU64,
+    /// Length of `connected`, for reading without the lock.
+    connected_len: AtomicUsize,
+}
+
+impl Clients {
+    /// An id for a new client; the first is 1.
+    pub fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Adds a client.
+    pub fn insert(&self, client: &Arc<Client>) {
+        let mut connected = self.connected.lock();
+        connected.insert(client.id, Arc::clone(client));
+        self.connected_len.store(connected.len(), Ordering::Relaxed);
+    }
+
+    /// Removes a client that has gone.
+    pub fn remove(&self, id: u64) {
+        let mut connected = self.connected.lock();
+        connected.remove(&id);
+        self.connected_len.store(connected.len(), Ordering::Relaxed);
+    }
+
+    /// The client of an id.
+    pub fn get(&self, id: u64) -> Option<Arc<Client>> {
+        self.connected.lock().get(&id).cloned()
+    }
+
+    /// All clients in the order in which they connected.
+    pub fn all(&self) -> Vec<Arc<Client>> {
+        self.connected.lock().values().cloned().collect()
+    }
+
+    /// How many are connected.
+    pub fn len(&self) -> usize {
+        self.connected_len.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody is connected.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,146 @@
+//! What a handler works with: the shards that its command declared, the session, the reply.
+
+use crate::clock::Now;
+use crate::config::Events;
+use crate::metrics::WorkerStats;
+use crate::outbox::WakeList;
+use crate::protocol::{Args, Reply};
+use crate::pubsub::Space;
+use crate::store::{Held, Key, Shard};
+
+use super::engine::Engine;
+use super::session::Session;
+
+/// One command being run.
+///
+/// The dispatcher has locked the shards of the keys that the command declares; a handler reaches
+/// them by [`Call::shard`] and never locks anything itself, save commands on the whole keyspace,
+/// which walk it shard by shard with [`Call::each_shard`].
+#[derive(Debug)]
+pub struct Call<'c, 'k> {
+    /// The shared state.
+    pub engine: &'k Engine,
+    /// The shards held.
+    pub held: &'c mut Held<'k>,
+    /// The connection's state.
+    pub session: &'c mut Session,
+    /// Where the reply goes.
+    pub reply: &'c mut Reply,
+    /// Connections to wake after the locks are let go.
+    pub wakes: &'c mut WakeList,
+    /// The worker's counters.
+    pub stats: &'c WorkerStats,
+    /// The moment of this command.
+    pub now: Now,
+    /// The worker that runs this.
+    pub worker: usize,
+}
+
+impl<'k> Call<'_, 'k> {
+    /// An argument as a key of the selected database.
+    #[inline]
+    pub fn key<'a>(&self, name: &'a [u8]) -> Key<'a> {
+        self.engine.keyspace.key(self.session.db, name)
+    }
+
+    /// The shard of a key that the command declared.
+    #[inline]
+    pub fn shard(&mut self, key: &Key<'_>) -> &mut Shard {
+        self.held.shard_of(key)
+    }
+
+    /// Milliseconds on the wall clock, for deadlines.
+    #[inline]
+    pub fn now_ms(&self) -> u64 {
+        self.now.unix_ms
+    }
+
+    /// Milliseconds on the monotonic clock, the tick of arrival times.
+    #[inline]
+    pub fn tick(&self) -> u64 {
+        self.now.mono_ms()
+    }
+
+    /// Counts a look-up by a reading command.
+    #[inline]
+    pub fn count_lookup(&self, found: bool) {
+        if found {
+            self.stats.hits.add(1);
+        } else {
+            self.stats.misses.add(1);
+        }
+    }
+
+    /// Says that a key changed, and by what event: watchers and subscribers to notifications
+    /// learn of it. Every handler that changes a key calls it once per change.
+    #[inline]
+    pub fn changed(&mut self, key: &Key<'_>, class: Events, event: &str) {
+        self.held.shard_of(key).watched.changed(key);
+        self.notify(key, class, event);
+    }
+
+    /// Publishes a keyspace notification, where the settings ask for it.
+    #[inline]
+    pub fn notify(&mut self, key: &Key<'_>, class: Events, event: &str) {
+        let wanted = self.engine.config.live().notify_keyspace_events();
+        if wanted.wants(class) {
+            super::pubsub::publish_event(self.engine, wanted, key, event, self.wakes);
+        }
+    }
+
+    /// Publishes a message; returns how many subscriptions it went to.
+    pub fn publish(&mut self, space: Space, channel: &[u8], message: &[u8]) -> u64 {
+        let (receivers, dropped) =
+            super::pubsub::deliver(self.engine, space, channel, message, self.wakes);
+        self.stats.published.add(1);
+        if receivers > 0 {
+            self.stats.delivered.add(receivers);
+            self.stats.outbox_dropped.add(dropped);
+        }
+        receivers
+    }
+
+    /// Runs `visit` on every shard in order. Where the dispatcher holds them all (commands flagged
+    /// `ALL_KEYS`, transactions, scripts) that is one step for everybody else; otherwise each is
+    /// held only while it is visited. Values to be freed are best returned and freed outside.
+    pub fn each_shard<R>(&mut self, mut visit: impl FnMut(u32, &mut Shard) -> R) -> Vec<R> {
+        let mut results = Vec::new();
+        for shard in 0..crate::store::SHARDS {
+            self.held.need(crate::store::ShardSet::one(shard));
+            results.push(visit(shard, self.held.shard(shard)));
+        }
+        results
+    }
+
+    /// Notifies of the keys that expired in the shards held.
+    #[inline]
+    pub fn notify_expired(&mut self) {
+        let mut expired = Vec::new();
+        for (_, shard) in self.held.shards() {
+            if !shard.expired.is_empty() {
+                expired.append(&mut shard.expired);
+            }
+        }
+        for key in expired {
+            super::tick::notify_expired(self.engine, &key, self.wakes);
+        }
+    }
+
+    /// Writes what others left in the client's own mailbox to the reply, so that it keeps its
+    /// place among the replies.
+    pub fn collect_mail(&mut self) {
+        if self.session.client.mailbox.is_notified() {
+            // A wish to close stays in the box for the connection to find.
+            let _ = self.session.client.mailbox.drain(self.reply, usize::MAX);
+        }
+    }
+
+    /// Sends a line to all who run MONITOR.
+    pub fn feed_monitors(&mut self, args: Args<'_>) {
+        let line = super::monitor::line(self, args);
+        let bounds = self.engine.outbox_bounds();
+        for mailbox in self.engine.monitors.lock().iter() {
+            mailbox.publish(line.clone(), bounds, self.wakes);
+        }
+    }
+}

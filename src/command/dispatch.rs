@@ -1,0 +1,300 @@
+//! From a request to its outcome: look-up, checks, locks, handler, bookkeeping.
+//!
+//! The order of the checks is Redis's, because clients see which error comes first: unknown
+//! command, arity, authentication, subscribed mode, transaction, pause, memory.
+
+use std::borrow::Cow;
+use std::sync::atomic::Ordering;
+
+use crate::clock;
+use crate::protocol::Args;
+use crate::store::ShardSet;
+
+use super::call::Call;
+use super::engine::Gates;
+use super::error::Error;
+use super::outcome::Outcome;
+use super::pause::Paused;
+use super::serve;
+use super::session::ReplyMode;
+use super::slowlog::{SlowEntry, shortened};
+use super::spec::{Command, Flags, KeyPositions, Keys};
+use super::table::{Found, table};
+
+/// Calls of a command that are all timed before sampling starts, and the share sampled then.
+const TIMED_ONE_IN: u64 = 16;
+
+/// Runs one request and writes its reply.
+pub fn execute(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
+    let gates = call.engine.gates.load();
+    if call.session.is_special || gates != 0 {
+        return execute_special(call, args, gates);
+    }
+    match find(args) {
+        Ok(found) => run(call, found, args, false),
+        Err(error) => refuse(call, args, &error),
+    }
+}
+
+/// The same for clients in a special state, or when the server is in one.
+fn execute_special(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outcome {
+    let mark = call.reply.mark();
+    let mode = call.session.reply_mode;
+    let outcome = execute_checked(call, args, gates);
+    let silent = match mode {
+        ReplyMode::On => false,
+        ReplyMode::Off => call.session.reply_mode == ReplyMode::Off,
+        ReplyMode::SkipNext => true,
+    };
+    if silent {
+        call.reply.truncate_to(mark);
+    }
+    if mode == ReplyMode::SkipNext && call.session.reply_mode == ReplyMode::SkipNext {
+        call.session.reply_mode = ReplyMode::On;
+        call.session.note_state();
+    }
+    outcome
+}
+
+fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outcome {
+    let found = match find(args) {
+        Ok(found) => found,
+        Err(error) => return refuse(call, args, &error),
+    };
+    let flags = found.command.flags;
+    if let Err(error) = check(call, &found, gates) {
+        call.stats.commands[found.index].rejected.add(1);
+        return refuse(call, args, &error);
+    }
+    if call.session.transaction.is_some() && !flags.any(Flags::NOT_QUEUED) {
+        return super::transaction::queue(call, &found, args);
+    }
+    if gates & Gates::PAUSED != 0 && is_paused(call, flags) {
+        return Outcome::Paused;
+    }
+    if gates & Gates::MONITORED != 0 && !flags.any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
+        call.feed_monitors(args);
+    }
+    run(call, found, args, gates & Gates::TIMED != 0)
+}
+
+/// The command that a request names, if it exists and takes as many arguments.
+fn find(args: Args<'_>) -> Result<Found, Error> {
+    let Some(found) = table().resolve(args) else {
+        return Err(unknown_command(args));
+    };
+    if found.is_unknown_subcommand {
+        return Err(unknown_subcommand(found.command, args));
+    }
+    if !found.command.takes(args.len()) {
+        return Err(Error::Arity(Cow::Borrowed(table().name(found.index))));
+    }
+    Ok(found)
+}
+
+/// What an unknown command gets: its name and the first arguments, cut as Redis cuts them.
+fn unknown_command(args: Args<'_>) -> Error {
+    const SHOWN_BYTES_MAX: usize = 128;
+    let cut = |bytes: &[u8]| bytes[..bytes.len().min(SHOWN_BYTES_MAX)].to_vec();
+    let mut shown = Vec::new();
+    for argument in args.from(1) {
+        if shown.len() >= SHOWN_BYTES_MAX {
+            break;
+        }
+        let room = SHOWN_BYTES_MAX - shown.len();
+        shown.push(b'\'');
+        shown.extend_from_slice(&argument[..argument.len().min(room)]);
+        shown.extend_from_slice(b"' ");
+    }
+    let name = cut(args.at(0));
+    Error::Bytes(
+        [
+            b"ERR unknown command '",
+            &name[..],
+            b"', with args beginning with: ",
+            &shown,
+        ]
+        .concat(),
+    )
+}
+
+fn unknown_subcommand(command: &Command, args: Args<'_>) -> Error {
+    let name = &args.at(1)[..args.at(1).len().min(128)];
+    let upper = command.name.to_ascii_uppercase();
+    let line = [
+        b"ERR unknown subcommand '",
+        name,
+        b"'. Try ",
+        upper.as_bytes(),
+        b" HELP.",
+    ]
+    .concat();
+    Error::Bytes(line)
+}
+
+/// Whether this client may run the command now.
+fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
+    let flags = found.command.flags;
+    if !call.session.is_authenticated && !flags.any(Flags::NO_AUTH) {
+        return Err(Error::line("NOAUTH Authentication required."));
+    }
+    if call.session.transaction.is_some() && flags.any(Flags::NO_MULTI) {
+        return Err(Error::text("Command not allowed inside a transaction"));
+    }
+    if gates & Gates::OVER_BUDGET != 0 && flags.any(Flags::DENYOOM) {
+        return Err(Error::line(
+            "OOM command not allowed when used memory > 'maxmemory'.",
+        ));
+    }
+    if call.session.is_subscriber_only(call.reply.resp()) && !flags.any(Flags::SUBSCRIBED) {
+        return Err(Error::text(&format!(
+            "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+             allowed in this context",
+            table().name(found.index)
+        )));
+    }
+    Ok(())
+}
+
+fn is_paused(call: &Call<'_, '_>, flags: Flags) -> bool {
+    match call.engine.pauses.in_force(call.now.unix_ms) {
+        None => {
+            call.engine.gates.set(Gates::PAUSED, false);
+            false
+        }
+        Some(_) if flags.any(Flags::NO_PAUSE) => false,
+        Some(Paused::All) => true,
+        Some(Paused::Writes) => flags.any(Flags::WRITE.and(Flags::MAY_REPLICATE)),
+    }
+}
+
+/// Answers with an error without running anything; inside a transaction that breaks it.
+fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
+    if let Some(transaction) = &mut call.session.transaction
+        && !args.at(0).eq_ignore_ascii_case(b"exec")
+    {
+        transaction.is_broken = true;
+    }
+    call.reply.error(&error.as_line());
+    call.stats.error_replies.add(1);
+    Outcome::Done
+}
+
+/// Holds what the command needs, runs it, and does what follows from it.
+#[inline]
+fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
+    hold(call, found.command, args);
+    call.session
+        .client
+        .command
+        .store(found.index, Ordering::Relaxed);
+    let stats = &call.stats.commands[found.index];
+    let calls = stats.calls.get();
+    stats.calls.add(1);
+    call.stats.commands_total.add(1);
+    let alone = is_timed || !found.command.flags.any(Flags::FAST) || calls < TIMED_ONE_IN;
+    let started_us = (alone || calls % TIMED_ONE_IN == 0).then(clock::mono_us);
+    let outcome = invoke(call, found, args);
+    if let Some(started_us) = started_us {
+        let took_us = clock::mono_us().saturating_sub(started_us);
+        call.stats.commands[found.index].usec.add(if alone {
+            took_us
+        } else {
+            took_us * TIMED_ONE_IN
+        });
+        note_slow(call, found.command, args, took_us);
+    }
+    serve::serve_ready(call);
+    call.notify_expired();
+    outcome
+}
+
+/// Runs the handler; an error becomes the reply, a wish to wait becomes a place in line.
+pub(super) fn invoke(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) -> Outcome {
+    match (found.command.handler)(call, args) {
+        Ok(Outcome::Block(block)) => serve::wait(call, &found, args, block),
+        Ok(outcome) => outcome,
+        Err(error) => {
+            call.reply.error(&error.as_line());
+            call.stats.error_replies.add(1);
+            call.stats.commands[found.index].failed.add(1);
+            Outcome::Done
+        }
+    }
+}
+
+fn note_slow(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, took_us: u64) {
+    let live = call.engine.config.live();
+    let slower_than_us = live.slowlog_slower_than_us();
+    let is_slow = u64::try_from(slower_than_us).is_ok_and(|limit_us| took_us >= limit_us);
+    if !is_slow || command.flags.any(Flags::SKIP_SLOWLOG.and(Flags::BLOCKING)) {
+        return;
+    }
+    let entry = SlowEntry {
+        id: 0,
+        unix_s: call.now.unix_ms / 1000,
+        took_us,
+        arguments: shortened(args),
+        address: call.session.client.address.clone(),
+        name: call.session.client.identity.lock().name.clone(),
+    };
+    call.engine.slowlog.add(
+        entry,
+        usize::try_from(live.slowlog_len_max()).unwrap_or(usize::MAX),
+    );
+}
+
+/// Holds the shards that a command declares. A command that writes also holds those that serving
+/// waiters of its keys may touch, so that a push and what it serves are one step for everybody.
+#[inline]
+fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
+    let writes = command.flags.any(Flags::WRITE);
+    if let Keys::Range {
+        first: 1, last: 1, ..
+    } = command.keys
+    {
+        let key = call.key(args.at(1));
+        let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
+        call.held.need(set);
+        if writes && !call.shard(&key).lines.is_empty() {
+            serve::hold_waiters(call, set);
+        }
+        return;
+    }
+    let set = shards_of(call, command, args);
+    if !set.is_empty() {
+        call.held.need(set);
+        if writes {
+            serve::hold_waiters(call, set);
+        }
+    }
+}
+
+/// The shards that a request declares.
+pub(super) fn shards_of(call: &Call<'_, '_>, command: &Command, args: Args<'_>) -> ShardSet {
+    if command.flags.any(Flags::ALL_KEYS) {
+        return ShardSet::ALL;
+    }
+    let mut set = ShardSet::EMPTY;
+    let mut positions = KeyPositions::new();
+    command.keys.positions(args, &mut positions);
+    for position in positions {
+        set.insert(call.engine.keyspace.shard_of(&call.key(args.at(position))));
+    }
+    set
+}
+
+/// Ends a batch of commands: lets go of the shards and wakes whom the commands woke.
+pub fn finish(call: &mut Call<'_, '_>) {
+    call.held.release();
+    call.wakes.wake(call.worker);
+}
+
+/// Notes at the end of a batch what CLIENT LIST shows.
+pub fn note_activity(call: &Call<'_, '_>, commands_len: u64) {
+    let client = &call.session.client;
+    client.used_us.store(call.now.mono_us, Ordering::Relaxed);
+    client
+        .commands_total
+        .fetch_add(commands_len, Ordering::Relaxed);
+}

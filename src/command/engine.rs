@@ -1,0 +1,221 @@
+//! Everything that commands share: the keyspace, channels, clients, settings and counters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::task::Waker;
+
+use crate::clients::Clients;
+use crate::clock::Now;
+use crate::config::{Config, PubsubOverflow};
+use crate::metrics::{Counter, WorkerStats};
+use crate::outbox::Mailbox;
+use crate::overflow::{OutboxBounds, WhenFull};
+use crate::pubsub::PubSub;
+use crate::store::Keyspace;
+use crate::sync::Lock;
+
+use super::pause::Pauses;
+use super::slowlog::Slowlog;
+use super::table::table;
+
+/// Reasons why a command may need more than running its handler; one load tells that there is none.
+#[derive(Debug, Default)]
+pub struct Gates(AtomicU32);
+
+impl Gates {
+    /// CLIENT PAUSE is in force.
+    pub const PAUSED: u32 = 1;
+    /// Somebody runs MONITOR.
+    pub const MONITORED: u32 = 1 << 1;
+    /// Memory is over the budget.
+    pub const OVER_BUDGET: u32 = 1 << 2;
+    /// Every command is timed, because SLOWLOG or LATENCY wants short ones too.
+    pub const TIMED: u32 = 1 << 3;
+
+    /// The reasons in force. Relaxed: a command that races with the change may miss it.
+    #[inline]
+    pub fn load(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Opens or closes one.
+    pub fn set(&self, gate: u32, in_force: bool) {
+        if in_force {
+            self.0.fetch_or(gate, Ordering::Relaxed);
+        } else {
+            self.0.fetch_and(!gate, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The state that all commands and workers share.
+#[derive(Debug)]
+pub struct Engine {
+    /// What is stored.
+    pub keyspace: Keyspace,
+    /// Who listens to what.
+    pub pubsub: PubSub,
+    /// Who is connected.
+    pub clients: Clients,
+    /// The settings.
+    pub config: Arc<Config>,
+    /// Counters, one set per worker.
+    pub workers: Box<[WorkerStats]>,
+    /// See [`Gates`].
+    pub gates: Gates,
+    /// CLIENT PAUSE.
+    pub pauses: Pauses,
+    /// Commands that took long.
+    pub slowlog: Slowlog,
+    /// Connections that run MONITOR.
+    pub monitors: Lock<Vec<Arc<Mailbox>>>,
+    /// When the server started.
+    pub started: Now,
+    /// Forty hexadecimal digits that name this run.
+    pub run_id: String,
+    /// Raised once, by SHUTDOWN or a signal.
+    pub is_shutting_down: AtomicBool,
+    /// Clients that wait in lines.
+    pub blocked_clients_len: AtomicUsize,
+    /// Resident memory of the process, read by a tick, in bytes.
+    pub resident_bytes: AtomicU64,
+    /// The most that `resident_bytes` ever was.
+    pub resident_bytes_peak: AtomicU64,
+    /// Where the server listens.
+    pub addresses: Lock<Vec<String>>,
+    /// Connections turned away; written by all.
+    pub rejected_connections: Counter,
+    shutdown_waker: Lock<Option<Waker>>,
+    /// The last ticket given to a waiter; the first is 1.
+    tickets: AtomicU64,
+    /// Randomness for commands that answer something random.
+    entropy: AtomicU64,
+}
+
+impl Engine {
+    /// An empty server for `workers_len` workers; `seed` is its only randomness.
+    pub fn new(config: Arc<Config>, workers_len: usize, seed: u64, now: Now) -> Self {
+        let stats = || WorkerStats::new(table().stats_len());
+        let mut digits = seed;
+        let mut run_id = String::new();
+        while run_id.len() < 40 {
+            digits = mix(digits);
+            run_id.push_str(&format!("{digits:016x}"));
+        }
+        run_id.truncate(40);
+        let engine = Self {
+            keyspace: Keyspace::new(seed),
+            pubsub: PubSub::new(),
+            clients: Clients::default(),
+            config,
+            workers: (0..workers_len).map(|_| stats()).collect(),
+            gates: Gates::default(),
+            pauses: Pauses::default(),
+            slowlog: Slowlog::default(),
+            monitors: Lock::default(),
+            started: now,
+            run_id,
+            is_shutting_down: AtomicBool::new(false),
+            blocked_clients_len: AtomicUsize::new(0),
+            resident_bytes: AtomicU64::new(0),
+            resident_bytes_peak: AtomicU64::new(0),
+            addresses: Lock::default(),
+            rejected_connections: Counter::default(),
+            shutdown_waker: Lock::default(),
+            tickets: AtomicU64::new(0),
+            entropy: AtomicU64::new(seed),
+        };
+        engine.note_settings();
+        engine
+    }
+
+    /// A ticket later than all before.
+    pub fn next_ticket(&self) -> u64 {
+        self.tickets.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The next of a sequence of well mixed numbers (splitmix64) that the seed determines.
+    pub fn random(&self) -> u64 {
+        mix(self
+            .entropy
+            .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed))
+    }
+
+    /// Works out the gates that depend on settings and memory; after either changed.
+    pub fn note_settings(&self) {
+        let live = self.config.live();
+        let limit = live.maxmemory_bytes();
+        let over = limit > 0 && self.resident_bytes.load(Ordering::Relaxed) > limit;
+        self.gates.set(Gates::OVER_BUDGET, over);
+        let slower_than_us = live.slowlog_slower_than_us();
+        let timed = (0..SLOWLOG_SAMPLED_US_MIN).contains(&slower_than_us)
+            || live.latency_threshold_ms() > 0;
+        self.gates.set(Gates::TIMED, timed);
+    }
+
+    /// Bounds of a subscriber's outbox: the hard limit of `client-output-buffer-limit pubsub`.
+    pub fn outbox_bounds(&self) -> OutboxBounds {
+        let live = self.config.live();
+        let hard_bytes = live.output_limit_pubsub().hard_bytes;
+        let bytes_max = match usize::try_from(hard_bytes) {
+            Ok(0) | Err(_) => usize::MAX,
+            Ok(bytes) => bytes,
+        };
+        OutboxBounds {
+            bytes_max,
+            when_full: when_full(live.pubsub_overflow()),
+        }
+    }
+
+    /// Whether clients must give a password.
+    pub fn has_password(&self) -> bool {
+        self.config.settings().requirepass.is_some()
+    }
+
+    /// Notes where the server listens, for INFO.
+    pub fn note_addresses(&self, addresses: &[String]) {
+        *self.addresses.lock() = addresses.to_vec();
+    }
+
+    /// Starts the shutdown.
+    pub fn shut_down(&self) {
+        self.is_shutting_down.store(true, Ordering::Relaxed);
+        let waker = self.shutdown_waker.lock().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Leaves the waker of the task that carries out the shutdown.
+    pub fn register_shutdown(&self, waker: &Waker) {
+        *self.shutdown_waker.lock() = Some(waker.clone());
+    }
+
+    /// Takes a fresh reading of resident memory.
+    pub fn note_memory(&self, resident_bytes: u64) {
+        self.resident_bytes.store(resident_bytes, Ordering::Relaxed);
+        self.resident_bytes_peak
+            .fetch_max(resident_bytes, Ordering::Relaxed);
+        self.note_settings();
+    }
+}
+
+fn when_full(overflow: PubsubOverflow) -> WhenFull {
+    match overflow {
+        PubsubOverflow::DropOldest => WhenFull::DropOldest,
+        PubsubOverflow::DropNewest => WhenFull::DropNewest,
+        PubsubOverflow::Disconnect => WhenFull::Disconnect,
+    }
+}
+
+/// A slowlog threshold below this makes every command timed; above it, commands of constant time
+/// are timed one call in sixteen, as none of them comes near it.
+const SLOWLOG_SAMPLED_US_MIN: i64 = 1000;
+
+/// The mixing step of splitmix64 (Steele, Lea and Flood 2014).
+fn mix(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,189 @@
+//! BLPOP BRPOP BLMPOP BLMOVE BRPOPLPUSH.
+//!
+//! Each tries what its plain form does and, where there is nothing, asks to wait for its keys.
+
+use smallvec::SmallVec;
+
+use crate::command::call::Call;
+use crate::command::error::Error;
+use crate::command::outcome::{Block, OnTimeout, Outcome, Result};
+use crate::protocol::Args;
+use crate::protocol::number::parse_f64;
+use crate::store::{End, Kind};
+
+use super::parse_end;
+use super::pop::{MultiPop, pop_into_reply};
+use super::transfer::transfer;
+
+/// BLPOP key [key ...] timeout
+pub fn blpop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    pop_or_wait(call, args, End::Front)
+}
+
+/// BRPOP key [key ...] timeout
+pub fn brpop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    pop_or_wait(call, args, End::Back)
+}
+
+fn pop_or_wait(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
+    let last = args.len() - 1;
+    let timeout_us = parse_timeout(args.at(last))?;
+    for name in args.head(last).from(1) {
+        let key = call.key(name);
+        let now_ms = call.now_ms();
+        if call.shard(&key).queue(&key, now_ms)?.is_some() {
+            call.reply.array(2);
+            call.reply.bulk(name);
+            pop_into_reply(call, &key, end, 1);
+            return Ok(Outcome::Done);
+        }
+    }
+    Ok(wait(
+        (1..last).collect(),
+        None,
+        timeout_us,
+        OnTimeout::NullArray,
+    ))
+}
+
+/// BLMPOP timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]
+pub fn blmpop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let timeout_us = parse_timeout(args.at(1))?;
+    let wanted = MultiPop::parse(args, 2)?;
+    if wanted.try_pop(call, args)? {
+        return Ok(Outcome::Done);
+    }
+    let keys = wanted.first_key..wanted.first_key + wanted.keys_len;
+    Ok(wait(keys.collect(), None, timeout_us, OnTimeout::NullArray))
+}
+
+/// BLMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout
+pub fn blmove(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let (from, to) = (parse_end(args.at(3))?, parse_end(args.at(4))?);
+    let timeout_us = parse_timeout(args.at(5))?;
+    transfer_or_wait(call, args, from, to, timeout_us)
+}
+
+/// BRPOPLPUSH source destination timeout
+pub fn brpoplpush(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let timeout_us = parse_timeout(args.at(3))?;
+    transfer_or_wait(call, args, End::Back, End::Front, timeout_us)
+}
+
+fn transfer_or_wait(
+    call: &mut Call<'_, '_>,
+    args: Args<'_>,
+    from: End,
+    to: End,
+    timeout_us: Option<u64>,
+) -> Result {
+    if transfer(call, args, from, to)? {
+        return Ok(Outcome::Done);
+    }
+    Ok(wait(
+        SmallVec::from_slice(&[1]),
+        Some(2),
+        timeout_us,
+        OnTimeout::Null,
+    ))
+}
+
+fn wait(
+    keys: SmallVec<[usize; 4]>,
+    destination: Option<usize>,
+    timeout_us: Option<u64>,
+    on_timeout: OnTimeout,
+) -> Outcome {
+    Outcome::Block(Block {
+        keys,
+        destination,
+        kind: Kind::Queue,
+        wakes_on_removal: false,
+        timeout_us,
+        on_timeout,
+        retry: None,
+    })
+}
+
+/// A timeout in seconds, perhaps with a fraction, as microseconds; 0 is for ever.
+pub(in crate::command) fn parse_timeout(argument: &[u8]) -> Result<Option<u64>> {
+    let seconds =
+        parse_f64(argument).ok_or_else(|| Error::text("timeout is not a float or out of range"))?;
+    if seconds < 0.0 {
+        return Err(Error::text("timeout is negative"));
+    }
+    // Milliseconds, rounded up, must fit in 63 bits.
+    let milliseconds = (seconds * 1000.0).ceil();
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "the bound may be off by a millisecond"
+    )]
+    if milliseconds > i64::MAX as f64 {
+        return Err(Error::text("timeout is out of range"));
+    }
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked above"
+    )]
+    let milliseconds = milliseconds as u64;
+    Ok((milliseconds > 0).then(|| milliseconds.saturating_mul(1000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_timeout;
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn timeouts_are_seconds_with_fractions() {
+        assert_eq!(parse_timeout(b"0").ok(), Some(None));
+        assert_eq!(parse_timeout(b"1.5").ok(), Some(Some(1_500_000)));
+        assert_eq!(parse_timeout(b"0.0001").ok(), Some(Some(1000)));
+        assert!(parse_timeout(b"-1").is_err());
+        assert!(parse_timeout(b"x").is_err());
+        assert!(parse_timeout(b"1e300").is_err());
+    }
+
+    #[test]
+    fn first_come_is_first_served() {
+        let bench = Bench::new();
+        let (mut first, mut second) = (bench.client(), bench.client());
+        assert_eq!(bench.play(&mut first, "blpop a b 0"), "(blocked)");
+        assert_eq!(bench.play(&mut second, "brpop b 0"), "(blocked)");
+        assert_eq!(bench.run("rpush b 1 2 3"), ":3");
+        assert_eq!(first.look(), "*2 $1 b $1 1");
+        assert_eq!(second.look(), "*2 $1 b $1 3");
+        assert_eq!(bench.run("lrange b 0 -1"), "*1 $1 2");
+        assert_eq!(bench.run("rpush a x"), ":1");
+        assert_eq!(first.look(), "");
+    }
+
+    #[test]
+    fn moves_chain_through_waiters() {
+        let bench = Bench::new();
+        let (mut mover, mut last) = (bench.client(), bench.client());
+        assert_eq!(
+            bench.play(&mut mover, "blmove a b left right 0"),
+            "(blocked)"
+        );
+        assert_eq!(bench.play(&mut last, "blpop b 0"), "(blocked)");
+        assert_eq!(bench.run("lpush a x"), ":1");
+        assert_eq!(mover.look(), "$1 x");
+        assert_eq!(last.look(), "*2 $1 b $1 x");
+        assert_eq!(bench.run("exists a b"), ":0");
+    }
+
+    #[test]
+    fn a_transaction_serves_after_its_last_command() {
+        let bench = Bench::new();
+        let (mut waiter, mut pusher) = (bench.client(), bench.client());
+        assert_eq!(bench.play(&mut waiter, "blpop a b 0"), "(blocked)");
+        for command in ["multi", "rpush b 1", "rpush a 2"] {
+            bench.play(&mut pusher, command);
+            assert_eq!(waiter.look(), "");
+        }
+        assert_eq!(bench.play(&mut pusher, "exec"), "*2 :1 :1");
+        assert_eq!(waiter.look(), "*2 $1 a $1 2");
+    }
+}

@@ -1,0 +1,111 @@
+//! LSET LINSERT LREM LTRIM.
+
+use crate::command::call::Call;
+use crate::command::error::Error;
+use crate::command::outcome::{Outcome, Result};
+use crate::config::Events;
+use crate::protocol::Args;
+use crate::store::{End, Key};
+
+use super::{parse_index, position, reply_len, span};
+
+/// LSET key index element
+pub fn lset(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let key = call.key(args.at(1));
+    let now_ms = call.now_ms();
+    let queue = call
+        .shard(&key)
+        .queue(&key, now_ms)?
+        .ok_or(Error::NoSuchKey)?;
+    let index = parse_index(args.at(2))?;
+    let position = position(index, queue.len()).ok_or(Error::IndexOutOfRange)?;
+    queue.set(position, args.at(3));
+    call.changed(&key, Events::LIST, "lset");
+    call.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// LINSERT key <BEFORE | AFTER> pivot element
+pub fn linsert(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let is_after = if args.at(2).eq_ignore_ascii_case(b"after") {
+        true
+    } else if args.at(2).eq_ignore_ascii_case(b"before") {
+        false
+    } else {
+        return Err(Error::Syntax);
+    };
+    let key = call.key(args.at(1));
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let Some(queue) = call.shard(&key).queue(&key, now_ms)? else {
+        call.reply.integer(0);
+        return Ok(Outcome::Done);
+    };
+    let Some(pivot) = queue
+        .iter()
+        .position(|message| message.bytes() == args.at(3))
+    else {
+        call.reply.integer(-1);
+        return Ok(Outcome::Done);
+    };
+    queue.insert_before(pivot + usize::from(is_after), args.at(4), tick);
+    let len = reply_len(queue.len());
+    call.changed(&key, Events::LIST, "linsert");
+    call.reply.integer(len);
+    Ok(Outcome::Done)
+}
+
+/// LREM key count element
+pub fn lrem(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let count = parse_index(args.at(2))?;
+    if count == i64::MIN {
+        return Err(Error::text(
+            "value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+        ));
+    }
+    let key = call.key(args.at(1));
+    let now_ms = call.now_ms();
+    let Some(queue) = call.shard(&key).queue(&key, now_ms)? else {
+        call.reply.integer(0);
+        return Ok(Outcome::Done);
+    };
+    let end = if count < 0 { End::Back } else { End::Front };
+    let limit = match count.unsigned_abs() {
+        0 => usize::MAX,
+        limit => usize::try_from(limit).unwrap_or(usize::MAX),
+    };
+    let removed = queue.remove_matching(args.at(3), end, limit, |_, _| {});
+    let is_drained = queue.is_empty();
+    if removed > 0 {
+        call.changed(&key, Events::LIST, "lrem");
+        remove_drained(call, &key, is_drained);
+    }
+    call.reply.integer(reply_len(removed));
+    Ok(Outcome::Done)
+}
+
+/// LTRIM key start stop
+pub fn ltrim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let (start, stop) = (parse_index(args.at(2))?, parse_index(args.at(3))?);
+    let key = call.key(args.at(1));
+    let now_ms = call.now_ms();
+    let Some(queue) = call.shard(&key).queue(&key, now_ms)? else {
+        call.reply.ok();
+        return Ok(Outcome::Done);
+    };
+    let len = queue.len();
+    let (first, kept) = span(start, stop, len).unwrap_or((len, 0));
+    queue.drop_front(first);
+    queue.drop_back(len - first - kept);
+    let is_drained = queue.is_empty();
+    call.changed(&key, Events::LIST, "ltrim");
+    remove_drained(call, &key, is_drained);
+    call.reply.ok();
+    Ok(Outcome::Done)
+}
+
+fn remove_drained(call: &mut Call<'_, '_>, key: &Key<'_>, is_drained: bool) {
+    if is_drained {
+        call.shard(key).remove(key);
+        call.notify(key, Events::GENERIC, "del");
+    }
+}

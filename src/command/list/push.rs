@@ -1,0 +1,48 @@
+//! LPUSH RPUSH LPUSHX RPUSHX.
+
+use crate::command::call::Call;
+use crate::command::outcome::{Outcome, Result};
+use crate::config::Events;
+use crate::protocol::Args;
+use crate::store::End;
+
+use super::{push_event, reply_len};
+
+/// LPUSH key element [element ...]
+pub fn lpush(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    push(call, args, End::Front, false)
+}
+
+/// RPUSH key element [element ...]
+pub fn rpush(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    push(call, args, End::Back, false)
+}
+
+/// LPUSHX key element [element ...]
+pub fn lpushx(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    push(call, args, End::Front, true)
+}
+
+/// RPUSHX key element [element ...]
+pub fn rpushx(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    push(call, args, End::Back, true)
+}
+
+#[inline]
+fn push(call: &mut Call<'_, '_>, args: Args<'_>, end: End, only_if_exists: bool) -> Result {
+    let key = call.key(args.at(1));
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let shard = call.held.shard_of(&key);
+    if only_if_exists && shard.queue(&key, now_ms)?.is_none() {
+        call.reply.integer(0);
+        return Ok(Outcome::Done);
+    }
+    let queue = shard.queue_or_new(&key, now_ms)?;
+    for message in args.from(2) {
+        queue.push(end, message, tick);
+    }
+    let len = reply_len(queue.len());
+    call.reply.integer(len);
+    call.changed(&key, Events::LIST, push_event(end));
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,62 @@
+//! LMOVE RPOPLPUSH, and the move that their blocking forms share.
+
+use crate::command::call::Call;
+use crate::command::outcome::{Outcome, Result};
+use crate::config::Events;
+use crate::protocol::Args;
+use crate::store::End;
+
+use super::pop::popped;
+use super::{parse_end, push_event};
+
+/// LMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT>
+pub fn lmove(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let (from, to) = (parse_end(args.at(3))?, parse_end(args.at(4))?);
+    if !transfer(call, args, from, to)? {
+        call.reply.null();
+    }
+    Ok(Outcome::Done)
+}
+
+/// RPOPLPUSH source destination
+pub fn rpoplpush(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    if !transfer(call, args, End::Back, End::Front)? {
+        call.reply.null();
+    }
+    Ok(Outcome::Done)
+}
+
+/// Moves one message between the lists that the first two arguments name and replies with it;
+/// false where there is none to move.
+pub(super) fn transfer(
+    call: &mut Call<'_, '_>,
+    args: Args<'_>,
+    from: End,
+    to: End,
+) -> Result<bool> {
+    let (source, destination) = (call.key(args.at(1)), call.key(args.at(2)));
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    if call.shard(&source).queue(&source, now_ms)?.is_none() {
+        return Ok(false);
+    }
+    call.shard(&destination).queue(&destination, now_ms)?;
+    let Some(queue) = call.shard(&source).queue(&source, now_ms)? else {
+        return Ok(false);
+    };
+    let Some(moved) = queue.pop(from) else {
+        return Ok(false);
+    };
+    let is_drained = queue.is_empty();
+    // A list that is moved from and to itself may be drained only for this moment.
+    call.shard(&destination)
+        .queue_or_new(&destination, now_ms)?
+        .push_message(to, moved.message.clone(), tick);
+    match moved.message.shared() {
+        Some(shared) => call.reply.bulk_shared(shared),
+        None => call.reply.bulk(&moved.message),
+    }
+    call.changed(&destination, Events::LIST, push_event(to));
+    let is_same = source.name == destination.name;
+    popped(call, &source, from, is_drained && !is_same);
+    Ok(true)
+}

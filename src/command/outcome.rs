@@ -1,0 +1,56 @@
+//! What a handler wants to happen next.
+
+use smallvec::SmallVec;
+
+use crate::protocol::OwnedArgs;
+use crate::store::Kind;
+
+use super::error::Error;
+
+/// What follows a command.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The reply is written; go on.
+    Done,
+    /// Nothing to serve now: wait in the lines of some keys.
+    Block(Block),
+    /// The client now stands in its lines; its connection awaits the end of that.
+    Blocked,
+    /// Write what is written, then close.
+    Close,
+    /// Not now (CLIENT PAUSE): try the same request again when the pause is over.
+    Paused,
+}
+
+/// What every handler returns.
+pub type Result<T = Outcome> = std::result::Result<T, Error>;
+
+/// How a client waits.
+#[derive(Debug)]
+pub struct Block {
+    /// Positions in the arguments of the keys to wait for, in order of preference.
+    pub keys: SmallVec<[usize; 4]>,
+    /// Position of a key that serving will write besides, such as the destination of BLMOVE.
+    pub destination: Option<usize>,
+    /// The type that serves.
+    pub kind: Kind,
+    /// Whether a key that vanishes or changes its type serves too.
+    pub wakes_on_removal: bool,
+    /// Microseconds to wait; `None` is for ever.
+    pub timeout_us: Option<u64>,
+    /// What to answer when the time is over.
+    pub on_timeout: OnTimeout,
+    /// The request to try again, where it is not the one that came (XREAD's `$` is resolved once).
+    pub retry: Option<OwnedArgs>,
+}
+
+/// The answer when nothing came in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTimeout {
+    /// `*-1`, or `_` in RESP3.
+    NullArray,
+    /// `$-1`, or `_` in RESP3.
+    Null,
+    /// An integer (WAIT-like commands).
+    Integer(i64),
+}

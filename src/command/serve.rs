@@ -1,0 +1,265 @@
+//! Waiting for keys, and being served.
+//!
+//! A client that blocks stands in the line of each of its keys with its request. Whoever makes a
+//! key ready tries the requests of those who wait for it, first come first served, while it still
+//! holds the shards: nobody can come between a push and the waiter that it serves. A request that
+//! would block again keeps its place.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::clients::{Client, Served, Taken, Wait};
+use crate::protocol::{Args, OwnedArgs, Reply, Resp};
+use crate::store::{Held, Key, ShardSet, WaitKey, Waiter};
+
+use super::call::Call;
+use super::error::Error;
+use super::outcome::{Block, OnTimeout, Outcome};
+use super::session::{Blocked, Session};
+use super::table::Found;
+
+/// What trying a blocked request again needs.
+struct Attempt {
+    client: Arc<Client>,
+    found: Found,
+    request: OwnedArgs,
+    resp: Resp,
+    db: u8,
+    on_timeout: OnTimeout,
+}
+
+/// Puts the client in the lines of the keys that its command named, all of which are held.
+pub(super) fn wait(
+    call: &mut Call<'_, '_>,
+    found: &Found,
+    args: Args<'_>,
+    block: Block,
+) -> Outcome {
+    if call.session.taken.is_some() {
+        return Outcome::Blocked;
+    }
+    if call.session.is_atomic {
+        answer_timeout(call.reply, block.on_timeout);
+        return Outcome::Done;
+    }
+    let keys: Box<[WaitKey]> = block
+        .keys
+        .iter()
+        .map(|&at| WaitKey::from(&call.key(args.at(at))))
+        .collect();
+    let mut shards = ShardSet::EMPTY;
+    for key in &keys {
+        shards.insert(call.engine.keyspace.shard_of(&key.as_key()));
+    }
+    if let Some(at) = block.destination {
+        shards.insert(call.engine.keyspace.shard_of(&call.key(args.at(at))));
+    }
+    let attempt = Attempt {
+        client: Arc::clone(&call.session.client),
+        found: *found,
+        request: block.retry.unwrap_or_else(|| args.to_vec()),
+        resp: call.reply.resp(),
+        db: call.session.db,
+        on_timeout: block.on_timeout,
+    };
+    let waiter = Arc::new(Waiter {
+        ticket: call.engine.next_ticket(),
+        kind: block.kind,
+        wakes_on_removal: block.wakes_on_removal,
+        keys,
+        shards,
+        attempt: Box::new(attempt),
+    });
+    for key in &waiter.keys {
+        call.shard(&key.as_key()).lines.join(key, &waiter);
+    }
+    *call.session.client.wait.lock() = Wait::Standing(waiter);
+    call.engine
+        .blocked_clients_len
+        .fetch_add(1, Ordering::Relaxed);
+    call.session.blocked = Some(Blocked {
+        deadline_us: block
+            .timeout_us
+            .map(|timeout_us| call.now.mono_us.saturating_add(timeout_us)),
+        on_timeout: block.on_timeout,
+        command: found.index,
+    });
+    Outcome::Blocked
+}
+
+/// Writes what a blocking command answers when its time is over.
+pub fn answer_timeout(reply: &mut Reply, on_timeout: OnTimeout) {
+    match on_timeout {
+        OnTimeout::NullArray => reply.null_array(),
+        OnTimeout::Null => reply.null(),
+        OnTimeout::Integer(integer) => reply.integer(integer),
+    }
+}
+
+/// Holds, beside `set`, every shard that serving waiters of these shards may touch.
+#[cold]
+pub(super) fn hold_waiters(call: &mut Call<'_, '_>, set: ShardSet) {
+    let mut wanted = set;
+    loop {
+        for shard in wanted.iter() {
+            if call.held.set().contains(ShardSet::one(shard)) {
+                wanted = wanted.union(call.held.shard(shard).lines.reach());
+            }
+        }
+        if call.held.set().contains(wanted) || call.held.is_pinned() {
+            return;
+        }
+        call.held.need(wanted);
+    }
+}
+
+/// Serves those who wait for keys that became ready, until no key is.
+#[inline]
+pub(super) fn serve_ready(call: &mut Call<'_, '_>) {
+    if call.held.shards().all(|(_, shard)| shard.ready.is_empty()) {
+        return;
+    }
+    serve_rounds(call);
+}
+
+#[cold]
+fn serve_rounds(call: &mut Call<'_, '_>) {
+    loop {
+        let mut round = Vec::new();
+        for (_, shard) in call.held.shards() {
+            round.append(&mut shard.ready);
+        }
+        if round.is_empty() {
+            return;
+        }
+        round.sort_unstable_by_key(|ready| ready.order);
+        for ready in round {
+            serve_line(call, &ready.key.as_key());
+        }
+    }
+}
+
+/// Tries the waiters of one key in order for as long as the key can serve.
+fn serve_line(call: &mut Call<'_, '_>, key: &Key<'_>) {
+    let mut tried = 0;
+    loop {
+        let now_ms = call.now_ms();
+        let shard = call.shard(key);
+        let Some(waiter) = shard.lines.get(key).and_then(|line| line.next_after(tried)) else {
+            return;
+        };
+        tried = waiter.ticket;
+        let kind = shard.value(key, now_ms).map(|value| value.kind());
+        if kind == Some(waiter.kind) || waiter.wakes_on_removal {
+            debug_assert!(
+                call.held.set().contains(waiter.shards),
+                "a waiter's shards are not held"
+            );
+            try_again(call, &waiter);
+        }
+    }
+}
+
+/// Runs a blocked request on behalf of its connection; serves the client unless it would block
+/// again.
+fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
+    let Some(attempt) = waiter.attempt.downcast_ref::<Attempt>() else {
+        return;
+    };
+    let mut session = Session::stand_in(Arc::clone(&attempt.client), attempt.db);
+    let mut reply = Reply::new(attempt.resp);
+    let mut stand_in = Call {
+        engine: call.engine,
+        held: call.held,
+        session: &mut session,
+        reply: &mut reply,
+        wakes: call.wakes,
+        stats: call.stats,
+        now: call.now,
+        worker: call.worker,
+    };
+    let outcome = super::dispatch::invoke(&mut stand_in, attempt.found, attempt.request.as_args());
+    if matches!(outcome, Outcome::Blocked) {
+        return;
+    }
+    leave_lines(call.held, waiter);
+    call.engine
+        .blocked_clients_len
+        .fetch_sub(1, Ordering::Relaxed);
+    let taken = session.taken.unwrap_or_default();
+    *attempt.client.wait.lock() = Wait::Served(Served { reply, taken });
+    attempt.client.mailbox.prompt(call.wakes);
+}
+
+/// Takes a waiter out of all its lines; whoever calls holds its shards.
+fn leave_lines(held: &mut Held<'_>, waiter: &Waiter) -> bool {
+    let mut stood = false;
+    for key in &waiter.keys {
+        stood |= held.shard_of(&key.as_key()).lines.leave(key, waiter.ticket);
+    }
+    stood
+}
+
+/// Ends a client's wait without serving it: its time is over, it has gone, or CLIENT UNBLOCK asks.
+/// Says whether it was still waiting; if not, it has been served.
+pub fn cancel(call: &mut Call<'_, '_>, client: &Client) -> bool {
+    let waiter = match &*client.wait.lock() {
+        Wait::Standing(waiter) => Arc::clone(waiter),
+        Wait::None | Wait::Served(_) => return false,
+    };
+    call.held.need(waiter.shards);
+    let stood = leave_lines(call.held, &waiter);
+    if stood {
+        *client.wait.lock() = Wait::None;
+        call.engine
+            .blocked_clients_len
+            .fetch_sub(1, Ordering::Relaxed);
+    }
+    stood
+}
+
+/// CLIENT UNBLOCK: ends the wait of another client with a reply.
+pub(super) fn unblock(call: &mut Call<'_, '_>, client: &Client, error: Option<Error>) -> bool {
+    let (resp, on_timeout) = match &*client.wait.lock() {
+        Wait::Standing(waiter) => match waiter.attempt.downcast_ref::<Attempt>() {
+            Some(attempt) => (attempt.resp, attempt.on_timeout),
+            None => return false,
+        },
+        Wait::None | Wait::Served(_) => return false,
+    };
+    if !cancel(call, client) {
+        return false;
+    }
+    let mut reply = Reply::new(resp);
+    match error {
+        Some(error) => reply.error(&error.as_line()),
+        None => answer_timeout(&mut reply, on_timeout),
+    }
+    *client.wait.lock() = Wait::Served(Served {
+        reply,
+        taken: Vec::new(),
+    });
+    client.mailbox.prompt(call.wakes);
+    true
+}
+
+/// Puts messages back where they were: their client went before a byte of the reply was written.
+pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
+    for taken in messages.into_iter().rev() {
+        let key = taken.key.as_key();
+        let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
+        call.held.need(set);
+        hold_waiters(call, set);
+        let now_ms = call.now_ms();
+        // A key that holds another type by now has no place for the message.
+        if let Ok(queue) = call.shard(&key).queue_or_new(&key, now_ms) {
+            queue.unpop(taken.end, &taken.message, taken.arrival);
+            call.stats.returned.add(1);
+            call.shard(&key).mark_ready(&key);
+        } else {
+            // LOSS: returned-wrong-type
+            call.stats.returned_lost.add(1);
+        }
+        serve_ready(call);
+    }
+}

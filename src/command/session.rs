@@ -1,0 +1,172 @@
+//! What the server remembers of a connection between its commands.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hashbrown::HashSet;
+
+use crate::clients::{Client, Taken};
+use crate::protocol::{OwnedArgs, Resp};
+use crate::store::{WaitKey, WatchFlag};
+
+use super::outcome::OnTimeout;
+use super::table::Found;
+
+/// Names that a client is subscribed to, in no order.
+pub type Names = HashSet<Box<[u8]>, ahash::RandomState>;
+
+/// What becomes of replies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReplyMode {
+    /// Sent.
+    On,
+    /// Not sent until CLIENT REPLY ON.
+    Off,
+    /// That of the next command is not sent.
+    SkipNext,
+}
+
+/// Commands queued between MULTI and EXEC.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    /// The commands with their requests, in order.
+    pub queued: Vec<(Found, OwnedArgs)>,
+    /// A command was refused while queueing: EXEC answers EXECABORT.
+    pub is_broken: bool,
+}
+
+/// Keys watched for a transaction.
+#[derive(Debug, Default)]
+pub struct Watching {
+    /// Raised when any of `keys` changes.
+    pub flag: Arc<WatchFlag>,
+    /// The keys, each once.
+    pub keys: Vec<WaitKey>,
+}
+
+/// How the command on which the client blocks ends without being served.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocked {
+    /// Monotonic microseconds; `None` is never.
+    pub deadline_us: Option<u64>,
+    /// What it answers then.
+    pub on_timeout: OnTimeout,
+    /// Index of the command.
+    pub command: usize,
+}
+
+/// The state of a connection that commands see and change.
+#[derive(Debug)]
+pub struct Session {
+    /// The public part.
+    pub client: Arc<Client>,
+    /// The selected database.
+    pub db: u8,
+    /// Whether it may run commands.
+    pub is_authenticated: bool,
+    /// What becomes of replies.
+    pub reply_mode: ReplyMode,
+    /// Channels subscribed to.
+    pub channels: Names,
+    /// Patterns subscribed to.
+    pub patterns: Names,
+    /// Shard channels subscribed to.
+    pub shard_channels: Names,
+    /// Between MULTI and EXEC.
+    pub transaction: Option<Transaction>,
+    /// After WATCH.
+    pub watching: Option<Watching>,
+    /// While it stands in lines.
+    pub blocked: Option<Blocked>,
+    /// Inside EXEC or a script: nothing may block.
+    pub is_atomic: bool,
+    /// A stand-in runs a blocked client's request on behalf of its connection, and notes the
+    /// messages that it takes.
+    pub taken: Option<Vec<Taken>>,
+    /// Any state in which requests need more checks than those of a plain client.
+    pub is_special: bool,
+    /// Whether it sees every command (MONITOR).
+    pub is_monitor: bool,
+}
+
+impl Session {
+    /// The session of a client that has just connected.
+    pub fn new(client: Arc<Client>, is_authenticated: bool) -> Self {
+        let mut session = Self::blank(client, is_authenticated);
+        session.note_state();
+        session
+    }
+
+    /// A stand-in for a client that blocks, to try its request again. What others see of the
+    /// client stays as it is.
+    pub fn stand_in(client: Arc<Client>, db: u8) -> Self {
+        Self {
+            db,
+            taken: Some(Vec::new()),
+            ..Self::blank(client, true)
+        }
+    }
+
+    fn blank(client: Arc<Client>, is_authenticated: bool) -> Self {
+        Self {
+            client,
+            db: 0,
+            is_authenticated,
+            reply_mode: ReplyMode::On,
+            channels: Names::default(),
+            patterns: Names::default(),
+            shard_channels: Names::default(),
+            transaction: None,
+            watching: None,
+            blocked: None,
+            is_atomic: false,
+            taken: None,
+            is_special: false,
+            is_monitor: false,
+        }
+    }
+
+    /// How many subscriptions SUBSCRIBE's replies count: channels and patterns.
+    pub fn subscriptions_len(&self) -> usize {
+        self.channels.len() + self.patterns.len()
+    }
+
+    /// Whether it has any subscription.
+    pub fn is_subscribed(&self) -> bool {
+        self.subscriptions_len() + self.shard_channels.len() > 0
+    }
+
+    /// Works out `is_special` and what others see, after any change to what they depend on.
+    pub fn note_state(&mut self) {
+        self.is_special = !self.is_authenticated
+            || self.reply_mode != ReplyMode::On
+            || self.transaction.is_some()
+            || self.is_subscribed();
+        let client = &self.client;
+        client.db.store(self.db, Ordering::Relaxed);
+        client
+            .channels_len
+            .store(self.channels.len(), Ordering::Relaxed);
+        client
+            .patterns_len
+            .store(self.patterns.len(), Ordering::Relaxed);
+        client
+            .shard_channels_len
+            .store(self.shard_channels.len(), Ordering::Relaxed);
+        client.is_monitor.store(self.is_monitor, Ordering::Relaxed);
+        let queued = self.transaction.as_ref().map_or(-1, |transaction| {
+            i64::try_from(transaction.queued.len()).unwrap_or(i64::MAX)
+        });
+        client.queued_len.store(queued, Ordering::Relaxed);
+        let watched = self
+            .watching
+            .as_ref()
+            .map_or(0, |watching| watching.keys.len());
+        client.watched_len.store(watched, Ordering::Relaxed);
+    }
+
+    /// Whether a command is only allowed if it manages subscriptions.
+    pub fn is_subscriber_only(&self, resp: Resp) -> bool {
+        resp == Resp::V2 && self.is_subscribed()
+    }
+}

@@ -1,0 +1,132 @@
+//! Runs commands against an engine without sockets, for the tests of the families.
+
+use std::sync::Arc;
+
+use crate::clients::{Client, Origin, Wait};
+use crate::clock::Now;
+use crate::config::Config;
+use crate::outbox::{Bell, WakeList};
+use crate::protocol::{OwnedArgs, Reply, Resp};
+
+use super::{Call, Engine, Outcome, Session, execute, finish};
+
+/// An engine with any number of clients, at a moment that the test moves.
+pub struct Bench {
+    /// The engine.
+    pub engine: Engine,
+    /// The moment of the next command.
+    pub now: Now,
+}
+
+/// A client of a [`Bench`].
+pub struct Player {
+    session: Session,
+    reply: Reply,
+}
+
+impl Bench {
+    /// An empty engine at a fixed moment.
+    pub fn new() -> Self {
+        let now = Now {
+            unix_ms: 1_700_000_000_000,
+            mono_us: 1_000_000,
+        };
+        Self {
+            engine: Engine::new(Arc::new(Config::default()), 1, 7, now),
+            now,
+        }
+    }
+
+    /// A client that speaks RESP2.
+    pub fn client(&self) -> Player {
+        let origin = Origin {
+            address: "127.0.0.1:1".into(),
+            local_address: "127.0.0.1:2".into(),
+            ip: None,
+            fd: 3,
+            by_unix_socket: false,
+        };
+        let id = self.engine.clients.next_id();
+        let client = Arc::new(Client::new(
+            id,
+            origin,
+            0,
+            Arc::new(Bell::default()),
+            self.now.mono_us,
+        ));
+        self.engine.clients.insert(&client);
+        let session = Session::new(client, !self.engine.has_password());
+        Player {
+            session,
+            reply: Reply::new(Resp::V2),
+        }
+    }
+
+    /// What a new client gets for one command, with `\r\n` shown as a blank.
+    pub fn run(&self, command: &str) -> String {
+        self.play(&mut self.client(), command)
+    }
+
+    /// What a client gets for one command; words are split at blanks, and `''` is the empty one.
+    pub fn play(&self, player: &mut Player, command: &str) -> String {
+        let words = command
+            .split(' ')
+            .map(|word| if word == "''" { "" } else { word });
+        self.play_args(
+            player,
+            &words
+                .map(|word| word.as_bytes().to_vec())
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    /// What a client gets for one command of any bytes; `(blocked)` if it now waits.
+    pub fn play_args(&self, player: &mut Player, args: &[Vec<u8>]) -> String {
+        let mut held = self.engine.keyspace.hold();
+        let mut wakes = WakeList::default();
+        let mut call = Call {
+            engine: &self.engine,
+            held: &mut held,
+            session: &mut player.session,
+            reply: &mut player.reply,
+            wakes: &mut wakes,
+            stats: &self.engine.workers[0],
+            now: self.now,
+            worker: 0,
+        };
+        let request: OwnedArgs = args.iter().map(Vec::as_slice).collect();
+        let outcome = execute(&mut call, request.as_args());
+        finish(&mut call);
+        match outcome {
+            Outcome::Blocked => "(blocked)".into(),
+            Outcome::Close => player.take_reply() + "(close)",
+            _ => player.take_reply(),
+        }
+    }
+}
+
+impl Player {
+    /// What has been written for this client since the last look: served waits, published messages.
+    pub fn look(&mut self) -> String {
+        let wait = std::mem::take(&mut *self.session.client.wait.lock());
+        match wait {
+            Wait::Served(mut served) => {
+                self.session.blocked = None;
+                self.reply.append(&mut served.reply);
+            }
+            standing => *self.session.client.wait.lock() = standing,
+        }
+        let _ = self
+            .session
+            .client
+            .mailbox
+            .drain(&mut self.reply, usize::MAX);
+        self.take_reply()
+    }
+
+    fn take_reply(&mut self) -> String {
+        let text = String::from_utf8_lossy(&self.reply.to_bytes()).replace("\r\n", " ");
+        self.reply.clear();
+        text.trim_end().to_owned()
+    }
+}

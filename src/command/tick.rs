@@ -1,0 +1,94 @@
+//! What time alone brings: expiry, idle clients, memory readings. Ten times a second per worker.
+
+use std::sync::atomic::Ordering;
+
+use crate::clock;
+use crate::config::Events;
+use crate::outbox::{CloseReason, WakeList};
+use crate::store::{Expired, SHARDS, ShardSet};
+
+use super::engine::Engine;
+
+/// Keys that expire under one hold of a shard: some microseconds.
+const EXPIRED_PER_HOLD_MAX: usize = 16;
+/// Time that one tick may spend on expiry.
+const EXPIRY_US_MAX: u64 = 500;
+
+/// Runs the tick of one worker: its share of the shards, its own clients, and on the first worker
+/// what concerns the whole process.
+pub fn run(engine: &Engine, worker: usize) {
+    expire(engine, worker);
+    close_idle(engine, worker);
+    if worker == 0 {
+        engine.note_memory(resident_bytes());
+    }
+}
+
+/// Removes keys whose time is over, in slices, from the shards that fall to this worker.
+fn expire(engine: &Engine, worker: usize) {
+    let started_us = clock::mono_us();
+    let workers_len = engine.workers.len();
+    let mut wakes = WakeList::default();
+    for shard in (0..SHARDS).filter(|&shard| shard as usize % workers_len == worker) {
+        loop {
+            let now = clock::now();
+            let mut held = engine.keyspace.hold();
+            held.need(ShardSet::one(shard));
+            let removed = held
+                .shard(shard)
+                .expire_due(now.unix_ms, EXPIRED_PER_HOLD_MAX);
+            let is_done = removed.len() < EXPIRED_PER_HOLD_MAX;
+            let expired = std::mem::take(&mut held.shard(shard).expired);
+            for key in &expired {
+                notify_expired(engine, key, &mut wakes);
+            }
+            drop(held);
+            drop(removed);
+            wakes.wake(worker);
+            if is_done {
+                break;
+            }
+            if clock::mono_us() - started_us > EXPIRY_US_MAX {
+                return;
+            }
+        }
+    }
+}
+
+/// Tells subscribers to keyspace notifications that a key has expired.
+pub(super) fn notify_expired(engine: &Engine, key: &Expired, wakes: &mut WakeList) {
+    let wanted = engine.config.live().notify_keyspace_events();
+    if wanted.wants(Events::EXPIRED) {
+        let key = engine.keyspace.key(key.db, &key.name);
+        super::pubsub::publish_event(engine, wanted, &key, "expired", wakes);
+    }
+}
+
+/// Closes this worker's clients that have been idle for longer than `timeout`.
+fn close_idle(engine: &Engine, worker: usize) {
+    let timeout_us = u64::from(engine.config.live().timeout_s()) * 1_000_000;
+    if timeout_us == 0 {
+        return;
+    }
+    let now_us = clock::mono_us();
+    let mut wakes = WakeList::default();
+    for client in engine.clients.all() {
+        let idle_us = now_us.saturating_sub(client.used_us.load(Ordering::Relaxed));
+        let is_waiting = client.is_blocked() || client.subscriptions_len() > 0;
+        if client.mailbox.worker() == worker && idle_us > timeout_us && !is_waiting {
+            client.mailbox.close(CloseReason::Idle, &mut wakes);
+        }
+    }
+    wakes.wake(worker);
+}
+
+/// Resident memory of this process as the kernel counts it; 0 where it does not say.
+fn resident_bytes() -> u64 {
+    const PAGE_BYTES: u64 = 4096;
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0) * PAGE_BYTES
+}

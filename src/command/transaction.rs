@@ -1,0 +1,259 @@
+//! MULTI EXEC DISCARD WATCH UNWATCH.
+//!
+//! EXEC holds the shards of all queued commands from the first to the last, so a transaction is
+//! one step for everybody else. Those whom it makes ready are served after it.
+
+use crate::flags;
+use crate::protocol::Args;
+use crate::store::{ShardSet, WaitKey};
+
+use super::call::Call;
+use super::dispatch;
+use super::engine::Gates;
+use super::error::Error;
+use super::outcome::{Outcome, Result};
+use super::serve;
+use super::session::{Transaction, Watching};
+use super::spec::{Command, Flags, Keys};
+use super::table::Found;
+
+/// Transactions.
+pub const COMMANDS: &[Command] = &[
+    Command::new(
+        "multi",
+        1,
+        flags![NOSCRIPT, LOADING, STALE, FAST, NOT_QUEUED, ALLOW_BUSY],
+        Keys::None,
+        "transactions",
+        "1.2.0",
+        "Starts a transaction.",
+        multi,
+    ),
+    Command::new(
+        "exec",
+        1,
+        flags![NOSCRIPT, LOADING, STALE, SKIP_SLOWLOG, NOT_QUEUED],
+        Keys::None,
+        "transactions",
+        "1.2.0",
+        "Executes all commands in a transaction.",
+        exec,
+    ),
+    Command::new(
+        "discard",
+        1,
+        flags![NOSCRIPT, LOADING, STALE, FAST, NOT_QUEUED, ALLOW_BUSY],
+        Keys::None,
+        "transactions",
+        "2.0.0",
+        "Discards a transaction.",
+        discard,
+    ),
+    Command::new(
+        "watch",
+        -2,
+        flags![NOSCRIPT, LOADING, STALE, FAST, NOT_QUEUED, ALLOW_BUSY],
+        Keys::ALL,
+        "transactions",
+        "2.2.0",
+        "Monitors changes to keys to determine the execution of a transaction.",
+        watch,
+    ),
+    Command::new(
+        "unwatch",
+        1,
+        flags![NOSCRIPT, LOADING, STALE, FAST, ALLOW_BUSY],
+        Keys::None,
+        "transactions",
+        "2.2.0",
+        "Forgets about watched keys of a transaction.",
+        unwatch,
+    ),
+];
+
+/// MULTI
+fn multi(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
+    if call.session.transaction.is_some() {
+        return Err(Error::text("MULTI calls can not be nested"));
+    }
+    call.session.transaction = Some(Transaction::default());
+    call.session.note_state();
+    call.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// Queues a command that came after MULTI.
+pub(super) fn queue(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>) -> Outcome {
+    if let Some(transaction) = &mut call.session.transaction {
+        transaction.queued.push((*found, args.to_vec()));
+        call.session.note_state();
+        call.reply.queued();
+    }
+    Outcome::Done
+}
+
+/// DISCARD
+fn discard(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
+    if call.session.transaction.take().is_none() {
+        return Err(Error::text("DISCARD without MULTI"));
+    }
+    forget_watched(call);
+    call.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// EXEC
+fn exec(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
+    let Some(transaction) = call.session.transaction.take() else {
+        return Err(Error::text("EXEC without MULTI"));
+    };
+    let refused = refusal(call, &transaction);
+    if refused.is_some() {
+        forget_watched(call);
+        return refused.map_or(Ok(Outcome::Done), Err);
+    }
+    let mut set = ShardSet::EMPTY;
+    for (found, request) in &transaction.queued {
+        set = set.union(shards_of_queued(call, found, request.as_args()));
+    }
+    for key in call
+        .session
+        .watching
+        .iter()
+        .flat_map(|watching| &watching.keys)
+    {
+        set.insert(call.engine.keyspace.shard_of(&key.as_key()));
+    }
+    call.held.need(set);
+    serve::hold_waiters(call, set);
+    if is_dirty(call) {
+        forget_watched(call);
+        call.reply.null_array();
+        return Ok(Outcome::Done);
+    }
+    forget_watched(call);
+    call.session.is_atomic = true;
+    call.held.pin();
+    let outcome = run_queued(call, &transaction);
+    call.held.unpin();
+    call.session.is_atomic = false;
+    Ok(outcome)
+}
+
+/// Why a transaction as a whole is refused.
+fn refusal(call: &Call<'_, '_>, transaction: &Transaction) -> Option<Error> {
+    if transaction.is_broken {
+        return Some(Error::line(
+            "EXECABORT Transaction discarded because of previous errors.",
+        ));
+    }
+    let grows = |(found, _): &(Found, _)| found.command.flags.any(Flags::DENYOOM);
+    if call.engine.gates.load() & Gates::OVER_BUDGET != 0 && transaction.queued.iter().any(grows) {
+        return Some(Error::line(
+            "OOM command not allowed when used memory > 'maxmemory'.",
+        ));
+    }
+    None
+}
+
+fn shards_of_queued(call: &Call<'_, '_>, found: &Found, args: Args<'_>) -> ShardSet {
+    // SELECT changes which database later keys are in, but a key's shard depends on its name only.
+    if found.command.flags.any(Flags::WALKS_KEYS) {
+        return ShardSet::ALL;
+    }
+    dispatch::shards_of(call, found.command, args)
+}
+
+/// Whether a watched key has changed since WATCH, by expiry too.
+fn is_dirty(call: &mut Call<'_, '_>) -> bool {
+    let Some(watching) = &call.session.watching else {
+        return false;
+    };
+    for key in &watching.keys {
+        // Looking at an expired key removes it, which raises the flag.
+        call.held
+            .shard_of(&key.as_key())
+            .exists(&key.as_key(), call.now.unix_ms);
+    }
+    watching.flag.is_raised()
+}
+
+fn run_queued(call: &mut Call<'_, '_>, transaction: &Transaction) -> Outcome {
+    call.reply.array(transaction.queued.len());
+    let mut after = Outcome::Done;
+    for (found, request) in &transaction.queued {
+        let stats = &call.stats.commands[found.index];
+        stats.calls.add(1);
+        call.stats.commands_total.add(1);
+        if let Outcome::Close = dispatch::invoke(call, *found, request.as_args()) {
+            after = Outcome::Close;
+        }
+    }
+    after
+}
+
+/// WATCH key [key ...]
+fn watch(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    if call.session.transaction.is_some() {
+        return Err(Error::text("WATCH inside MULTI is not allowed"));
+    }
+    let mut watching = call.session.watching.take().unwrap_or_default();
+    for name in args.from(1) {
+        let key = call.key(name);
+        let is_known = |known: &WaitKey| known.db == key.db && *known.name == *key.name;
+        if watching.keys.iter().any(is_known) {
+            continue;
+        }
+        let now_ms = call.now_ms();
+        let shard = call.shard(&key);
+        // An expired key that nobody asked for yet is absent from the start.
+        shard.exists(&key, now_ms);
+        shard.watched.watch(&key, &watching.flag);
+        watching.keys.push(WaitKey::from(&key));
+    }
+    call.session.watching = Some(watching);
+    call.session.note_state();
+    call.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// UNWATCH
+fn unwatch(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
+    if call.held.is_pinned() {
+        // Inside EXEC nothing is watched any more.
+        call.reply.ok();
+        return Ok(Outcome::Done);
+    }
+    forget_watched(call);
+    call.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// Stops watching; afterwards the session is outside any transaction.
+fn forget_watched(call: &mut Call<'_, '_>) {
+    if let Some(watching) = call.session.watching.take() {
+        stop_watching(call, &watching);
+    }
+    call.session.note_state();
+}
+
+fn stop_watching(call: &mut Call<'_, '_>, watching: &Watching) {
+    let mut set = ShardSet::EMPTY;
+    for key in &watching.keys {
+        set.insert(call.engine.keyspace.shard_of(&key.as_key()));
+    }
+    call.held.need(set);
+    for key in &watching.keys {
+        let key = key.as_key();
+        call.held
+            .shard_of(&key)
+            .watched
+            .unwatch(&key, &watching.flag);
+    }
+}
+
+/// Ends whatever transaction the session is in: RESET, or the client is gone.
+pub fn abandon(call: &mut Call<'_, '_>) {
+    call.session.transaction = None;
+    forget_watched(call);
+}

@@ -1,0 +1,101 @@
+//! The values of all settings, by the index of the setting in the table.
+
+use super::kind::{Kind, Refusal, Value};
+use super::machine::Machine;
+use super::table::{Change, LEN, TABLE};
+
+/// One value per row of the table. Reading one costs an index; the copy that `CONFIG SET` works on
+/// costs a few microseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Values(Vec<Value>);
+
+impl Values {
+    /// What the table says, worked out for this machine.
+    ///
+    /// # Panics
+    ///
+    /// If a default in the table does not suit its kind; a test reads them all.
+    pub fn defaults(machine: &Machine) -> Self {
+        let empty = Value::Text(String::new());
+        let read = TABLE.iter().map(
+            |spec| match spec.kind.parse(spec.default, &empty, machine) {
+                Ok(value) => value,
+                Err(refusal) => panic!("default of {}: {refusal}", spec.name),
+            },
+        );
+        Self(read.collect())
+    }
+
+    /// The value of the setting at `index`.
+    pub fn get(&self, index: usize) -> &Value {
+        &self.0[index]
+    }
+
+    /// The value as a number; texts count as zero.
+    pub fn int(&self, index: usize) -> i64 {
+        match self.get(index) {
+            Value::Int(number) => *number,
+            Value::Text(_) => 0,
+        }
+    }
+
+    /// The value as text; numbers count as empty.
+    pub fn text(&self, index: usize) -> &str {
+        match self.get(index) {
+            Value::Int(_) => "",
+            Value::Text(text) => text,
+        }
+    }
+
+    /// The value as `CONFIG GET` answers it.
+    pub fn render(&self, index: usize) -> String {
+        TABLE[index].kind.render(self.get(index))
+    }
+
+    /// Reads and stores a value; whether it is another than before.
+    pub fn assign(&mut self, index: usize, text: &str, machine: &Machine) -> Result<bool, Refusal> {
+        let value = TABLE[index].kind.parse(text, self.get(index), machine)?;
+        let changed = value != self.0[index];
+        self.0[index] = value;
+        Ok(changed)
+    }
+}
+
+/// Why `CONFIG SET` may not touch a setting, if it may not.
+pub fn guard(change: Change) -> Option<Refusal> {
+    match change {
+        Change::Live => None,
+        Change::Start => Some("can't set immutable config".into()),
+        Change::Protected => Some("can't set protected config".into()),
+    }
+}
+
+/// Assigns what one source (a file, the command line) says. Within one source save points add up,
+/// as lines of redis.conf do; over what an earlier source said, they replace.
+pub struct Layer<'a> {
+    /// Where the values go.
+    pub values: &'a mut Values,
+    machine: &'a Machine,
+    seen: [bool; LEN],
+}
+
+impl<'a> Layer<'a> {
+    /// A new source over what earlier ones said.
+    pub fn new(values: &'a mut Values, machine: &'a Machine) -> Self {
+        Self {
+            values,
+            machine,
+            seen: [false; LEN],
+        }
+    }
+
+    /// Takes over one value.
+    pub fn assign(&mut self, index: usize, text: &str) -> Result<bool, Refusal> {
+        let again = std::mem::replace(&mut self.seen[index], true);
+        if again && TABLE[index].kind == Kind::SavePoints && !text.is_empty() {
+            let text = format!("{} {text}", self.values.text(index));
+            return self.values.assign(index, &text, self.machine);
+        }
+        self.values.assign(index, text, self.machine)
+    }
+}

@@ -1,0 +1,143 @@
+//! What each worker counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A counter with one writer and any readers.
+///
+/// Adding is a plain load and store, a third of the cost of an atomic addition; a reader sees a
+/// value that is a moment old. With several writers, use [`Counter::add_shared`].
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds, as the only writer.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(n),
+            Ordering::Relaxed,
+        );
+    }
+
+    /// Adds, as one of several writers.
+    #[inline]
+    pub fn add_shared(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The count.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Starts again at 0. An addition that races with it may survive.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// What is counted per command.
+#[derive(Debug, Default)]
+pub struct CommandStats {
+    /// Times it was executed.
+    pub calls: Counter,
+    /// Microseconds that took, where time was taken (see `slowlog-log-slower-than`).
+    pub usec: Counter,
+    /// Times it was refused before it was executed.
+    pub rejected: Counter,
+    /// Times it answered with an error.
+    pub failed: Counter,
+}
+
+/// What one worker counts; aligned so that workers do not share cache lines.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct WorkerStats {
+    /// By index into the command table.
+    pub commands: Box<[CommandStats]>,
+    /// Connections accepted.
+    pub connections: Counter,
+    /// Commands executed.
+    pub commands_total: Counter,
+    /// Bytes received.
+    pub received_bytes: Counter,
+    /// Bytes sent.
+    pub sent_bytes: Counter,
+    /// Lookups that found their key.
+    pub hits: Counter,
+    /// Lookups that did not.
+    pub misses: Counter,
+    /// Requests that broke the protocol.
+    pub protocol_errors: Counter,
+    /// Error replies.
+    pub error_replies: Counter,
+    /// Messages published.
+    pub published: Counter,
+    /// Messages left in subscribers' outboxes.
+    pub delivered: Counter,
+    /// Messages that full outboxes let go of.
+    pub outbox_dropped: Counter,
+    /// Popped messages put back because their client had gone.
+    pub returned: Counter,
+    /// Messages that could not go back because their key holds another type by now.
+    pub returned_lost: Counter,
+    /// Reads from sockets.
+    pub reads: Counter,
+    /// Writes to sockets.
+    pub writes: Counter,
+}
+
+impl WorkerStats {
+    /// All zero, for a table of `commands_len` commands.
+    pub fn new(commands_len: usize) -> Self {
+        Self {
+            commands: (0..commands_len).map(|_| CommandStats::default()).collect(),
+            connections: Counter::default(),
+            commands_total: Counter::default(),
+            received_bytes: Counter::default(),
+            sent_bytes: Counter::default(),
+            hits: Counter::default(),
+            misses: Counter::default(),
+            protocol_errors: Counter::default(),
+            error_replies: Counter::default(),
+            published: Counter::default(),
+            delivered: Counter::default(),
+            outbox_dropped: Counter::default(),
+            returned: Counter::default(),
+            returned_lost: Counter::default(),
+            reads: Counter::default(),
+            writes: Counter::default(),
+        }
+    }
+
+    /// Starts all counters again at 0, as CONFIG RESETSTAT does.
+    pub fn reset(&self) {
+        for command in &self.commands {
+            let CommandStats {
+                calls,
+                usec,
+                rejected,
+                failed,
+            } = command;
+            [calls, usec, rejected, failed].map(Counter::reset);
+        }
+        [
+            &self.connections,
+            &self.commands_total,
+            &self.received_bytes,
+            &self.sent_bytes,
+            &self.hits,
+            &self.misses,
+            &self.protocol_errors,
+            &self.error_replies,
+            &self.published,
+            &self.delivered,
+            &self.outbox_dropped,
+            &self.returned,
+            &self.returned_lost,
+            &self.reads,
+            &self.writes,
+        ]
+        .map(Counter::reset);
+    }
+}

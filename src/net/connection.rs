@@ -1,0 +1,487 @@
+//! A client's connection: bytes in, requests to `command`, replies out.
+//!
+//! Requests are executed straight from the worker's read buffer; a connection owns input bytes
+//! only while a request is incomplete or must wait, and output bytes only while the socket does
+//! not take them. It stops executing while too many output bytes wait, so a client that pipelines
+//! without reading holds up nobody but itself and costs bounded memory.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+use crate::clients::{Taken, Wait};
+use crate::clock::{self, Now};
+use crate::command::{self, Call, Engine, Outcome, Session};
+use crate::outbox::{CloseReason, WakeList};
+use crate::protocol::{Limits, Parsed, Parser, Reply, Resp};
+
+use super::stream::Stream;
+
+/// Bytes of the worker's read buffer: a thousand small requests, and small enough to stay in the
+/// second-level cache.
+const READ_BYTES: usize = 64 << 10;
+/// Replies waiting beyond this keep further requests of the client from being executed.
+const OUTPUT_BYTES_MAX: usize = 256 << 10;
+/// Requests that are read ahead while the client blocks or is paused.
+const INPUT_AHEAD_BYTES_MAX: usize = 64 << 10;
+/// Rounds of reading and executing before other connections of the worker get their turn.
+const ROUNDS_MAX: usize = 4;
+/// Slices of one vectored write; Linux takes 1024, and 64 large values fill any socket buffer.
+const SLICES_MAX: usize = 64;
+
+thread_local! {
+    /// The worker's read buffer: whatever is read is executed before the next connection reads.
+    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(READ_BYTES));
+}
+
+/// Why requests in the input are not executed now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Held {
+    No,
+    /// The client stands in lines.
+    Blocked,
+    /// CLIENT PAUSE.
+    Paused,
+}
+
+/// A served reply on its way: its messages go back if the socket fails before byte `from`.
+#[derive(Debug)]
+struct InFlight {
+    from_byte: u64,
+    taken: Vec<Taken>,
+}
+
+/// A connection and its client's session.
+#[derive(Debug)]
+pub struct Connection {
+    engine: Arc<Engine>,
+    worker: usize,
+    stream: Stream,
+    session: Session,
+    parser: Parser,
+    /// Received but not executed: an incomplete request, or requests that must wait.
+    input: Vec<u8>,
+    /// Whether `input` may hold a complete request.
+    has_requests: bool,
+    output: Reply,
+    held: Held,
+    sleep: Option<Pin<Box<Sleep>>>,
+    in_flight: Option<InFlight>,
+    sent_bytes: u64,
+    is_closing: bool,
+}
+
+impl Connection {
+    /// A connection of `worker`.
+    pub fn new(engine: Arc<Engine>, worker: usize, stream: Stream, session: Session) -> Self {
+        engine.workers[worker].connections.add(1);
+        Self {
+            engine,
+            worker,
+            stream,
+            session,
+            parser: Parser::default(),
+            input: Vec::new(),
+            has_requests: false,
+            output: Reply::new(Resp::V2),
+            held: Held::No,
+            sleep: None,
+            in_flight: None,
+            sent_bytes: 0,
+            is_closing: false,
+        }
+    }
+
+    /// Serves the client until either side closes.
+    pub async fn run(mut self) {
+        std::future::poll_fn(|cx| {
+            self.session.client.mailbox.register(cx.waker());
+            Poll::Ready(())
+        })
+        .await;
+        std::future::poll_fn(|cx| self.poll(cx)).await;
+        self.clean_up();
+    }
+
+    /// Moves on as far as possible; ready when the connection is over.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..ROUNDS_MAX {
+            if self.session.client.mailbox.is_notified() && self.take_mail() {
+                return Poll::Ready(());
+            }
+            if self.held != Held::No {
+                self.poll_hold(cx);
+            }
+            if self.has_requests && self.held == Held::No {
+                self.execute_input();
+            }
+            match self.poll_flush(cx) {
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending if self.output.len() >= OUTPUT_BYTES_MAX => return Poll::Pending,
+                _ => {}
+            }
+            if self.is_closing {
+                return if self.output.is_empty() {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                };
+            }
+            if self.has_requests && self.held == Held::No
+                || self.session.client.mailbox.is_notified()
+            {
+                continue;
+            }
+            match self.poll_read(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(_)) => {}
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes what others left; says whether the connection must end at once.
+    fn take_mail(&mut self) -> bool {
+        let close = self
+            .session
+            .client
+            .mailbox
+            .drain(&mut self.output, OUTPUT_BYTES_MAX);
+        match close {
+            None => false,
+            Some(CloseReason::Shutdown) => {
+                self.is_closing = true;
+                if self.has_requests && self.held == Held::No {
+                    self.execute_input();
+                }
+                false
+            }
+            Some(CloseReason::Killed | CloseReason::Idle | CloseReason::OutboxFull) => true,
+        }
+    }
+
+    /// Looks whether what holds up the client's requests is over.
+    fn poll_hold(&mut self, cx: &mut Context<'_>) {
+        if self.held == Held::Blocked && self.take_served() {
+            return;
+        }
+        let is_over = match &mut self.sleep {
+            None => false,
+            Some(sleep) => sleep.as_mut().poll(cx).is_ready(),
+        };
+        if self.held == Held::Paused {
+            if is_over || self.engine.pauses.in_force(clock::now().unix_ms).is_none() {
+                self.release_hold();
+            }
+        } else if is_over {
+            let was_waiting =
+                self.with_call(|call| command::cancel(call, &call.session.client.clone()));
+            if was_waiting {
+                if let Some(blocked) = self.session.blocked {
+                    command::answer_timeout(&mut self.output, blocked.on_timeout);
+                }
+                self.release_hold();
+            } else {
+                self.take_served();
+            }
+        }
+    }
+
+    /// Takes the reply to the blocked command, if the wait is over.
+    fn take_served(&mut self) -> bool {
+        let served = {
+            let mut wait = self.session.client.wait.lock();
+            match mem::take(&mut *wait) {
+                Wait::Served(served) => Some(served),
+                standing => {
+                    *wait = standing;
+                    None
+                }
+            }
+        };
+        let Some(mut served) = served else {
+            return false;
+        };
+        if !served.taken.is_empty() {
+            let from_byte = self.sent_bytes + self.output.len() as u64;
+            self.in_flight = Some(InFlight {
+                from_byte,
+                taken: served.taken,
+            });
+        }
+        self.output.append(&mut served.reply);
+        self.release_hold();
+        true
+    }
+
+    fn release_hold(&mut self) {
+        self.held = Held::No;
+        self.sleep = None;
+        self.session.blocked = None;
+        self.has_requests = !self.input.is_empty();
+    }
+
+    /// Executes the requests in `input` as far as they are complete and may run.
+    fn execute_input(&mut self) {
+        let input = mem::take(&mut self.input);
+        let consumed = self.execute(&input);
+        self.input = input;
+        self.consume(consumed);
+    }
+
+    fn consume(&mut self, consumed: usize) {
+        if consumed == self.input.len() {
+            // An idle connection owns no buffer.
+            self.input = Vec::new();
+        } else {
+            self.input.drain(..consumed);
+        }
+    }
+
+    /// Executes the complete requests at the start of `bytes`; returns how many bytes they took.
+    fn execute(&mut self, bytes: &[u8]) -> usize {
+        let engine = Arc::clone(&self.engine);
+        let stats = &engine.workers[self.worker];
+        let limits = self.limits();
+        let mut held = engine.keyspace.hold();
+        let mut wakes = WakeList::default();
+        let mut call = Call {
+            engine: &engine,
+            held: &mut held,
+            session: &mut self.session,
+            reply: &mut self.output,
+            wakes: &mut wakes,
+            stats,
+            now: clock::now(),
+            worker: self.worker,
+        };
+        self.has_requests = false;
+        let mut consumed = 0;
+        let mut commands_len = 0;
+        loop {
+            if call.reply.len() >= OUTPUT_BYTES_MAX {
+                self.has_requests = true;
+                break;
+            }
+            let rest = &bytes[consumed..];
+            let taken = match self.parser.parse(rest, &limits) {
+                Parsed::Incomplete => break,
+                Parsed::Empty { consumed } => {
+                    self.parser.reset();
+                    consumed
+                }
+                Parsed::Error(error) => {
+                    call.reply.raw(&error.line());
+                    stats.protocol_errors.add(1);
+                    self.is_closing = true;
+                    break;
+                }
+                Parsed::Request { consumed } => {
+                    let outcome = command::execute(&mut call, self.parser.args(rest));
+                    match outcome {
+                        Outcome::Done | Outcome::Block(_) => {}
+                        Outcome::Blocked => self.held = Held::Blocked,
+                        Outcome::Close => self.is_closing = true,
+                        Outcome::Paused => {
+                            self.held = Held::Paused;
+                            self.parser.reset();
+                            break;
+                        }
+                    }
+                    consumed
+                }
+            };
+            consumed += taken;
+            commands_len += 1;
+            if self.held != Held::No || self.is_closing {
+                break;
+            }
+        }
+        command::finish(&mut call);
+        command::note_activity(&call, commands_len);
+        let now = call.now;
+        if self.held != Held::No {
+            self.set_timer(now);
+        }
+        consumed
+    }
+
+    /// Bounds of a request, which are tighter before authentication.
+    fn limits(&self) -> Limits {
+        if self.session.is_authenticated {
+            let bulk_bytes_max = self.engine.config.live().proto_max_bulk_bytes();
+            Limits {
+                bulk_bytes_max: usize::try_from(bulk_bytes_max).unwrap_or(usize::MAX),
+                ..Limits::default()
+            }
+        } else {
+            Limits::unauthenticated()
+        }
+    }
+
+    /// Sets the timer for the end of the wait or pause.
+    fn set_timer(&mut self, now: Now) {
+        let wait_us = match self.held {
+            Held::No => None,
+            Held::Paused => Some(self.engine.pauses.left_ms(now.unix_ms) * 1000),
+            Held::Blocked => self
+                .session
+                .blocked
+                .and_then(|blocked| blocked.deadline_us)
+                .map(|deadline_us| deadline_us.saturating_sub(now.mono_us)),
+        };
+        if self.held == Held::Paused {
+            self.engine.pauses.wait(&self.session.client.mailbox);
+        }
+        self.sleep = wait_us.map(|wait_us| {
+            let until = Instant::now() + Duration::from_micros(wait_us);
+            Box::pin(tokio::time::sleep_until(until))
+        });
+        // The timer must be polled once to be armed.
+        self.has_requests = false;
+    }
+
+    /// Writes what waits; ready when all of it is written.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.output.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let len = self.output.slices(&mut slices);
+            let sent = match self.stream.poll_write(cx, &slices[..len]) {
+                Poll::Ready(Ok(sent)) => sent,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.note_buffers();
+                    return Poll::Pending;
+                }
+            };
+            self.output.advance(sent);
+            self.sent_bytes += sent as u64;
+            let stats = &self.engine.workers[self.worker];
+            stats.writes.add(1);
+            stats.sent_bytes.add(sent as u64);
+            if self
+                .in_flight
+                .as_ref()
+                .is_some_and(|flight| self.sent_bytes > flight.from_byte)
+            {
+                self.in_flight = None;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn note_buffers(&self) {
+        let client = &self.session.client;
+        client
+            .output_bytes
+            .store(self.output.len(), Ordering::Relaxed);
+        client
+            .query_bytes
+            .store(self.input.len(), Ordering::Relaxed);
+        client.sent_bytes.store(self.sent_bytes, Ordering::Relaxed);
+    }
+
+    /// Reads once and executes what came; ready with 0 when the client has closed.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.held != Held::No && self.input.len() >= INPUT_AHEAD_BYTES_MAX {
+            return Poll::Pending;
+        }
+        if !self.input.is_empty() || self.held != Held::No {
+            return self.poll_read_more(cx);
+        }
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            buffer.clear();
+            let read = self.stream.poll_read(cx, buffer);
+            if let Poll::Ready(Ok(len)) = read
+                && len > 0
+            {
+                self.note_read(len);
+                let consumed = self.execute(buffer);
+                self.input.extend_from_slice(&buffer[consumed..]);
+            }
+            read
+        })
+    }
+
+    /// Reads behind what is there already: the rest of a request, or requests ahead of their time.
+    fn poll_read_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let room = if self.held == Held::No {
+            self.parser.wants().max(READ_BYTES / 4)
+        } else {
+            4096
+        };
+        self.input.reserve(room);
+        let read = self.stream.poll_read(cx, &mut self.input);
+        if let Poll::Ready(Ok(len)) = read
+            && len > 0
+        {
+            self.note_read(len);
+            self.has_requests = true;
+            if self.input.len() as u64 > self.engine.config.live().client_query_buffer_bytes_max() {
+                tracing::warn!(
+                    client = self.session.client.id,
+                    "query buffer limit reached"
+                );
+                return Poll::Ready(Ok(0));
+            }
+        }
+        read
+    }
+
+    fn note_read(&self, len: usize) {
+        let stats = &self.engine.workers[self.worker];
+        stats.reads.add(1);
+        stats.received_bytes.add(len as u64);
+        self.session
+            .client
+            .received_bytes
+            .fetch_add(len as u64, Ordering::Relaxed);
+    }
+
+    /// Runs something outside a batch of requests.
+    fn with_call<R>(&mut self, run: impl FnOnce(&mut Call<'_, '_>) -> R) -> R {
+        let engine = Arc::clone(&self.engine);
+        let mut held = engine.keyspace.hold();
+        let mut wakes = WakeList::default();
+        let mut call = Call {
+            engine: &engine,
+            held: &mut held,
+            session: &mut self.session,
+            reply: &mut self.output,
+            wakes: &mut wakes,
+            stats: &engine.workers[self.worker],
+            now: clock::now(),
+            worker: self.worker,
+        };
+        let result = run(&mut call);
+        command::finish(&mut call);
+        result
+    }
+
+    /// Takes the client out of everything; messages that it was to get go back.
+    fn clean_up(&mut self) {
+        let in_flight = self.in_flight.take();
+        self.with_call(|call| {
+            let client = Arc::clone(&call.session.client);
+            command::cancel(call, &client);
+            let served = match mem::take(&mut *client.wait.lock()) {
+                Wait::Served(served) => Some(served.taken),
+                _ => in_flight.map(|flight| flight.taken),
+            };
+            if let Some(taken) = served {
+                command::put_back(call, taken);
+            }
+            command::leave(call);
+        });
+        self.engine.clients.remove(self.session.client.id);
+    }
+}

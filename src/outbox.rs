@@ -1,0 +1,297 @@
+//! What other threads leave for a connection: published messages, the word that a wait is over, a
+//! request to close.
+//!
+//! Anyone may fill a [`Mailbox`], at any time and without waiting; only its connection drains it.
+//! Published messages are bounded in bytes, and what happens past the bound is policy. Wake-ups
+//! are collected in a [`WakeList`] while locks are held and carried out after: a connection of the
+//! same worker is woken directly, those of another worker through its [`Bell`], which is rung once
+//! however many connections it wakes.
+//!
+//! Lock order: a mailbox's lock is the last that anyone takes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::overflow::{OutboxBounds, WhenFull};
+use crate::protocol::{Reply, Resp};
+use crate::sync::Lock;
+
+/// Why a connection ends other than by its client closing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// CLIENT KILL, or a kill by address.
+    Killed,
+    /// Idle for longer than `timeout`.
+    Idle,
+    /// Its outbox was full and policy says to disconnect.
+    OutboxFull,
+    /// The server shuts down.
+    Shutdown,
+}
+
+#[derive(Debug, Default)]
+struct Contents {
+    messages: VecDeque<Bytes>,
+    messages_bytes: usize,
+    close: Option<CloseReason>,
+    waker: Option<Waker>,
+}
+
+/// The box of one connection.
+#[derive(Debug)]
+pub struct Mailbox {
+    client_id: u64,
+    worker: usize,
+    bell: Arc<Bell>,
+    /// The client's RESP version, for publishers to encode in. Changed only by its connection; a
+    /// publisher that races with HELLO may use either.
+    resp3: AtomicBool,
+    /// Raised by whoever leaves something, lowered by the connection before it looks. Acquire and
+    /// release only spare the lock: the contents are guarded by it.
+    notified: AtomicBool,
+    contents: Lock<Contents>,
+    /// Bytes of published messages that wait now; a copy for CLIENT LIST.
+    backlog_bytes: AtomicUsize,
+    /// Messages let go of because the box was full.
+    dropped_messages: AtomicU64,
+}
+
+impl Mailbox {
+    /// An empty box for a connection of `worker`, which `bell` wakes.
+    pub fn new(client_id: u64, worker: usize, bell: Arc<Bell>) -> Self {
+        Self {
+            client_id,
+            worker,
+            bell,
+            resp3: AtomicBool::new(false),
+            notified: AtomicBool::new(false),
+            contents: Lock::default(),
+            backlog_bytes: AtomicUsize::new(0),
+            dropped_messages: AtomicU64::new(0),
+        }
+    }
+
+    /// The client whose box this is.
+    pub fn client_id(&self) -> u64 {
+        self.client_id
+    }
+
+    /// The worker whose connection this is.
+    pub fn worker(&self) -> usize {
+        self.worker
+    }
+
+    /// The RESP version to encode published messages in.
+    pub fn resp(&self) -> Resp {
+        if self.resp3.load(Ordering::Relaxed) {
+            Resp::V3
+        } else {
+            Resp::V2
+        }
+    }
+
+    /// Says which RESP version the client speaks from now on.
+    pub fn set_resp(&self, resp: Resp) {
+        self.resp3.store(resp == Resp::V3, Ordering::Relaxed);
+    }
+
+    /// Bytes of published messages that wait to be written.
+    pub fn backlog_bytes(&self) -> usize {
+        self.backlog_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Messages that were let go of so far.
+    pub fn dropped_messages(&self) -> u64 {
+        self.dropped_messages.load(Ordering::Relaxed)
+    }
+
+    /// Leaves a published message, encoded in the client's RESP version.
+    /// Returns how many messages were let go of for want of room.
+    pub fn publish(
+        self: &Arc<Self>,
+        message: Bytes,
+        bounds: OutboxBounds,
+        wakes: &mut WakeList,
+    ) -> u64 {
+        let mut dropped = 0;
+        {
+            let mut contents = self.contents.lock();
+            let fits = |waiting: usize| waiting == 0 || waiting + message.len() <= bounds.bytes_max;
+            if !fits(contents.messages_bytes) {
+                match bounds.when_full {
+                    WhenFull::DropOldest => {
+                        // LOSS: outbox-oldest
+                        while !fits(contents.messages_bytes) {
+                            let Some(oldest) = contents.messages.pop_front() else {
+                                break;
+                            };
+                            contents.messages_bytes -= oldest.len();
+                            dropped += 1;
+                        }
+                    }
+                    WhenFull::DropNewest => {
+                        // LOSS: outbox-newest
+                        self.dropped_messages.fetch_add(1, Ordering::Relaxed);
+                        return 1;
+                    }
+                    WhenFull::Disconnect => {
+                        // LOSS: outbox-disconnect
+                        dropped = contents.messages.len() as u64 + 1;
+                        contents.messages.clear();
+                        contents.messages_bytes = 0;
+                        contents.close.get_or_insert(CloseReason::OutboxFull);
+                    }
+                }
+            }
+            if contents.close != Some(CloseReason::OutboxFull) {
+                contents.messages_bytes += message.len();
+                contents.messages.push_back(message);
+            }
+            self.backlog_bytes
+                .store(contents.messages_bytes, Ordering::Relaxed);
+        }
+        if dropped > 0 {
+            self.dropped_messages.fetch_add(dropped, Ordering::Relaxed);
+        }
+        self.notify(wakes);
+        dropped
+    }
+
+    /// Has the connection look whether what it waits for is over.
+    pub fn prompt(self: &Arc<Self>, wakes: &mut WakeList) {
+        self.notify(wakes);
+    }
+
+    /// Asks the connection to close, for the first reason that anyone gave.
+    pub fn close(self: &Arc<Self>, reason: CloseReason, wakes: &mut WakeList) {
+        self.contents.lock().close.get_or_insert(reason);
+        self.notify(wakes);
+    }
+
+    fn notify(self: &Arc<Self>, wakes: &mut WakeList) {
+        if !self.notified.swap(true, Ordering::AcqRel) {
+            wakes.0.push(Arc::clone(self));
+        }
+    }
+
+    /// Whether something may have been left since the connection last looked. For the connection.
+    #[inline]
+    pub fn is_notified(&self) -> bool {
+        self.notified.load(Ordering::Acquire)
+    }
+
+    /// Empties the box: messages go to `out` until it holds `out_bytes_max`, the others stay for a
+    /// later look. Returns the wish that it close. For the connection.
+    pub fn drain(&self, out: &mut Reply, out_bytes_max: usize) -> Option<CloseReason> {
+        self.notified.store(false, Ordering::Release);
+        let mut contents = self.contents.lock();
+        while out.len() < out_bytes_max {
+            let Some(message) = contents.messages.pop_front() else {
+                break;
+            };
+            contents.messages_bytes -= message.len();
+            out.raw_shared(message);
+        }
+        self.backlog_bytes
+            .store(contents.messages_bytes, Ordering::Relaxed);
+        if !contents.messages.is_empty() || contents.close.is_some() {
+            self.notified.store(true, Ordering::Release);
+        }
+        contents.close
+    }
+
+    /// Leaves the waker of the connection's task. For the connection, before it sleeps.
+    pub fn register(&self, waker: &Waker) {
+        let mut contents = self.contents.lock();
+        if !contents
+            .waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker))
+        {
+            contents.waker = Some(waker.clone());
+        }
+    }
+
+    fn wake(&self) {
+        let waker = self.contents.lock().waker.clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// Connections to wake once the locks are let go.
+#[derive(Debug, Default)]
+pub struct WakeList(SmallVec<[Arc<Mailbox>; 4]>);
+
+impl WakeList {
+    /// Whether nobody is to be woken.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Wakes all of them. `here` is the worker that runs this, or `usize::MAX` for another thread.
+    pub fn wake(&mut self, here: usize) {
+        for mailbox in self.0.drain(..) {
+            if mailbox.worker == here {
+                mailbox.wake();
+            } else {
+                let bell = Arc::clone(&mailbox.bell);
+                bell.ring(mailbox);
+            }
+        }
+    }
+}
+
+/// How other threads wake a worker's connections: one wake-up of the worker for any number.
+#[derive(Debug, Default)]
+pub struct Bell(Lock<BellState>);
+
+#[derive(Debug, Default)]
+struct BellState {
+    wanted: Vec<Arc<Mailbox>>,
+    waker: Option<Waker>,
+}
+
+impl Bell {
+    /// Asks the worker to wake one of its connections.
+    fn ring(&self, mailbox: Arc<Mailbox>) {
+        let waker = {
+            let mut state = self.0.lock();
+            state.wanted.push(mailbox);
+            if state.wanted.len() == 1 {
+                state.waker.clone()
+            } else {
+                None
+            }
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Wakes the connections that others asked for; never ready. For a task of the worker.
+    pub fn poll_answer(&self, cx: &mut Context<'_>) -> Poll<std::convert::Infallible> {
+        let wanted = {
+            let mut state = self.0.lock();
+            if !state
+                .waker
+                .as_ref()
+                .is_some_and(|known| known.will_wake(cx.waker()))
+            {
+                state.waker = Some(cx.waker().clone());
+            }
+            std::mem::take(&mut state.wanted)
+        };
+        for mailbox in wanted {
+            mailbox.wake();
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,258 @@
+//! Puts the rooms together: binds, starts the workers, hands them connections, shuts down.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{Sender, channel};
+
+use crate::banner::{Facts, banner};
+use crate::clock;
+use crate::command::Engine;
+use crate::config::{Settings, Start};
+use crate::net::{Arrival, Connections, Listener, NetDuty, bind_tcp, bind_unix, is_local, refuse};
+use crate::outbox::{Bell, CloseReason, WakeList};
+use crate::{logging, worker};
+
+/// Connections on their way to one worker.
+const ARRIVALS_MAX: usize = 1024;
+/// Longest pause after a failed accept, which is most often a lack of file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// File descriptors that are not clients: listeners, runtimes, logs.
+const SPARE_FILES: u64 = 64;
+
+/// A worker as the acceptor sees it.
+struct Worker {
+    arrivals: Sender<Arrival>,
+    connections: Arc<Connections>,
+    thread: JoinHandle<()>,
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// When it cannot start: an address is taken, a log file cannot be written.
+pub fn run(start: Start) -> anyhow::Result<()> {
+    let settings = start.config.settings();
+    let log = logging::start(&settings)?;
+    start.config.on_log_level(move |level| log.set_level(level));
+    for warning in &start.warnings {
+        tracing::warn!("{warning}");
+    }
+    raise_file_limit(u64::from(settings.maxclients) + SPARE_FILES);
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let seed = ahash::RandomState::new().hash_one(std::process::id());
+    let engine = Engine::new(
+        Arc::clone(&start.config),
+        settings.workers,
+        seed,
+        clock::now(),
+    );
+    let engine = Arc::new(engine);
+    runtime.block_on(serve(engine, &settings))
+}
+
+async fn serve(engine: Arc<Engine>, settings: &Settings) -> anyhow::Result<()> {
+    let listeners = bind(settings)?;
+    let addresses: Vec<String> = listeners.iter().map(Listener::address).collect();
+    engine.note_addresses(&addresses);
+    let workers = start_workers(&engine)?;
+    announce(&engine, settings, &addresses);
+    {
+        let accepting = listeners
+            .iter()
+            .map(|listener| accept(&engine, listener, &workers));
+        let mut accepting: Vec<_> = accepting.map(Box::pin).collect();
+        let mut stop = pin!(told_to_stop(&engine)?);
+        poll_fn(|cx| {
+            for accept in &mut accepting {
+                let _ = accept.as_mut().poll(cx);
+            }
+            stop.as_mut().poll(cx)
+        })
+        .await;
+    }
+    drop(listeners);
+    shut_down(
+        &engine,
+        workers,
+        Duration::from_secs(u64::from(settings.shutdown_timeout_s)),
+    );
+    Ok(())
+}
+
+/// Listens wherever the settings say.
+fn bind(settings: &Settings) -> anyhow::Result<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    // Port 0 lets the system choose; in Redis it means no TCP, which `bind ""` says here.
+    let mut port = settings.port;
+    for address in &settings.bind {
+        let found: io::Result<Vec<SocketAddr>> = match address.ip() {
+            Some(ip) => Ok(vec![SocketAddr::new(ip, port)]),
+            None => (address.host.as_str(), port)
+                .to_socket_addrs()
+                .map(Iterator::collect),
+        };
+        let bound = found.and_then(|found| {
+            let first = found.first().copied();
+            bind_tcp(
+                first.ok_or(io::ErrorKind::AddrNotAvailable)?,
+                settings.tcp_backlog,
+            )
+        });
+        match bound {
+            Ok(listener) => {
+                port = listener.port().unwrap_or(port);
+                listeners.push(listener);
+            }
+            Err(error) if address.optional => {
+                tracing::info!("not listening on {}: {error}", address.host);
+            }
+            Err(error) => bail!("cannot listen on {}:{port}: {error}", address.host),
+        }
+    }
+    if let Some(path) = &settings.unixsocket {
+        let bound = bind_unix(path, settings.unixsocketperm);
+        listeners.push(bound.with_context(|| format!("cannot listen on {}", path.display()))?);
+    }
+    if listeners.is_empty() {
+        bail!("nothing to listen on: set `bind` and `port`, or `unixsocket`");
+    }
+    Ok(listeners)
+}
+
+fn start_workers(engine: &Arc<Engine>) -> io::Result<Vec<Worker>> {
+    (0..engine.workers.len())
+        .map(|index| {
+            let bell = Arc::new(Bell::default());
+            let connections = Arc::new(Connections::default());
+            let (arrivals, arriving) = channel(ARRIVALS_MAX);
+            let duty = NetDuty::new(
+                Arc::clone(engine),
+                index,
+                Arc::clone(&bell),
+                Arc::clone(&connections),
+            );
+            let thread = worker::start(index, bell, arriving, duty)?;
+            Ok(Worker {
+                arrivals,
+                connections,
+                thread,
+            })
+        })
+        .collect()
+}
+
+fn announce(engine: &Engine, settings: &Settings, addresses: &[String]) {
+    let facts = Facts {
+        addresses: addresses.to_vec(),
+        pid: std::process::id(),
+        metrics: "INFO on any connection".to_owned(),
+    };
+    tracing::info!("{}", banner(settings, engine.config.machine(), &facts));
+    for address in addresses {
+        tracing::info!("listening on {address}");
+    }
+}
+
+/// Accepts for ever, handing each connection to the worker that has the fewest.
+async fn accept(engine: &Engine, listener: &Listener, workers: &[Worker]) {
+    loop {
+        let keepalive_s = engine.config.live().tcp_keepalive_s();
+        let arrival = match listener.accept(keepalive_s).await {
+            Ok(arrival) => arrival,
+            Err(error) => {
+                tracing::warn!("cannot accept a connection: {error}");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+                continue;
+            }
+        };
+        let connected: usize = workers.iter().map(|worker| worker.connections.len()).sum();
+        if connected >= engine.config.live().maxclients() as usize {
+            engine.rejected_connections.add_shared(1);
+            refuse(arrival, b"-ERR max number of clients reached\r\n");
+        } else if is_kept_out(engine, &arrival) {
+            engine.rejected_connections.add_shared(1);
+            refuse(arrival, PROTECTED);
+        } else if let Some(worker) = workers.iter().min_by_key(|worker| worker.connections.len()) {
+            worker.connections.add();
+            // It fails only when the worker has gone, and then the process is going too.
+            let _ = worker.arrivals.send(arrival).await;
+        }
+    }
+}
+
+/// What protected mode answers to clients of other machines.
+const PROTECTED: &[u8] = b"-DENIED Weir is running in protected mode: there is no password for \
+the default user, so only connections from this machine are accepted. To let others in, set a \
+password with --requirepass, or switch the protection off with --protected-mode no.\r\n";
+
+fn is_kept_out(engine: &Engine, arrival: &Arrival) -> bool {
+    engine.config.live().protected_mode() && !engine.has_password() && !is_local(arrival.origin.ip)
+}
+
+/// Resolves when SHUTDOWN or a signal says to stop.
+fn told_to_stop(engine: &Engine) -> io::Result<impl Future<Output = ()> + '_> {
+    let mut signals = [
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    ];
+    Ok(poll_fn(move |cx| {
+        for signal in &mut signals {
+            if signal.poll_recv(cx).is_ready() {
+                tracing::info!("told to stop by a signal");
+                engine.shut_down();
+            }
+        }
+        engine.register_shutdown(cx.waker());
+        if engine.is_shutting_down.load(Ordering::Relaxed) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }))
+}
+
+/// Has every connection answer what it has read and close; waits for that, but not for ever.
+fn shut_down(engine: &Engine, workers: Vec<Worker>, timeout: Duration) {
+    let mut threads = Vec::new();
+    for worker in workers {
+        drop(worker.arrivals);
+        threads.push(worker.thread);
+    }
+    let mut wakes = WakeList::default();
+    for client in engine.clients.all() {
+        client.mailbox.close(CloseReason::Shutdown, &mut wakes);
+    }
+    wakes.wake(usize::MAX);
+    let deadline_us = clock::mono_us() + u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX);
+    while threads.iter().any(|thread| !thread.is_finished()) {
+        if clock::mono_us() > deadline_us {
+            tracing::warn!("clients that do not read are left behind");
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    tracing::info!("stopped");
+}
+
+/// Lets the process open as many files as it needs, as far as the system allows.
+fn raise_file_limit(wanted: u64) {
+    let raised = rlimit::increase_nofile_limit(wanted);
+    match raised {
+        Ok(limit) if limit < wanted => {
+            tracing::warn!("only {limit} open files allowed, {wanted} wanted for maxclients");
+        }
+        Err(error) => tracing::warn!("cannot raise the limit of open files: {error}"),
+        Ok(_) => {}
+    }
+}

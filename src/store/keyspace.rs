@@ -1,0 +1,171 @@
+//! All shards, and the locks that a command holds on some of them.
+//!
+//! Lock order: shards in ascending index, and nothing else is locked while waiting for a shard.
+//! [`Held`] is the only way to a shard; it takes its locks in that order or not at all.
+
+use ahash::RandomState;
+use smallvec::SmallVec;
+
+use crate::sync::{Guard, Lock};
+
+use super::key::{Key, ShardSet};
+use super::shard::Shard;
+use super::table;
+
+/// How many shards a keyspace has: enough that two workers seldom want the same one, few enough
+/// that all can be held at once for about a microsecond, and that a [`ShardSet`] is one word.
+pub const SHARDS: u32 = 64;
+const SHARD_BITS: u32 = SHARDS.trailing_zeros();
+const _: () = assert!(SHARDS.is_power_of_two() && SHARDS <= u64::BITS);
+
+/// Keeps neighbouring shards' locks off each other's cache lines (two of them, as the prefetcher
+/// of current x86 fetches lines in pairs).
+#[derive(Debug)]
+#[repr(align(128))]
+struct Padded(Lock<Shard>);
+
+/// Everything the server holds.
+#[derive(Debug)]
+pub struct Keyspace {
+    shards: Box<[Padded]>,
+    hasher: RandomState,
+}
+
+impl Keyspace {
+    /// An empty keyspace whose hashes depend on `seed`, so that clients cannot aim at one shard.
+    pub fn new(seed: u64) -> Self {
+        let shards = (0..SHARDS)
+            .map(|_| Padded(Lock::new(Shard::new(SHARD_BITS))))
+            .collect();
+        let hasher = RandomState::with_seeds(seed, !seed, seed.rotate_left(17), seed ^ 0x5eed);
+        Self { shards, hasher }
+    }
+
+    /// The key of these bytes in a database.
+    #[inline]
+    pub fn key<'a>(&self, db: u8, name: &'a [u8]) -> Key<'a> {
+        Key {
+            db,
+            hash: self.hasher.hash_one(name),
+            name,
+        }
+    }
+
+    /// The shard of a key: the leading bits of its position, so that the shards in order are the
+    /// hash order that SCAN walks.
+    #[inline]
+    pub fn shard_of(&self, key: &Key) -> u32 {
+        #[allow(clippy::cast_possible_truncation, reason = "six bits are left")]
+        let shard = (table::position_of(key.hash) >> (u64::BITS - SHARD_BITS)) as u32;
+        shard
+    }
+
+    /// The first position of a shard, and of the one after it at `shard + 1`.
+    pub fn first_position(shard: u32) -> u64 {
+        u64::from(shard) << (u64::BITS - SHARD_BITS)
+    }
+
+    /// A holder of no locks yet.
+    pub fn hold(&self) -> Held<'_> {
+        Held {
+            keyspace: self,
+            guards: SmallVec::new(),
+            set: ShardSet::EMPTY,
+            pinned: false,
+        }
+    }
+}
+
+/// The shards that the running commands hold.
+///
+/// Consecutive commands on one shard share one acquisition: [`Held::need`] lets go only when it
+/// must. Never kept across an await (clippy checks it).
+#[derive(Debug)]
+pub struct Held<'k> {
+    keyspace: &'k Keyspace,
+    guards: SmallVec<[(u32, Guard<'k, Shard>); 2]>,
+    set: ShardSet,
+    /// A transaction or script runs: the set stays as it is.
+    pinned: bool,
+}
+
+impl<'k> Held<'k> {
+    /// The keyspace whose shards these are.
+    #[inline]
+    pub fn keyspace(&self) -> &'k Keyspace {
+        self.keyspace
+    }
+
+    /// The shards held now.
+    #[inline]
+    pub fn set(&self) -> ShardSet {
+        self.set
+    }
+
+    /// Holds the shards of `set`, and no others unless it held them all along.
+    /// While pinned, the set must be held already.
+    #[inline]
+    pub fn need(&mut self, set: ShardSet) {
+        if self.set.contains(set) {
+            return;
+        }
+        assert!(
+            !self.pinned,
+            "a pinned holder was asked for a shard that it does not hold"
+        );
+        self.release();
+        for shard in set.iter() {
+            self.guards
+                .push((shard, self.keyspace.shards[shard as usize].0.lock()));
+        }
+        self.set = set;
+    }
+
+    /// Keeps the present set until [`Held::unpin`], for a transaction or a script.
+    pub fn pin(&mut self) {
+        self.pinned = true;
+    }
+
+    /// Ends [`Held::pin`].
+    pub fn unpin(&mut self) {
+        self.pinned = false;
+    }
+
+    /// Whether the set is pinned.
+    pub fn is_pinned(&self) -> bool {
+        self.pinned
+    }
+
+    /// Lets go of all shards.
+    #[inline]
+    pub fn release(&mut self) {
+        debug_assert!(!self.pinned, "released while pinned");
+        self.guards.clear();
+        self.set = ShardSet::EMPTY;
+    }
+
+    /// A shard that is held.
+    ///
+    /// # Panics
+    /// When it is not held: the command's key positions in the table are wrong.
+    #[inline]
+    pub fn shard(&mut self, shard: u32) -> &mut Shard {
+        let held = self.guards.iter_mut().find(|(held, _)| *held == shard);
+        let (_, guard) = held.expect("a handler asked for a key that its command does not declare");
+        guard
+    }
+
+    /// The shard of a key, which is held.
+    #[inline]
+    pub fn shard_of(&mut self, key: &Key) -> &mut Shard {
+        let shard = self.keyspace.shard_of(key);
+        self.shard(shard)
+    }
+
+    /// All shards that are held, in order.
+    pub fn shards(&mut self) -> impl Iterator<Item = (u32, &mut Shard)> {
+        self.guards
+            .iter_mut()
+            .map(|(shard, guard)| (*shard, &mut **guard))
+    }
+}

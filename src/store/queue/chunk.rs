@@ -1,0 +1,153 @@
+//! One element of a queue's list: a segment of packed messages, or one large message.
+
+use bytes::Bytes;
+
+use super::message::{Dropped, End, MessageRef};
+use super::segment::{PACKED_BYTES_MAX, SEGMENT_BYTES_MAX, Segment};
+
+/// Most bytes of records that two neighbouring segments may have to be made one.
+const MERGE_BYTES_MAX: usize = SEGMENT_BYTES_MAX / 4 * 3;
+
+/// A stretch of the queue.
+#[derive(Clone, Debug)]
+pub(super) enum Chunk {
+    Segment(Segment),
+    Large(Large),
+}
+
+// A cache line: the list of chunks is walked by every operation that seeks.
+const _: () = assert!(size_of::<Chunk>() <= 64);
+
+/// A message held by reference.
+#[derive(Clone, Debug)]
+pub(super) struct Large {
+    pub(super) bytes: Bytes,
+    pub(super) arrival: u64,
+    /// As in a segment: whether it was pushed at the front.
+    reversed: bool,
+}
+
+impl Chunk {
+    /// A chunk with one message; `reversed` if it belongs to what was pushed at the front.
+    pub(super) fn single(message: &[u8], reversed: bool, arrival: u64) -> Self {
+        if message.len() > PACKED_BYTES_MAX {
+            return Self::large(Bytes::copy_from_slice(message), reversed, arrival);
+        }
+        Self::Segment(Segment::with_message(message, reversed, arrival))
+    }
+
+    /// A chunk with one message held by reference.
+    pub(super) fn large(bytes: Bytes, reversed: bool, arrival: u64) -> Self {
+        Self::Large(Large {
+            bytes,
+            arrival,
+            reversed,
+        })
+    }
+
+    /// Number of messages.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Segment(segment) => segment.len(),
+            Self::Large(_) => 1,
+        }
+    }
+
+    /// Messages and payload bytes.
+    pub(super) fn held(&self) -> Dropped {
+        match self {
+            Self::Segment(segment) => segment.held(),
+            Self::Large(large) => Dropped {
+                messages: 1,
+                bytes: large.bytes.len() as u64,
+            },
+        }
+    }
+
+    /// Whether it was filled at the front of the queue.
+    pub(super) fn reversed(&self) -> bool {
+        match self {
+            Self::Segment(segment) => segment.reversed(),
+            Self::Large(large) => large.reversed,
+        }
+    }
+
+    /// Bytes on the heap. A large message is counted in full, whoever else shares it.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Segment(segment) => segment.heap_bytes(),
+            Self::Large(large) => large.bytes.len(),
+        }
+    }
+
+    /// The message at one end, and its arrival.
+    #[inline]
+    pub(super) fn peek(&self, end: End) -> (MessageRef<'_>, u64) {
+        match self {
+            Self::Segment(segment) => {
+                let record = segment.record_at(end);
+                let message = MessageRef::packed(segment.payload_of(&record));
+                (message, segment.arrival_at(end))
+            }
+            Self::Large(large) => (MessageRef::by_reference(&large.bytes), large.arrival),
+        }
+    }
+
+    /// The message at `index`.
+    pub(super) fn get(&self, index: usize) -> MessageRef<'_> {
+        match self {
+            Self::Segment(segment) => {
+                MessageRef::packed(segment.payload_of(&segment.record(index)))
+            }
+            Self::Large(large) => MessageRef::by_reference(&large.bytes),
+        }
+    }
+
+    /// Tick of the message at one end.
+    pub(super) fn arrival_at(&self, end: End) -> u64 {
+        match self {
+            Self::Segment(segment) => segment.arrival_at(end),
+            Self::Large(large) => large.arrival,
+        }
+    }
+
+    /// Tick of the message at `index`.
+    pub(super) fn arrival(&self, index: usize) -> u64 {
+        match self {
+            Self::Segment(segment) => segment.arrival(index),
+            Self::Large(large) => large.arrival,
+        }
+    }
+
+    /// How many messages at `end`, one after the other, arrived before `tick`.
+    pub(super) fn older_than(&self, end: End, tick: u64) -> usize {
+        match self {
+            Self::Segment(segment) => segment.older_than(end, tick),
+            Self::Large(large) => usize::from(large.arrival < tick),
+        }
+    }
+
+    /// Takes the `count` messages at `end` away; others remain, so it is a segment.
+    pub(super) fn drop_end(&mut self, end: End, count: usize) -> Dropped {
+        match self {
+            Self::Segment(segment) => segment.drop_end(end, count),
+            Self::Large(_) => Dropped::default(),
+        }
+    }
+
+    /// Takes `next` in, which follows in the queue, or gives it back if they are better apart.
+    pub(super) fn merge(&mut self, next: Self) -> Option<Self> {
+        match (self, next) {
+            (_, Self::Segment(next)) if next.len() == 0 => None,
+            (Self::Segment(this), Self::Segment(next))
+                if this.reversed() == next.reversed()
+                    && this.used_bytes() + next.used_bytes() <= MERGE_BYTES_MAX =>
+            {
+                this.merge(next);
+                None
+            }
+            (_, next) => Some(next),
+        }
+    }
+}

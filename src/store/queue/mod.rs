@@ -1,0 +1,434 @@
+//! A queue: a double-ended list of messages, the value behind a Redis list key.
+//!
+//! A deque of chunks. Most chunks are segments, contiguous buffers in which messages lie end to
+//! end with two bytes of overhead each (four from 128 bytes on); a message longer than
+//! [`PACKED_BYTES_MAX`] is a chunk of its own, held by reference so that replies can share it.
+//! Every message has its arrival tick, at next to no cost: see `arrivals`.
+//!
+//! A segment begins as small as its first message and doubles until [`SEGMENT_BYTES_MAX`]; then
+//! another is opened. It is freed when its last message goes. So a hundred thousand queues of one
+//! message and one queue of ten million both fit, and a drained queue holds nothing.
+//!
+//! Invariants: no chunk is empty; what was pushed at the front (`reversed` chunks) lies in front
+//! of what was pushed at the back; `len`, `bytes` and `heap` are the sums over the chunks.
+//!
+//! Costs: push, pop and peek O(1) without allocation per message; seeking walks the chunks from
+//! the nearer end and then one segment; changes in the middle rewrite one segment.
+//!
+//! Ticks are monotonic milliseconds that the caller hands in.
+
+mod arrivals;
+mod chunk;
+mod edit;
+mod message;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use chunk::Chunk;
+use segment::{Segment, record_bytes};
+
+pub use message::{Dropped, End, Message, MessageRef, Popped};
+pub use segment::{PACKED_BYTES_MAX, SEGMENT_BYTES_MAX};
+pub use walk::Walk;
+
+/// A double-ended queue of byte messages with their arrival ticks.
+#[derive(Debug, Default)]
+pub struct Queue {
+    chunks: VecDeque<Chunk>,
+    /// Messages held.
+    len: usize,
+    /// Payload bytes held.
+    bytes: u64,
+    /// Bytes the chunks own on the heap, without the list of chunks itself.
+    heap: usize,
+}
+
+/// The chunk at one end. Not a method, so that the counters stay free to change.
+#[inline]
+fn chunk_at(chunks: &mut VecDeque<Chunk>, end: End) -> Option<&mut Chunk> {
+    match end {
+        End::Front => chunks.front_mut(),
+        End::Back => chunks.back_mut(),
+    }
+}
+
+impl Queue {
+    /// An empty queue; owns no memory.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Messages held.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no message.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Payload bytes held.
+    #[inline]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// All memory the queue owns beside itself, unused room included. O(1).
+    #[inline]
+    pub fn heap_bytes(&self) -> usize {
+        self.heap + self.chunks.capacity() * size_of::<Chunk>()
+    }
+
+    /// Adds a message at one end. O(1), amortised over the growth of small queues.
+    #[inline]
+    pub fn push(&mut self, end: End, message: &[u8], tick: u64) {
+        self.len += 1;
+        self.bytes += message.len() as u64;
+        if message.len() <= PACKED_BYTES_MAX
+            && let Some(Chunk::Segment(segment)) = chunk_at(&mut self.chunks, end)
+            && segment.grows_at(end)
+            && segment.append_fast(message, tick)
+        {
+            return;
+        }
+        self.push_slow(end, message, tick);
+    }
+
+    /// Adds a message at one end, by reference if it is large.
+    pub fn push_shared(&mut self, end: End, message: Bytes, tick: u64) {
+        if message.len() <= PACKED_BYTES_MAX {
+            self.push(end, &message, tick);
+            return;
+        }
+        self.len += 1;
+        self.bytes += message.len() as u64;
+        self.push_chunk(end, Chunk::large(message, end == End::Front, tick));
+    }
+
+    /// Adds an owned message at one end, by reference if it is large.
+    pub fn push_message(&mut self, end: End, message: Message, tick: u64) {
+        match message.shared() {
+            Some(_) => self.push_shared(end, message.into_bytes(), tick),
+            None => self.push(end, &message, tick),
+        }
+    }
+
+    /// Adds a message, already counted, that takes more than the hot path: a new tick, a larger
+    /// segment, another segment, a large message.
+    #[cold]
+    #[inline(never)]
+    fn push_slow(&mut self, end: End, message: &[u8], tick: u64) {
+        let reversed = end == End::Front;
+        let mut full_grown = false;
+        if message.len() <= PACKED_BYTES_MAX
+            && let Some(Chunk::Segment(segment)) = chunk_at(&mut self.chunks, end)
+            && segment.grows_at(end)
+        {
+            let before = segment.heap_bytes();
+            let fits = segment.make_room(record_bytes(message.len()));
+            if fits {
+                segment.append(message, tick);
+            } else {
+                segment.close();
+                full_grown = segment.capacity() == SEGMENT_BYTES_MAX;
+            }
+            self.heap = self.heap - before + segment.heap_bytes();
+            if fits {
+                return;
+            }
+        }
+        let chunk = if full_grown {
+            let mut segment = Segment::with_capacity(SEGMENT_BYTES_MAX, reversed, tick);
+            segment.append(message, tick);
+            Chunk::Segment(segment)
+        } else {
+            Chunk::single(message, reversed, tick)
+        };
+        self.push_chunk(end, chunk);
+    }
+
+    fn push_chunk(&mut self, end: End, chunk: Chunk) {
+        self.heap += chunk.heap_bytes();
+        if self.chunks.capacity() == 0 {
+            // Most queues are small: one chunk, not the four that a deque begins with.
+            self.chunks.reserve_exact(1);
+        }
+        match end {
+            End::Front => self.chunks.push_front(chunk),
+            End::Back => self.chunks.push_back(chunk),
+        }
+    }
+
+    /// Takes the message at one end away and hands it to `take` with its arrival, in place. O(1),
+    /// allocates nothing. If `take` panics the message stays.
+    #[inline]
+    pub fn pop_with<R>(
+        &mut self,
+        end: End,
+        take: impl FnOnce(MessageRef<'_>, u64) -> R,
+    ) -> Option<R> {
+        match chunk_at(&mut self.chunks, end)? {
+            Chunk::Segment(segment) => {
+                let record = segment.record_at(end);
+                let message = MessageRef::packed(segment.payload_of(&record));
+                let result = take(message, segment.arrival_at(end));
+                self.len -= 1;
+                self.bytes -= record.payload_bytes() as u64;
+                if segment.len() == 1 {
+                    self.drop_chunk(end);
+                } else {
+                    self.heap -= segment.pop(end, &record);
+                }
+                Some(result)
+            }
+            Chunk::Large(large) => {
+                let result = take(MessageRef::by_reference(&large.bytes), large.arrival);
+                self.len -= 1;
+                self.bytes -= large.bytes.len() as u64;
+                self.drop_chunk(end);
+                Some(result)
+            }
+        }
+    }
+
+    /// Takes the message at one end away. [`Queue::pop_with`] copies less.
+    pub fn pop(&mut self, end: End) -> Option<Popped> {
+        self.pop_with(end, |message, arrival| Popped {
+            message: message.to_message(),
+            arrival,
+        })
+    }
+
+    /// Puts a popped message back where it was, with its old arrival.
+    pub fn unpop(&mut self, end: End, message: &[u8], arrival: u64) {
+        if message.len() <= PACKED_BYTES_MAX
+            && let Some(Chunk::Segment(segment)) = chunk_at(&mut self.chunks, end)
+            && !segment.grows_at(end)
+        {
+            let before = segment.heap_bytes();
+            if segment.put_below(message, arrival) {
+                self.heap = self.heap - before + segment.heap_bytes();
+                self.len += 1;
+                self.bytes += message.len() as u64;
+                return;
+            }
+        }
+        self.push(end, message, arrival);
+    }
+
+    /// Puts an owned popped message back where it was, by reference if it is large.
+    pub fn unpop_message(&mut self, end: End, message: Message, arrival: u64) {
+        match message.shared() {
+            Some(_) => self.push_shared(end, message.into_bytes(), arrival),
+            None => self.unpop(end, &message, arrival),
+        }
+    }
+
+    /// Frees the chunk at one end, whose messages are already discounted.
+    #[cold]
+    #[inline(never)]
+    fn drop_chunk(&mut self, end: End) {
+        let chunk = match end {
+            End::Front => self.chunks.pop_front(),
+            End::Back => self.chunks.pop_back(),
+        };
+        self.heap -= chunk.map_or(0, |chunk| chunk.heap_bytes());
+        self.shrink_list();
+    }
+
+    /// Gives back the list's room after a long queue has become short. Amortised O(1) a chunk.
+    fn shrink_list(&mut self) {
+        let (len, capacity) = (self.chunks.len(), self.chunks.capacity());
+        if len == 0 || (capacity > 8 && len < capacity / 8) {
+            self.chunks.shrink_to(2 * len);
+        }
+    }
+
+    /// The message at one end with its arrival. O(1).
+    #[inline]
+    pub fn peek(&self, end: End) -> Option<(MessageRef<'_>, u64)> {
+        let chunk = match end {
+            End::Front => self.chunks.front(),
+            End::Back => self.chunks.back(),
+        };
+        chunk.map(|chunk| chunk.peek(end))
+    }
+
+    /// The message at `index` from the front. O(chunks from the nearer end + messages of one
+    /// segment).
+    pub fn get(&self, index: usize) -> Option<MessageRef<'_>> {
+        let (at, inside) = self.seek(index)?;
+        Some(self.chunks[at].get(inside))
+    }
+
+    /// Arrival of the message at `index`. O(chunks + runs of one segment).
+    pub fn arrival(&self, index: usize) -> Option<u64> {
+        let (at, inside) = self.seek(index)?;
+        Some(self.chunks[at].arrival(inside))
+    }
+
+    /// The chunk that has the message at `index`, and where in it. Walks from the nearer end.
+    fn seek(&self, index: usize) -> Option<(usize, usize)> {
+        if index >= self.len {
+            return None;
+        }
+        if index < self.len / 2 {
+            let mut first = 0;
+            for (at, chunk) in self.chunks.iter().enumerate() {
+                if index < first + chunk.len() {
+                    return Some((at, index - first));
+                }
+                first += chunk.len();
+            }
+        } else {
+            let mut first = self.len;
+            for (at, chunk) in self.chunks.iter().enumerate().rev() {
+                first -= chunk.len();
+                if index >= first {
+                    return Some((at, index - first));
+                }
+            }
+        }
+        None
+    }
+
+    /// The earliest arrival. O(log chunks).
+    ///
+    /// Exact while ticks do not go back and messages put back by `unpop` are not buried under
+    /// newer pushes at that end; then it may be too late, never earlier than any arrival.
+    pub fn oldest_arrival(&self) -> Option<u64> {
+        // Ticks fall from the front through what was pushed there and rise from then on, so the
+        // oldest message is beside the place where the direction changes, or at an end.
+        let turn = self.chunks.partition_point(Chunk::reversed);
+        let before = turn.checked_sub(1).and_then(|at| self.chunks.get(at));
+        let candidates = [
+            self.chunks
+                .front()
+                .map(|chunk| chunk.arrival_at(End::Front)),
+            before.map(|chunk| chunk.arrival_at(End::Back)),
+            self.chunks
+                .get(turn)
+                .map(|chunk| chunk.arrival_at(End::Front)),
+            self.chunks.back().map(|chunk| chunk.arrival_at(End::Back)),
+        ];
+        candidates.into_iter().flatten().min()
+    }
+
+    /// Drops the `count` messages at the front, or all. O(chunks + messages of one segment).
+    pub fn drop_front(&mut self, count: usize) -> Dropped {
+        self.drop_while(End::Front, count, Chunk::len)
+    }
+
+    /// Drops the `count` messages at the back, or all.
+    pub fn drop_back(&mut self, count: usize) -> Dropped {
+        self.drop_while(End::Back, count, Chunk::len)
+    }
+
+    /// Drops messages at `end` as long as the one there arrived before `tick`. O(chunks and runs
+    /// dropped + messages of one segment).
+    pub fn drop_older_than(&mut self, end: End, tick: u64) -> Dropped {
+        self.drop_while(end, usize::MAX, |chunk| chunk.older_than(end, tick))
+    }
+
+    /// Drops at most `count` messages at `end`, of each chunk as many as `eligible` says, until a
+    /// chunk is left with some.
+    fn drop_while(
+        &mut self,
+        end: End,
+        count: usize,
+        eligible: impl Fn(&Chunk) -> usize,
+    ) -> Dropped {
+        let mut dropped = Dropped::default();
+        let mut left = count;
+        while let Some(chunk) = chunk_at(&mut self.chunks, end) {
+            let some = eligible(chunk).min(left);
+            left -= some;
+            let all = some == chunk.len();
+            let part = if all {
+                chunk.held()
+            } else if some > 0 {
+                let before = chunk.heap_bytes();
+                let part = chunk.drop_end(end, some);
+                self.heap = self.heap - before + chunk.heap_bytes();
+                part
+            } else {
+                break;
+            };
+            if all {
+                self.drop_chunk(end);
+            }
+            dropped.messages += part.messages;
+            dropped.bytes += part.bytes;
+            if !all {
+                break;
+            }
+        }
+        self.len -= usize::try_from(dropped.messages).unwrap_or(usize::MAX);
+        self.bytes -= dropped.bytes;
+        dropped
+    }
+
+    /// Frees at most `chunks` chunks from the front, for a huge queue that is deleted in slices;
+    /// true while there is more. The caller has counted the messages: `len` and `bytes` fall.
+    pub fn shed(&mut self, chunks: usize) -> bool {
+        for _ in 0..chunks {
+            let Some(chunk) = self.chunks.front() else {
+                break;
+            };
+            let held = chunk.held();
+            self.len -= usize::try_from(held.messages).unwrap_or(usize::MAX);
+            self.bytes -= held.bytes;
+            self.drop_chunk(End::Front);
+        }
+        !self.chunks.is_empty()
+    }
+}
+
+impl Clone for Queue {
+    /// A copy whose segments are no larger than their messages; large messages are shared.
+    fn clone(&self) -> Self {
+        let mut chunks = VecDeque::with_capacity(self.chunks.len());
+        chunks.extend(self.chunks.iter().cloned());
+        let heap = chunks.iter().map(Chunk::heap_bytes).sum();
+        Self {
+            chunks,
+            heap,
+            ..*self
+        }
+    }
+}
+
+#[cfg(any(test, feature = "verify"))]
+impl Queue {
+    /// Checks that the counters and the chunks agree. O(messages).
+    ///
+    /// # Panics
+    ///
+    /// If they do not.
+    pub fn check_invariants(&self) {
+        let (mut len, mut bytes, mut heap) = (0, 0, 0);
+        for chunk in &self.chunks {
+            if let Chunk::Segment(segment) = chunk {
+                segment.check();
+            }
+            len += chunk.len();
+            bytes += chunk.held().bytes;
+            heap += chunk.heap_bytes();
+        }
+        assert_eq!((len, bytes, heap), (self.len, self.bytes, self.heap));
+        let turn = self.chunks.partition_point(Chunk::reversed);
+        assert!(
+            self.chunks.iter().skip(turn).all(|chunk| !chunk.reversed()),
+            "what was pushed at the front lies in front"
+        );
+    }
+}

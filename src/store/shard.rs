@@ -1,0 +1,402 @@
+//! A share of the keys: the tables of all databases, their deadlines, and who waits for them.
+//!
+//! Reached only through [`Held`](super::Held), so every method runs under the shard's lock.
+//! Invariants: no stored list is empty once a command is over; every key with a deadline stands in
+//! `deadlines`; a key that came to life while somebody waits for it stands in `ready`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::limits::DATABASES;
+
+use super::deadlines::Deadlines;
+use super::key::Key;
+use super::lines::{Lines, WaitKey};
+use super::queue::Queue;
+use super::table::{IntoIter, Table};
+use super::value::{Kind, Text, Value};
+use super::watch::WatchList;
+
+/// A key with its value.
+#[derive(Debug)]
+pub struct Entry {
+    name: Box<[u8]>,
+    hash: u64,
+    /// Wall clock in milliseconds; 0 is never.
+    deadline_ms: u64,
+    /// Monotonic clock in seconds of the last access, for OBJECT IDLETIME.
+    used_s: u32,
+    /// What the key holds.
+    pub value: Value,
+}
+
+impl Entry {
+    /// The key's bytes.
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// The hash of its name.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// When it expires, in milliseconds since the epoch.
+    pub fn deadline_ms(&self) -> Option<u64> {
+        (self.deadline_ms != 0).then_some(self.deadline_ms)
+    }
+
+    /// Monotonic seconds of the last access.
+    pub fn used_s(&self) -> u32 {
+        self.used_s
+    }
+
+    /// Notes an access.
+    #[inline]
+    pub fn touch(&mut self, now_s: u32) {
+        self.used_s = now_s;
+    }
+
+    /// Bytes that the key and its value take.
+    pub fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.name.len() + self.value.heap_bytes()
+    }
+
+    fn is_due(&self, now_ms: u64) -> bool {
+        self.deadline_ms != 0 && self.deadline_ms <= now_ms
+    }
+}
+
+/// The key holds another type than the command works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongType;
+
+/// A key that may serve somebody who waits for it.
+#[derive(Debug)]
+pub struct Ready {
+    /// Ascending over all shards, so that keys are served in the order in which they became ready.
+    pub order: u64,
+    /// The key.
+    pub key: WaitKey,
+}
+
+impl Ready {
+    fn new(key: WaitKey) -> Self {
+        static ORDER: AtomicU64 = AtomicU64::new(0);
+        Self {
+            order: ORDER.fetch_add(1, Ordering::Relaxed),
+            key,
+        }
+    }
+}
+
+/// A key that expired, for those who want to be told.
+#[derive(Debug)]
+pub struct Expired {
+    /// Its database.
+    pub db: u8,
+    /// Its bytes.
+    pub name: Box<[u8]>,
+}
+
+#[derive(Debug)]
+struct Database {
+    table: Table<Entry>,
+    /// How many of its keys have a deadline.
+    expiring_len: usize,
+}
+
+/// A share of the keyspace.
+#[derive(Debug)]
+pub struct Shard {
+    dbs: Vec<Database>,
+    deadlines: Deadlines,
+    /// Who waits for keys of this shard.
+    pub lines: Lines,
+    /// Transactions that watch keys of this shard.
+    pub watched: WatchList,
+    /// Keys that changed in a way that may serve those who wait for them. Whoever holds the shard
+    /// serves them before letting go.
+    pub ready: Vec<Ready>,
+    /// Keys that expired since somebody last took this list.
+    pub expired: Vec<Expired>,
+    /// All keys that expired, by traffic or by time.
+    pub expired_total: u64,
+}
+
+impl Shard {
+    /// An empty shard; `skip_bits` of a position are the same for all its keys.
+    pub(super) fn new(skip_bits: u32) -> Self {
+        let database = || Database {
+            table: Table::new(skip_bits),
+            expiring_len: 0,
+        };
+        Self {
+            dbs: (0..DATABASES).map(|_| database()).collect(),
+            deadlines: Deadlines::default(),
+            lines: Lines::default(),
+            watched: WatchList::default(),
+            ready: Vec::new(),
+            expired: Vec::new(),
+            expired_total: 0,
+        }
+    }
+
+    /// The entry of a key, unless it has expired: then it is removed first.
+    #[inline]
+    pub fn entry(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
+        if self.dbs[usize::from(key.db)].expiring_len != 0 {
+            self.expire_if_due(key, now_ms);
+        }
+        self.dbs[usize::from(key.db)]
+            .table
+            .find_mut(key.hash, |entry| *entry.name == *key.name)
+    }
+
+    /// The value of a key.
+    #[inline]
+    pub fn value(&mut self, key: &Key, now_ms: u64) -> Option<&mut Value> {
+        self.entry(key, now_ms).map(|entry| &mut entry.value)
+    }
+
+    /// Whether the key exists.
+    pub fn exists(&mut self, key: &Key, now_ms: u64) -> bool {
+        self.entry(key, now_ms).is_some()
+    }
+
+    /// The list at a key.
+    #[inline]
+    pub fn queue(&mut self, key: &Key, now_ms: u64) -> Result<Option<&mut Queue>, WrongType> {
+        match self.value(key, now_ms) {
+            None => Ok(None),
+            Some(Value::Queue(queue)) => Ok(Some(queue)),
+            Some(_) => Err(WrongType),
+        }
+    }
+
+    /// The list at a key, made where there is none. The caller puts a message in it.
+    #[inline]
+    pub fn queue_or_new(&mut self, key: &Key, now_ms: u64) -> Result<&mut Queue, WrongType> {
+        if self.entry(key, now_ms).is_none() {
+            self.insert(key, Value::Queue(Box::default()), None);
+        }
+        match self.value(key, now_ms) {
+            Some(Value::Queue(queue)) => Ok(queue),
+            _ => Err(WrongType),
+        }
+    }
+
+    /// The string at a key.
+    #[inline]
+    pub fn text(&mut self, key: &Key, now_ms: u64) -> Result<Option<&mut Text>, WrongType> {
+        match self.value(key, now_ms) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(_) => Err(WrongType),
+        }
+    }
+
+    /// Puts a value at a key, in place of what was there; its deadline is as given.
+    /// Returns the old value, for freeing after the lock is let go.
+    pub fn insert(&mut self, key: &Key, value: Value, deadline_ms: Option<u64>) -> Option<Value> {
+        let kind = value.kind();
+        let database = &mut self.dbs[usize::from(key.db)];
+        let found = database
+            .table
+            .find_mut(key.hash, |entry| *entry.name == *key.name);
+        let old = if let Some(entry) = found {
+            Some(std::mem::replace(&mut entry.value, value))
+        } else {
+            let entry = Entry {
+                name: key.name.into(),
+                hash: key.hash,
+                deadline_ms: 0,
+                used_s: 0,
+                value,
+            };
+            database.table.insert_unique(key.hash, entry, Entry::hash);
+            None
+        };
+        self.set_deadline(key, deadline_ms);
+        if kind != Kind::Text {
+            self.mark_ready(key);
+        }
+        old
+    }
+
+    /// Removes a key. Its value comes back for freeing after the lock is let go.
+    pub fn remove(&mut self, key: &Key) -> Option<Entry> {
+        let database = &mut self.dbs[usize::from(key.db)];
+        let entry =
+            database
+                .table
+                .remove(key.hash, |entry| *entry.name == *key.name, Entry::hash)?;
+        if entry.deadline_ms != 0 {
+            database.expiring_len -= 1;
+            self.deadlines.remove(entry.deadline_ms, key.db, key.hash);
+        }
+        self.mark_ready(key);
+        Some(entry)
+    }
+
+    /// Removes the key if its list has drained; says whether it did.
+    #[inline]
+    pub fn remove_if_drained(&mut self, key: &Key) -> bool {
+        let database = &mut self.dbs[usize::from(key.db)];
+        let found = database
+            .table
+            .find(key.hash, |entry| *entry.name == *key.name);
+        let drained = match found.map(|entry| &entry.value) {
+            Some(Value::Queue(queue)) => queue.is_empty(),
+            _ => false,
+        };
+        if drained {
+            self.remove(key);
+        }
+        drained
+    }
+
+    /// Sets or, with `None`, forgets when a key expires. Nothing happens where there is no key.
+    pub fn set_deadline(&mut self, key: &Key, deadline_ms: Option<u64>) {
+        let database = &mut self.dbs[usize::from(key.db)];
+        let found = database
+            .table
+            .find_mut(key.hash, |entry| *entry.name == *key.name);
+        let Some(entry) = found else { return };
+        let deadline_ms = deadline_ms.unwrap_or(0);
+        let old = std::mem::replace(&mut entry.deadline_ms, deadline_ms);
+        if old == deadline_ms {
+            return;
+        }
+        if old != 0 {
+            database.expiring_len -= 1;
+            self.deadlines.remove(old, key.db, key.hash);
+        }
+        if deadline_ms != 0 {
+            database.expiring_len += 1;
+            self.deadlines.insert(deadline_ms, key.db, key.hash);
+        }
+    }
+
+    /// Notes that a key may now serve those who wait for it.
+    #[inline]
+    pub fn mark_ready(&mut self, key: &Key) {
+        if !self.lines.is_empty() && self.lines.get(key).is_some() {
+            self.push_ready(key);
+        }
+    }
+
+    #[cold]
+    fn push_ready(&mut self, key: &Key) {
+        let stands = |ready: &Ready| ready.key.db == key.db && *ready.key.name == *key.name;
+        if !self.ready.iter().any(stands) {
+            self.ready.push(Ready::new(key.into()));
+        }
+    }
+
+    /// Removes the key if its deadline has passed.
+    fn expire_if_due(&mut self, key: &Key, now_ms: u64) {
+        let database = &self.dbs[usize::from(key.db)];
+        let found = database
+            .table
+            .find(key.hash, |entry| *entry.name == *key.name);
+        if found.is_some_and(|entry| entry.is_due(now_ms)) {
+            self.remove(key);
+            self.note_expired(key);
+        }
+    }
+
+    fn note_expired(&mut self, key: &Key) {
+        self.expired_total += 1;
+        self.watched.changed(key);
+        self.expired.push(Expired {
+            db: key.db,
+            name: key.name.into(),
+        });
+    }
+
+    /// Removes up to `limit` keys whose deadline has passed, earliest first; their values come
+    /// back for freeing after the lock is let go. Fewer than `limit`: none is due any more.
+    pub fn expire_due(&mut self, now_ms: u64, limit: usize) -> Vec<Entry> {
+        let mut removed = Vec::new();
+        while removed.len() < limit {
+            let Some((db, hash)) = self.deadlines.pop_due(now_ms) else {
+                break;
+            };
+            let database = &mut self.dbs[usize::from(db)];
+            if let Some(entry) =
+                database
+                    .table
+                    .remove(hash, |entry| entry.is_due(now_ms), Entry::hash)
+            {
+                database.expiring_len -= 1;
+                let key = Key {
+                    db,
+                    hash,
+                    name: &entry.name,
+                };
+                self.note_expired(&key);
+                self.mark_ready(&key);
+                removed.push(entry);
+            }
+        }
+        removed
+    }
+
+    /// How many keys a database has here, expired ones that nobody asked for included.
+    pub fn keys_len(&self, db: u8) -> usize {
+        self.dbs[usize::from(db)].table.len()
+    }
+
+    /// How many keys of a database have a deadline.
+    pub fn expiring_len(&self, db: u8) -> usize {
+        self.dbs[usize::from(db)].expiring_len
+    }
+
+    /// The table of a database, for walking it.
+    pub fn table(&self, db: u8) -> &Table<Entry> {
+        &self.dbs[usize::from(db)].table
+    }
+
+    /// Empties a database. The table comes back for freeing after the lock is let go.
+    pub fn take_database(&mut self, db: u8) -> IntoIter<Entry> {
+        let database = &mut self.dbs[usize::from(db)];
+        let table = &database.table;
+        let hit = |key: &Key| {
+            table
+                .find(key.hash, |entry| *entry.name == *key.name)
+                .is_some()
+        };
+        self.watched.changed_where(db, hit);
+        let ready: Vec<WaitKey> = self
+            .lines
+            .keys_of(db)
+            .filter(|key| hit(&key.as_key()))
+            .cloned()
+            .collect();
+        self.ready.extend(ready.into_iter().map(Ready::new));
+        self.deadlines.clear_database(db);
+        database.expiring_len = 0;
+        database.table.clear()
+    }
+
+    /// Swaps two databases, and marks the keys that somebody waits for in either.
+    pub fn swap_databases(&mut self, a: u8, b: u8) {
+        for (db, other) in [(a, b), (b, a)] {
+            let (table, other) = (
+                &self.dbs[usize::from(db)].table,
+                &self.dbs[usize::from(other)].table,
+            );
+            let holds = |table: &Table<Entry>, key: &Key| {
+                table
+                    .find(key.hash, |entry| *entry.name == *key.name)
+                    .is_some()
+            };
+            self.watched
+                .changed_where(db, |key| holds(table, key) || holds(other, key));
+            let ready: Vec<WaitKey> = self.lines.keys_of(db).cloned().collect();
+            self.ready.extend(ready.into_iter().map(Ready::new));
+        }
+        self.dbs.swap(usize::from(a), usize::from(b));
+        self.deadlines.swap_databases(a, b);
+    }
+}

@@ -1,0 +1,102 @@
+//! Judges two replies: equal, forgiven by the command's normaliser, or different.
+
+use crate::command::Compare;
+use crate::reply::Reply;
+
+/// True when the subject's reply is as good as the oracle's.
+pub fn agree(compare: Compare, oracle: &[u8], subject: &[u8]) -> bool {
+    if oracle == subject {
+        return true;
+    }
+    if compare == Compare::Exact {
+        return false;
+    }
+    let (oracle, subject) = (Reply::parse(oracle), Reply::parse(subject));
+    if oracle.kind() != subject.kind() || oracle.kind() == b'-' {
+        return false;
+    }
+    match compare {
+        Compare::Exact => false,
+        Compare::AnyOrder => sorted(&oracle) == sorted(&subject),
+        Compare::ScanPage => {
+            let (ours, theirs) = (oracle.members(), subject.members());
+            match (ours, theirs) {
+                (Some([cursor, page]), Some([their_cursor, their_page])) => {
+                    cursor == their_cursor && sorted(page) == sorted(their_page)
+                }
+                _ => false,
+            }
+        }
+        Compare::Within(distance) => within(&oracle, &subject, distance),
+        Compare::Kind => true,
+        Compare::Encoding => encoding_class(&oracle) == encoding_class(&subject),
+        Compare::Hello => hello(&oracle) == hello(&subject),
+        Compare::CommandInfo => command_info(&oracle) == command_info(&subject),
+        Compare::Names => names(&oracle) == names(&subject),
+    }
+}
+
+fn sorted(reply: &Reply) -> Option<Vec<&Reply>> {
+    let mut members: Vec<&Reply> = reply.members()?.iter().collect();
+    members.sort();
+    Some(members)
+}
+
+fn within(oracle: &Reply, subject: &Reply, distance: i64) -> bool {
+    if let (Some(ours), Some(theirs)) = (oracle.integer(), subject.integer()) {
+        return ours == theirs || (ours >= 0 && theirs >= 0 && (ours - theirs).abs() <= distance);
+    }
+    match (oracle.members(), subject.members()) {
+        (Some(ours), Some(theirs)) => {
+            ours.len() == theirs.len()
+                && ours
+                    .iter()
+                    .zip(theirs)
+                    .all(|(one, other)| within(one, other, distance))
+        }
+        _ => oracle == subject,
+    }
+}
+
+/// Which encodings stand for the same type; where a small form gives way is the server's affair.
+fn encoding_class(reply: &Reply) -> Option<&'static str> {
+    match reply.text()? {
+        b"int" => Some("int"),
+        b"embstr" | b"raw" => Some("string"),
+        b"listpack" | b"quicklist" | b"ziplist" => Some("list"),
+        _ => None,
+    }
+}
+
+/// The field names of HELLO and the values that are not the server's own.
+fn hello(reply: &Reply) -> Option<Vec<(&Reply, Option<&Reply>)>> {
+    let fields = reply.members()?.chunks(2).map(|pair| {
+        let own = matches!(
+            pair[0].text(),
+            Some(b"version" | b"id" | b"modules" | b"server")
+        );
+        (&pair[0], if own { None } else { pair.get(1) })
+    });
+    Some(fields.collect())
+}
+
+/// Of each entry: name, arity and key positions, and its flags in order.
+fn command_info(reply: &Reply) -> Option<Vec<Option<(Vec<&Reply>, Vec<&Reply>)>>> {
+    Some(reply.members()?.iter().map(command_entry).collect())
+}
+
+fn command_entry(entry: &Reply) -> Option<(Vec<&Reply>, Vec<&Reply>)> {
+    let fields = entry.members()?;
+    let flags = sorted(fields.get(2)?)?;
+    let rest = [0, 1, 3, 4, 5]
+        .iter()
+        .filter_map(|&at| fields.get(at))
+        .collect();
+    Some((rest, flags))
+}
+
+fn names(reply: &Reply) -> Option<Vec<&Reply>> {
+    let mut names: Vec<&Reply> = reply.members()?.iter().step_by(2).collect();
+    names.sort();
+    Some(names)
+}

@@ -1,0 +1,56 @@
+//! The families of commands, each in a file of its own. A new family: a file with a `COMMANDS`
+//! table, and a line in `FAMILIES`. `blocking` and `pubsub` need several clients at once and are
+//! driven by `crowd` instead.
+
+pub mod blocking;
+pub mod connection;
+pub mod keys;
+pub mod lists;
+pub mod pubsub;
+pub mod server;
+pub mod strings;
+
+use crate::command::Command;
+use crate::vocabulary::Gen;
+
+/// A command's weight and what makes one.
+pub type Entry = (u32, fn(&mut Gen) -> Command);
+
+/// A family: its name, its weight in the mixture, its commands.
+pub struct Family {
+    /// As `WEIR_DIFF_FAMILIES` names it.
+    pub name: &'static str,
+    /// How often it is drawn, beside the others.
+    pub weight: u32,
+    /// What it sends.
+    pub commands: &'static [Entry],
+}
+
+/// Every family that runs unless told otherwise.
+pub const FAMILIES: &[Family] = &[
+    Family {
+        name: "lists",
+        weight: 45,
+        commands: lists::COMMANDS,
+    },
+    Family {
+        name: "strings",
+        weight: 25,
+        commands: strings::COMMANDS,
+    },
+    Family {
+        name: "keys",
+        weight: 22,
+        commands: keys::COMMANDS,
+    },
+    Family {
+        name: "connection",
+        weight: 5,
+        commands: connection::COMMANDS,
+    },
+    Family {
+        name: "server",
+        weight: 3,
+        commands: server::COMMANDS,
+    },
+];
