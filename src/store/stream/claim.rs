@@ -92,7 +92,7 @@ impl<'a> GroupMut<'a> {
     /// XCLAIM: claims these ids. O(log pending) each.
     pub fn claim(
         &mut self,
-        claimer: ConsumerIndex,
+        taker: ConsumerIndex,
         ids: &[StreamId],
         options: ClaimOptions,
         now_ms: u64,
@@ -121,9 +121,9 @@ impl<'a> GroupMut<'a> {
             if pending.idle_ms(now_ms) < options.min_idle_ms {
                 continue;
             }
-            self.hand_over(claimer, entry, pending, options, now_ms, &mut claimed);
+            self.hand_over(taker, entry, pending, options, now_ms, &mut claimed);
         }
-        self.note_active(claimer, &claimed, now_ms);
+        self.note_active(taker, &claimed, now_ms);
         claimed
     }
 
@@ -131,7 +131,7 @@ impl<'a> GroupMut<'a> {
     /// See the file head for what it costs.
     pub fn autoclaim(
         &mut self,
-        claimer: ConsumerIndex,
+        taker: ConsumerIndex,
         start: StreamId,
         options: AutoclaimOptions,
         now_ms: u64,
@@ -151,14 +151,14 @@ impl<'a> GroupMut<'a> {
             force: false,
             just_id: options.just_id,
         };
-        self.take(claimer, found, options, now_ms)
+        self.take(taker, found, options, now_ms)
     }
 
     /// XREADGROUP CLAIM: claims up to `count` entries idle for at least `min_idle_ms`, released
     /// ones first, then the longest idle first. O(returned) and what was gone.
     pub fn claim_due(
         &mut self,
-        claimer: ConsumerIndex,
+        taker: ConsumerIndex,
         min_idle_ms: u64,
         count: u64,
         now_ms: u64,
@@ -181,7 +181,7 @@ impl<'a> GroupMut<'a> {
             force: false,
             just_id: false,
         };
-        self.take(claimer, found, options, now_ms)
+        self.take(taker, found, options, now_ms)
     }
 
     /// Walks the list as Redis does: gone entries count whether due or not.
@@ -252,7 +252,7 @@ impl<'a> GroupMut<'a> {
     /// Claims what a walk found and clears what it found gone.
     fn take(
         &mut self,
-        claimer: ConsumerIndex,
+        taker: ConsumerIndex,
         found: Found<'a>,
         options: ClaimOptions,
         now_ms: u64,
@@ -264,21 +264,21 @@ impl<'a> GroupMut<'a> {
         };
         for entry in found.due {
             if let Some(pending) = self.group.pending.get(entry.id) {
-                self.hand_over(claimer, entry, pending, options, now_ms, &mut claimed);
+                self.hand_over(taker, entry, pending, options, now_ms, &mut claimed);
             }
         }
         for &id in &found.gone {
             self.group.forget(id);
         }
         claimed.deleted = found.gone;
-        self.note_active(claimer, &claimed, now_ms);
+        self.note_active(taker, &claimed, now_ms);
         claimed
     }
 
-    /// Gives one entry to the claimer, unless it was delivered too often already.
+    /// Gives one entry to the taker, unless it was delivered too often already.
     fn hand_over(
         &mut self,
-        claimer: ConsumerIndex,
+        taker: ConsumerIndex,
         entry: Entry<'a>,
         pending: Pending,
         options: ClaimOptions,
@@ -298,7 +298,7 @@ impl<'a> GroupMut<'a> {
         let counted = pending.deliveries + u64::from(!options.just_id);
         let deliveries = options.deliveries.unwrap_or(counted);
         self.group
-            .deliver(entry.id, claimer, options.delivered_ms, deliveries);
+            .deliver(entry.id, taker, options.delivered_ms, deliveries);
         claimed.entries.push(ClaimedEntry {
             entry,
             idle_ms: pending.idle_ms(now_ms),
@@ -306,9 +306,9 @@ impl<'a> GroupMut<'a> {
         });
     }
 
-    fn note_active(&mut self, claimer: ConsumerIndex, claimed: &Claimed<'_>, now_ms: u64) {
+    fn note_active(&mut self, taker: ConsumerIndex, claimed: &Claimed<'_>, now_ms: u64) {
         if !claimed.entries.is_empty() {
-            self.group.consumers.get_mut(claimer).active_ms = Some(now_ms);
+            self.group.consumers.get_mut(taker).active_ms = Some(now_ms);
         }
     }
 }

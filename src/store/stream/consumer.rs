@@ -139,7 +139,10 @@ impl Consumers {
         own as u64 + theirs
     }
 
-    /// Panics unless names are in order and indices consistent.
+    /// Checks that names are in order and indices consistent.
+    ///
+    /// # Panics
+    /// When that is not so.
     #[cfg(any(test, feature = "verify"))]
     pub fn verify(&self) {
         let names: Vec<&[u8]> = self.iter().map(|(_, consumer)| consumer.name()).collect();

@@ -23,6 +23,11 @@ impl Dice {
         self.roll() % bound.max(1)
     }
 
+    /// A number below a bound of 32 bits.
+    pub fn below_u32(&mut self, bound: u32) -> u32 {
+        u32::try_from(self.below(u64::from(bound))).unwrap_or(0)
+    }
+
     /// True `percent` times in a hundred.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent

@@ -13,7 +13,7 @@ use super::pending::{DELIVERIES_MAX, Pending, PendingList};
 use super::segment::Entry;
 
 /// Most due entries that are collected and sorted by id before a walk by id looks cheaper.
-const DUE_SORT_MAX: usize = 1024;
+const DUE_SORT_MAX: u64 = 1024;
 
 /// What a group does by itself. Set by the policy layer; all off at first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,10 +142,10 @@ impl Group {
         if min_idle_ms == 0 {
             return None;
         }
-        let bound = DUE_SORT_MAX.min(self.pending.len() as usize / 8);
+        let bound = DUE_SORT_MAX.min(self.pending.len() / 8);
         let mut due = Vec::new();
         for id in self.pending.due(min_idle_ms, now_ms) {
-            if due.len() == bound {
+            if due.len() as u64 == bound {
                 return None;
             }
             due.push(id);
@@ -219,7 +219,10 @@ impl Group {
         Some(entry)
     }
 
-    /// Panics unless both sides of ownership agree.
+    /// Checks that both sides of ownership agree.
+    ///
+    /// # Panics
+    /// When that is not so.
     #[cfg(any(test, feature = "verify"))]
     pub fn verify(&self) {
         self.pending.verify();

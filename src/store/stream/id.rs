@@ -103,8 +103,7 @@ pub(super) fn parse_u64(text: &[u8]) -> Option<u64> {
         .count();
     let (negative, digits) = match &text[blanks..] {
         [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
+        [b'+', rest @ ..] | rest => (false, rest),
     };
     let leading_zero = digits.first() == Some(&b'0');
     if digits.is_empty() || (negative && blanks == 0 && !leading_zero) {

@@ -185,3 +185,46 @@ impl Idempotence {
 fn expiry_ms(limits: IdempotenceLimits, now_ms: u64) -> Option<u64> {
     now_ms.checked_sub(limits.duration_ms).or(Some(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(text: &[u8]) -> EntryMark {
+        EntryMark::Given(text.into())
+    }
+
+    #[test]
+    fn a_mark_is_known_until_it_is_old_or_crowded_out() {
+        let limits = IdempotenceLimits {
+            duration_ms: 1000,
+            len_max: 2,
+        };
+        let mut known = Idempotence::new(limits);
+        let entry = StreamId::new(u64::MAX, 0);
+        known.record(b"p", given(b"a"), entry, 5000);
+        assert_eq!(known.find(b"p", &given(b"a"), 5999), Some(entry));
+        assert_eq!(known.find(b"q", &given(b"a"), 5999), None);
+        assert_eq!(known.find(b"p", &given(b"a"), 6000), None, "too old");
+        for text in [b"b", b"c", b"d"] {
+            known.record(b"p", given(text), entry, 6000);
+        }
+        assert_eq!(known.find(b"p", &given(b"b"), 6000), None, "crowded out");
+        assert_eq!(known.find(b"p", &given(b"c"), 6000), Some(entry));
+        assert_eq!((known.producers(), known.marks()), (1, 2));
+        assert_eq!((known.added(), known.duplicates()), (4, 2));
+        known.set_limits(limits);
+        assert_eq!(known.marks(), 2, "no change, nothing forgotten");
+        known.expire(7000);
+        assert_eq!((known.producers(), known.marks()), (0, 0));
+    }
+
+    #[test]
+    fn a_content_is_the_same_in_any_order_of_its_fields() {
+        let mark = EntryMark::of_content(&["a", "1", "b", "2"]);
+        assert_eq!(mark, EntryMark::of_content(&["b", "2", "a", "1"]));
+        for other in [&["a", "2", "b", "1"][..], &["a", "1"], &["ab", "12"]] {
+            assert_ne!(mark, EntryMark::of_content(other));
+        }
+    }
+}

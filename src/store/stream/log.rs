@@ -151,10 +151,9 @@ impl Log {
             NewId::Auto => Ok(after_last),
             NewId::AutoSeq(ms) if ms > last.ms => Ok(StreamId::new(ms, 0)),
             NewId::AutoSeq(ms) if ms == after_last.ms => Ok(after_last),
-            NewId::AutoSeq(_) => Err(AddError::NotGreater),
             NewId::Exact(StreamId::MIN) => Err(AddError::Zero),
             NewId::Exact(id) if id > last => Ok(id),
-            NewId::Exact(_) => Err(AddError::NotGreater),
+            NewId::AutoSeq(_) | NewId::Exact(_) => Err(AddError::NotGreater),
         }
     }
 
@@ -410,7 +409,10 @@ impl Log {
         Some((base, segment))
     }
 
-    /// Panics unless every count is what the segments say.
+    /// Checks that every count is what the segments say.
+    ///
+    /// # Panics
+    /// When that is not so.
     #[cfg(any(test, feature = "verify"))]
     pub fn verify(&self) {
         let mut previous: Option<StreamId> = None;

@@ -146,7 +146,10 @@ impl Stream {
         self.log.heap_bytes() + groups
     }
 
-    /// Panics unless every invariant of the stream holds. O(everything).
+    /// Checks that every invariant of the stream holds. O(everything).
+    ///
+    /// # Panics
+    /// When that is not so.
     #[cfg(any(test, feature = "verify"))]
     pub fn verify(&self) {
         self.log.verify();

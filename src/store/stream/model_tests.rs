@@ -2,6 +2,14 @@
 //!
 //! Seeded; a failure prints its seed through the panic's location and the `seed` in scope of
 //! `check`. After every step the invariants hold, and at intervals everything readable is equal.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "a dice below a length is an index"
+)]
+
+mod claims;
+mod compare;
+mod groups;
 
 use std::collections::BTreeMap;
 
@@ -168,9 +176,8 @@ impl Pair {
         };
         let expected = match new {
             NewId::Auto if self.now_ms > last.ms => Ok(StreamId::new(self.now_ms, 0)),
-            NewId::Auto => Ok(StreamId::new(last.ms, last.seq + 1)),
             NewId::AutoSeq(ms) if ms > last.ms => Ok(StreamId::new(ms, 0)),
-            NewId::AutoSeq(_) => Ok(StreamId::new(last.ms, last.seq + 1)),
+            NewId::Auto | NewId::AutoSeq(_) => Ok(StreamId::new(last.ms, last.seq + 1)),
             NewId::Exact(StreamId::MIN) => Err(AddError::Zero),
             NewId::Exact(id) if id > last => Ok(id),
             NewId::Exact(_) => Err(AddError::NotGreater),
@@ -190,16 +197,16 @@ impl Pair {
 
     fn model_remove(&mut self, id: StreamId, references: References) -> Deleted {
         let groups = &mut self.model.groups;
-        let referenced = groups
+        let held = groups
             .values()
             .any(|g| g.last_id < id || g.pending.contains_key(&id));
-        if references == References::Acked && referenced {
+        if references == References::Acked && held {
             return Deleted::Referenced;
         }
         if references == References::Delete {
-            groups
-                .values_mut()
-                .for_each(|g| drop(g.pending.remove(&id)));
+            for group in groups.values_mut() {
+                group.pending.remove(&id);
+            }
         }
         match self.model.entries.remove(&id) {
             Some(pairs) => {
@@ -308,318 +315,6 @@ impl Pair {
         assert_eq!(more, first.is_some_and(|(&id, _)| id < min_id));
     }
 
-    fn group_life(&mut self) {
-        let (group, consumer) = self.names();
-        let id = self.some_id();
-        match self.dice.below(8) {
-            0..4 => {
-                let created = self.real.create_group(&group, id, None);
-                assert_eq!(created, !self.model.groups.contains_key(&group));
-                let entry = self.model.groups.entry(group);
-                entry.or_insert_with(|| ModelGroup {
-                    last_id: id,
-                    ..ModelGroup::default()
-                });
-            }
-            4 if self.dice.chance(20) => {
-                let destroyed = self.real.destroy_group(&group).is_some();
-                assert_eq!(destroyed, self.model.groups.remove(&group).is_some());
-            }
-            5 => {
-                let (Some(mut real), Some(model)) = (
-                    self.real.group_mut(&group),
-                    self.model.groups.get_mut(&group),
-                ) else {
-                    return;
-                };
-                if self.dice.chance(50) {
-                    real.set_id(id, None);
-                    model.last_id = id;
-                } else {
-                    real.raise_last_id(id);
-                    model.last_id = model.last_id.max(id);
-                }
-            }
-            6 => {
-                let (Some(mut real), Some(model)) = (
-                    self.real.group_mut(&group),
-                    self.model.groups.get_mut(&group),
-                ) else {
-                    return;
-                };
-                let created = real.create_consumer(&consumer, self.now_ms);
-                assert_eq!(created, !model.consumers.contains_key(&consumer));
-                model
-                    .consumers
-                    .entry(consumer)
-                    .or_insert((self.now_ms, None));
-            }
-            _ => {
-                let (Some(mut real), Some(model)) = (
-                    self.real.group_mut(&group),
-                    self.model.groups.get_mut(&group),
-                ) else {
-                    return;
-                };
-                let held = |p: &ModelPending| p.owner.as_deref() == Some(&consumer[..]);
-                let expected = model.consumers.remove(&consumer).map(|_| {
-                    let before = model.pending.len();
-                    model.pending.retain(|_, p| !held(p));
-                    (before - model.pending.len()) as u64
-                });
-                assert_eq!(real.delete_consumer(&consumer), expected);
-            }
-        }
-    }
-
-    fn read(&mut self) {
-        let (group, consumer) = self.names();
-        let (noack, count) = (self.dice.chance(15), 1 + self.dice.below(12));
-        let after = self.some_id();
-        let now_ms = self.now_ms;
-        let (Some(mut real), Some(model)) = (
-            self.real.group_mut(&group),
-            self.model.groups.get_mut(&group),
-        ) else {
-            return;
-        };
-        let (reader, created) = real.consumer(&consumer, now_ms);
-        assert_eq!(created, !model.consumers.contains_key(&consumer));
-        let times = model.consumers.entry(consumer.clone()).or_insert((0, None));
-        times.0 = now_ms;
-        if self.dice.chance(75) {
-            let mut got = Vec::new();
-            let delivered = real.read_new(reader, count, noack, now_ms, |e| got.push(owned(e)));
-            let expected: Vec<_> = self
-                .model
-                .entries
-                .range((
-                    std::ops::Bound::Excluded(model.last_id),
-                    std::ops::Bound::Unbounded,
-                ))
-                .take(count as usize)
-                .map(|(id, pairs)| (*id, pairs.clone()))
-                .collect();
-            assert_eq!(delivered, expected.len() as u64);
-            assert_eq!(got, expected);
-            for (id, _) in &expected {
-                model.last_id = *id;
-                if !noack {
-                    times.1 = Some(now_ms);
-                    let owner = Some(consumer.clone());
-                    let fresh = ModelPending {
-                        owner,
-                        delivered_ms: now_ms,
-                        deliveries: 1,
-                        release: 0,
-                    };
-                    model.pending.insert(*id, fresh);
-                }
-            }
-        } else {
-            let mut got = Vec::new();
-            real.read_history(reader, after, count, now_ms, |id, e| {
-                got.push((id, e.map(owned)))
-            });
-            let entries = &self.model.entries;
-            let expected: Vec<_> = model
-                .pending
-                .iter_mut()
-                .filter(|(id, p)| **id > after && p.owner.as_ref() == Some(&consumer))
-                .take(count as usize)
-                .map(|(id, p)| {
-                    let pairs = entries.get(id);
-                    if pairs.is_some() {
-                        p.delivered_ms = now_ms;
-                        p.deliveries += 1;
-                    }
-                    (*id, pairs.map(|pairs| (*id, pairs.clone())))
-                })
-                .collect();
-            assert_eq!(got, expected);
-        }
-    }
-
-    fn ack_or_nack(&mut self) {
-        let (group, _) = self.names();
-        let id = self.pending_id(&group);
-        let mode = [
-            NackMode::Silent,
-            NackMode::Fail,
-            NackMode::Fatal,
-            NackMode::Count(7),
-        ][self.dice.below(4) as usize];
-        let (nack, force) = (self.dice.chance(40), self.dice.chance(20));
-        let exists = self.model.entries.contains_key(&id);
-        let (Some(mut real), Some(model)) = (
-            self.real.group_mut(&group),
-            self.model.groups.get_mut(&group),
-        ) else {
-            return;
-        };
-        if !nack {
-            assert_eq!(real.ack(id), model.pending.remove(&id).is_some());
-            return;
-        }
-        let old = model.pending.get(&id).map(|p| p.deliveries);
-        let found = old.is_some() || (force && exists);
-        assert_eq!(real.nack(id, mode, force), found);
-        if found {
-            let old = old.unwrap_or(0);
-            model.releases += 1;
-            let deliveries = match mode {
-                NackMode::Silent => old.saturating_sub(1),
-                NackMode::Fail => old,
-                NackMode::Fatal => DELIVERIES_MAX,
-                NackMode::Count(count) => count,
-            };
-            let release = model.releases;
-            let released = ModelPending {
-                owner: None,
-                delivered_ms: 0,
-                deliveries,
-                release,
-            };
-            model.pending.insert(id, released);
-        }
-    }
-
-    fn claim(&mut self) {
-        let (group, consumer) = self.names();
-        let ids: Vec<_> = (0..1 + self.dice.below(4))
-            .map(|_| self.pending_id(&group))
-            .collect();
-        let (force, just_id) = (self.dice.chance(20), self.dice.chance(30));
-        let way = self.dice.below(3);
-        let count = 1 + self.dice.below(6);
-        let min_idle_ms = [0, 50, 400][self.dice.below(3) as usize];
-        let deliveries_max = [0, 0, 3][self.dice.below(3) as usize];
-        let now_ms = self.now_ms;
-        let (Some(mut real), Some(model)) = (
-            self.real.group_mut(&group),
-            self.model.groups.get_mut(&group),
-        ) else {
-            return;
-        };
-        real.set_policy(GroupPolicy {
-            deliveries_max,
-            consumer_idle_ms_max: 0,
-        });
-        let (claimer, _) = real.consumer(&consumer, now_ms);
-        model
-            .consumers
-            .entry(consumer.clone())
-            .or_insert((0, None))
-            .0 = now_ms;
-        let mut active = false;
-        let options = ClaimOptions {
-            min_idle_ms,
-            delivered_ms: now_ms - 10,
-            deliveries: None,
-            force,
-            just_id,
-        };
-        let auto = AutoclaimOptions {
-            count,
-            min_idle_ms,
-            just_id,
-        };
-        let start = ids[0];
-        let claimed = match way {
-            0 => real.claim(claimer, &ids, options, now_ms),
-            1 => real.autoclaim(claimer, start, auto, now_ms),
-            _ => real.claim_due(claimer, min_idle_ms, count, now_ms),
-        };
-        let candidates = match way {
-            0 => ids,
-            1 => model
-                .pending
-                .keys()
-                .copied()
-                .filter(|id| *id >= start)
-                .collect(),
-            _ => model.due(min_idle_ms, now_ms),
-        };
-        let (mut looks, mut left) = match way {
-            0 => (u64::MAX, u64::MAX),
-            1 => (count * 10, count),
-            _ => (u64::MAX, count),
-        };
-        let (mut entries, mut gone, mut spent) = (Vec::new(), Vec::new(), Vec::new());
-        let mut cursor = StreamId::MIN;
-        for id in candidates {
-            if looks == 0 || left == 0 {
-                cursor = id;
-                break;
-            }
-            looks -= 1;
-            let Some(pairs) = self.model.entries.get(&id) else {
-                if model.pending.remove(&id).is_some() {
-                    gone.push(id);
-                    left -= u64::from(way == 1);
-                }
-                continue;
-            };
-            let (idle_ms, before) = match model.pending.get(&id) {
-                Some(p) => (model.idle(id, now_ms), p.deliveries),
-                None if way == 0 && force => (u64::MAX, 1),
-                None => continue,
-            };
-            if idle_ms < min_idle_ms {
-                continue;
-            }
-            left -= 1;
-            let at_bound = deliveries_max > 0 && before >= deliveries_max;
-            if at_bound && (way == 2 || !just_id) && model.pending.remove(&id).is_some() {
-                spent.push((id, before));
-                continue;
-            }
-            let delivered_ms = if way == 0 { now_ms - 10 } else { now_ms };
-            let counted = u64::from(way == 2 || !just_id);
-            let deliveries = (before + counted).min(DELIVERIES_MAX);
-            model.deliver(id, &consumer, delivered_ms, deliveries);
-            active = true;
-            entries.push(((id, pairs.clone()), idle_ms, before));
-        }
-        if active && let Some(times) = model.consumers.get_mut(&consumer) {
-            times.1 = Some(now_ms);
-        }
-        let got = claimed
-            .entries
-            .iter()
-            .map(|c| (owned(c.entry), c.idle_ms, c.deliveries));
-        assert!(got.eq(entries), "way {way}");
-        assert_eq!(claimed.deleted, gone, "way {way}");
-        let exhausted = claimed.exhausted.iter().map(|e| (e.entry.id, e.deliveries));
-        assert!(exhausted.eq(spent));
-        if way == 1 {
-            assert_eq!(claimed.cursor, cursor);
-        }
-    }
-
-    fn expire_consumers(&mut self) {
-        let (group, _) = self.names();
-        let (Some(mut real), Some(model)) = (
-            self.real.group_mut(&group),
-            self.model.groups.get_mut(&group),
-        ) else {
-            return;
-        };
-        let consumer_idle_ms_max = 3000;
-        real.set_policy(GroupPolicy {
-            deliveries_max: 0,
-            consumer_idle_ms_max,
-        });
-        let before = model.consumers.len();
-        let pending = &model.pending;
-        model.consumers.retain(|name, (seen_ms, _)| {
-            self.now_ms - *seen_ms < consumer_idle_ms_max
-                || pending.values().any(|p| p.owner.as_ref() == Some(name))
-        });
-        let expected = (before - model.consumers.len()) as u64;
-        assert_eq!(real.expire_consumers(self.now_ms), expected);
-    }
-
     fn step(&mut self) {
         self.now_ms += self.dice.below(60);
         match self.dice.below(100) {
@@ -635,110 +330,6 @@ impl Pair {
             _ => self.expire_consumers(),
         }
         self.real.verify();
-    }
-
-    fn compare_log(&mut self) {
-        let (from, to) = (self.some_id(), self.some_id());
-        let (log, entries) = (self.real.log(), &self.model.entries);
-        assert_eq!(log.len(), entries.len() as u64);
-        assert_eq!(log.entries_added(), self.model.added);
-        assert_eq!(
-            log.entries_added(),
-            log.len() + self.model.removed,
-            "in = held + lost"
-        );
-        assert_eq!(
-            log.payload_bytes(),
-            entries.values().map(payload).sum::<u64>()
-        );
-        assert_eq!(log.last_id(), self.model.last_id);
-        let last_live = entries
-            .last_key_value()
-            .map_or(StreamId::MIN, |(id, _)| *id);
-        assert_eq!(log.last_live_id(), last_live);
-        let all = log.range(StreamId::MIN, StreamId::MAX).map(owned);
-        assert!(all.eq(entries.iter().map(|(id, pairs)| (*id, pairs.clone()))));
-        let backwards = log.range_rev(StreamId::MIN, StreamId::MAX).map(|e| e.id);
-        assert!(backwards.eq(entries.keys().rev().copied()));
-        if from <= to {
-            let some = entries.range(from..=to).map(|(id, _)| *id);
-            assert!(log.range(from, to).map(|e| e.id).eq(some.clone()));
-            assert!(log.range_rev(from, to).map(|e| e.id).eq(some.rev()));
-        } else {
-            assert!(log.range(from, to).next().is_none());
-        }
-        let mut seeker = log.seeker();
-        for id in [from, to, from.next().expect("not the last id"), from] {
-            assert_eq!(log.get(id).map(owned), seeker.seek(id).map(owned));
-            assert_eq!(log.get(id).is_some(), entries.contains_key(&id));
-        }
-    }
-
-    fn compare_groups(&mut self) {
-        let (from, to) = (self.some_id(), StreamId::MAX);
-        let min_idle_ms = self.dice.below(500);
-        let now_ms = self.now_ms;
-        for (name, model) in &self.model.groups {
-            let real = self.real.group(name).expect("the group is there");
-            assert_eq!(real.last_id(), model.last_id);
-            assert_eq!(real.pending(), model.pending.len() as u64);
-            let released = model.pending.values().filter(|p| p.owner.is_none()).count();
-            assert_eq!(real.released(), released as u64);
-            let bounds = model
-                .pending
-                .keys()
-                .next()
-                .zip(model.pending.keys().next_back());
-            assert_eq!(real.pending_bounds(), bounds.map(|(a, b)| (*a, *b)));
-            let consumers = real
-                .consumers()
-                .map(|(_, c)| (c.name(), c.seen_ms, c.active_ms));
-            let expected = model.consumers.iter().map(|(n, t)| (&n[..], t.0, t.1));
-            assert!(consumers.eq(expected));
-            let query = PendingQuery {
-                from,
-                to,
-                count: 9,
-                min_idle_ms,
-                owner: None,
-                now_ms,
-            };
-            let mut listed = Vec::new();
-            real.pending_range(query, |p| listed.push(p));
-            let wanted = model.pending.range(from..);
-            let wanted = wanted.filter(|(id, _)| model.idle(**id, now_ms) >= min_idle_ms);
-            let wanted: Vec<_> = wanted.take(9).collect();
-            assert_eq!(listed.len(), wanted.len());
-            for (got, (id, expected)) in listed.iter().zip(wanted) {
-                assert_eq!((got.id, got.deliveries), (*id, expected.deliveries));
-                assert_eq!(got.delivered_ms, expected.delivered_ms);
-                let owner = got.owner.map(|index| real.consumer(index).name().to_vec());
-                assert_eq!(owner, expected.owner);
-            }
-            for (index, consumer) in real.consumers() {
-                let name = Some(consumer.name().to_vec());
-                let owned = model.pending.iter().filter(|(_, p)| p.owner == name);
-                let query = PendingQuery {
-                    owner: Some(index),
-                    from: StreamId::MIN,
-                    ..query
-                };
-                let mut listed = Vec::new();
-                real.pending_range(
-                    PendingQuery {
-                        count: u64::MAX,
-                        min_idle_ms: 0,
-                        ..query
-                    },
-                    |p| {
-                        listed.push(p.id);
-                    },
-                );
-                assert!(listed.iter().eq(owned.clone().map(|(id, _)| id)));
-                assert!(real.consumer_pending(index).map(|p| p.id).eq(listed));
-                assert_eq!(consumer.pending(), owned.count() as u64);
-            }
-        }
     }
 }
 

@@ -219,7 +219,10 @@ impl PendingList {
         self.by_id.heap_bytes() + self.by_time.heap_bytes()
     }
 
-    /// Panics unless both orders agree.
+    /// Checks that both orders agree.
+    ///
+    /// # Panics
+    /// When that is not so.
     #[cfg(any(test, feature = "verify"))]
     pub fn verify(&self) {
         self.by_id.verify();

@@ -70,6 +70,10 @@ pub struct Fields<'a> {
     shared: bool,
 }
 
+#[allow(
+    clippy::copy_iterator,
+    reason = "a view of an entry, handed on and read more than once"
+)]
 impl<'a> Iterator for Fields<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
@@ -342,7 +346,10 @@ impl Segment {
         self.bytes.capacity() as u64
     }
 
-    /// Panics unless counts and order are what the bytes say.
+    /// Checks that counts and order are what the bytes say.
+    ///
+    /// # Panics
+    /// When that is not so.
     #[cfg(any(test, feature = "verify"))]
     pub fn verify(&self, base: StreamId) {
         let (mut live, mut payload_bytes) = (0, 0);

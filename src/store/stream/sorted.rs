@@ -218,7 +218,10 @@ impl<T: Keyed> Sorted<T> {
         (slots + items) as u64
     }
 
-    /// Panics unless the list is in order and its counts are right.
+    /// Checks that the list is in order and its counts are right.
+    ///
+    /// # Panics
+    /// When that is not so.
     #[cfg(any(test, feature = "verify"))]
     pub fn verify(&self) {
         let mut previous: Option<T::Key> = None;
@@ -254,12 +257,12 @@ mod tests {
         for seed in 0..20 {
             let mut dice = Dice::new(seed);
             let (mut list, mut model) = (Sorted::<u32>::default(), BTreeSet::new());
-            let spread = [50, 500, 5000][dice.below(3) as usize];
+            let spread = 50 << (3 * dice.below(3));
             for step in 0..4000u32 {
                 let key = if dice.chance(30) {
                     step
                 } else {
-                    dice.below(spread) as u32
+                    dice.below_u32(spread)
                 };
                 // Grow for a while, then shrink for a while.
                 if dice.chance(if step < 2000 { 70 } else { 30 }) {
@@ -270,7 +273,7 @@ mod tests {
                 assert_eq!(list.get(key), model.get(&key));
                 if step % 64 == 0 {
                     list.verify();
-                    let from = dice.below(spread) as u32;
+                    let from = dice.below_u32(spread);
                     assert!(list.iter_from(from).eq(model.range(from..)));
                     assert!(list.iter().eq(model.iter()));
                     assert_eq!(list.first(), model.first());

@@ -82,7 +82,7 @@ impl Stream {
         let mut lost = Lost::default();
         let mut from = StreamId::MIN;
         while let Some((base, segment)) = self.log.segment_from(from) {
-            let (live, last) = (segment.live(), segment.last());
+            let (live, end_id) = (segment.live(), segment.last());
             let whole = match trim.to {
                 TrimTo::MaxLen(len_max) => {
                     if self.log.len() <= len_max {
@@ -90,7 +90,7 @@ impl Stream {
                     }
                     self.log.len() - live >= len_max
                 }
-                TrimTo::MinId(min_id) => last < min_id,
+                TrimTo::MinId(min_id) => end_id < min_id,
             };
             if trim.limit > 0 && lost.entries + live > trim.limit {
                 break;
@@ -103,22 +103,22 @@ impl Stream {
                 // An empty place, kept when its entries went; nothing is lost with it.
                 let _ = self.log.drop_segment(base);
             } else if whole || !trim.approximate {
-                self.trim_within(base, last, trim, &mut lost);
+                self.trim_within(base, end_id, trim, &mut lost);
             }
             if !whole {
                 break;
             }
-            let Some(next) = last.next() else { break };
+            let Some(next) = end_id.next() else { break };
             from = next;
         }
         lost
     }
 
     /// Trims the entries of one segment one by one.
-    fn trim_within(&mut self, base: StreamId, last: StreamId, trim: Trim, lost: &mut Lost) {
-        let ids: Vec<StreamId> = self.log.range(base, last).map(|entry| entry.id).collect();
+    fn trim_within(&mut self, base: StreamId, end_id: StreamId, trim: Trim, lost: &mut Lost) {
+        let ids: Vec<StreamId> = self.log.range(base, end_id).map(|entry| entry.id).collect();
         let emptied = match trim.to {
-            TrimTo::MinId(min_id) if last >= min_id => Emptied::Keep,
+            TrimTo::MinId(min_id) if end_id >= min_id => Emptied::Keep,
             _ => Emptied::Drop,
         };
         for id in ids {
@@ -185,10 +185,10 @@ impl Stream {
                 lost.add(entries, bytes);
                 continue;
             }
-            let last = segment.last();
+            let end_id = segment.last();
             let ids: Vec<StreamId> = self
                 .log
-                .range(base, last)
+                .range(base, end_id)
                 .map(|entry| entry.id)
                 .take_while(|&id| id < min_id)
                 .collect();
