@@ -85,6 +85,8 @@ impl Consumers {
             ids: Sorted::default(),
         };
         let index = self.free.pop().unwrap_or_else(|| {
+            // One consumer is what most groups have.
+            self.slots.reserve_exact(usize::from(self.slots.is_empty()));
             self.slots.push(None);
             // A group of four thousand million consumers does not fit in memory.
             u32::try_from(self.slots.len() - 1).unwrap_or(0)

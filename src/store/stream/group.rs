@@ -29,6 +29,7 @@ pub struct GroupPolicy {
 /// A consumer group.
 #[derive(Clone, Debug)]
 pub struct Group {
+    pub(super) name: Box<[u8]>,
     /// Greatest id delivered.
     pub(super) last_id: StreamId,
     /// How many entries of the stream stand up to `last_id`, counting removed ones; `None` where
@@ -40,14 +41,20 @@ pub struct Group {
 }
 
 impl Group {
-    pub(super) fn new(last_id: StreamId, entries_read: Option<u64>) -> Self {
+    pub(super) fn new(name: &[u8], last_id: StreamId, entries_read: Option<u64>) -> Self {
         Self {
+            name: name.into(),
             last_id,
             entries_read,
             consumers: Consumers::default(),
             pending: PendingList::default(),
             policy: GroupPolicy::default(),
         }
+    }
+
+    /// The name it goes by.
+    pub fn name(&self) -> &[u8] {
+        &self.name
     }
 
     /// Greatest id delivered.
@@ -188,9 +195,10 @@ impl Group {
         self.policy
     }
 
-    /// Bytes allocated for the group.
+    /// Bytes allocated for the group. O(consumers).
     pub fn heap_bytes(&self) -> u64 {
-        self.pending.heap_bytes() + self.consumers.heap_bytes()
+        let own = (size_of::<Self>() + self.name.len()) as u64;
+        own + self.pending.heap_bytes() + self.consumers.heap_bytes()
     }
 
     /// Records a delivery: `owner` has the entry now, whoever had it before.

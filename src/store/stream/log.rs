@@ -7,11 +7,9 @@
 //! Costs, for s segments: append O(entry); find O(log s) and a walk within one segment; a range
 //! the same once, then what it returns; dropping a whole segment O(log s).
 
-use std::collections::BTreeMap;
-use std::collections::btree_map;
-
 use super::id::StreamId;
 use super::segment::{Entries, Entry, NodeLimits, Segment};
+use super::sorted::{Keyed, Place, Sorted};
 
 /// The id an entry is to get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +46,22 @@ pub enum SetIdError {
     AddedBelowLen,
 }
 
+/// A segment in the directory, with its first id, from which its own ids step.
+#[derive(Clone, Debug)]
+struct Based {
+    base: StreamId,
+    segment: Segment,
+}
+
+impl Keyed for Based {
+    type Key = StreamId;
+
+    #[inline]
+    fn key(&self) -> StreamId {
+        self.base
+    }
+}
+
 /// What becomes of a segment whose last live entry is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Emptied {
@@ -62,7 +76,7 @@ pub(super) enum Emptied {
 /// The entries of a stream.
 #[derive(Debug, Default)]
 pub struct Log {
-    segments: BTreeMap<StreamId, Segment>,
+    segments: Sorted<Based>,
     len: u64,
     first_id: StreamId,
     last_id: StreamId,
@@ -76,7 +90,7 @@ impl Clone for Log {
     fn clone(&self) -> Self {
         let segments = self.segments.clone();
         // A copied segment is allocated as it is, without room to grow.
-        let heap_bytes = segments.values().map(Segment::heap_bytes).sum();
+        let heap_bytes = segments.iter().map(|b| b.segment.heap_bytes()).sum();
         Self {
             segments,
             heap_bytes,
@@ -133,11 +147,9 @@ impl Log {
         self.segments.len()
     }
 
-    /// Bytes allocated for entries, slots in the segment map included.
+    /// Bytes allocated for entries, the directory included.
     pub fn heap_bytes(&self) -> u64 {
-        // A map node has eleven slots, of which appending in order leaves about seven used.
-        let slot = size_of::<(StreamId, Segment)>() as u64 * 11 / 7;
-        self.heap_bytes + self.segments.len() as u64 * slot
+        self.heap_bytes + self.segments.heap_bytes()
     }
 
     /// The id that `new` would get now.
@@ -175,30 +187,23 @@ impl Log {
             return Err(AddError::TooLarge);
         }
         let mut bytes_hint = 0;
-        match self.segments.last_entry() {
-            Some(mut slot) if slot.get().fits(raw_bytes, limits) => {
-                let base = *slot.key();
-                let tail = slot.get_mut();
-                let before = tail.heap_bytes();
-                tail.push(base, id, pairs);
-                self.heap_bytes += tail.heap_bytes() - before;
+        if let Some(end) = self.segments.end() {
+            let Based { base, segment } = self.segments.at_mut(end);
+            let before = segment.heap_bytes();
+            if segment.fits(raw_bytes, limits) {
+                segment.push(*base, id, pairs);
+                self.heap_bytes += segment.heap_bytes() - before;
                 self.note_added(id, raw_bytes);
                 return Ok(id);
             }
-            Some(mut slot) => {
-                let tail = slot.get_mut();
-                let before = tail.heap_bytes();
-                tail.seal();
-                self.heap_bytes -= before - tail.heap_bytes();
-                // The next segment will most likely hold the like, and grow to the like.
-                bytes_hint = tail.len_bytes().min(NODE_BYTES_HINT_MAX);
-                bytes_hint += bytes_hint / 64;
-            }
-            None => {}
+            segment.seal();
+            self.heap_bytes -= before - segment.heap_bytes();
+            // The next segment will most likely hold the like, and grow to the like.
+            bytes_hint = segment.len_bytes().min(NODE_BYTES_HINT_MAX) + 8;
         }
         let segment = Segment::open(id, pairs, bytes_hint);
         self.heap_bytes += segment.heap_bytes();
-        self.segments.insert(id, segment);
+        self.segments.insert(Based { base: id, segment });
         self.note_added(id, raw_bytes);
         Ok(id)
     }
@@ -215,14 +220,10 @@ impl Log {
 
     /// Live entries with `from <= id <= to`, in order.
     pub fn range(&self, from: StreamId, to: StreamId) -> Range<'_> {
-        let start = self.segment_before(from).map_or(from, |(base, _)| base);
-        let segments = if from <= to {
-            self.segments.range(start..=to)
-        } else {
-            self.segments.range(to..to)
-        };
+        let place = self.segments.floor(from).or(self.segments.start());
         Range {
-            segments,
+            log: self,
+            place: place.filter(|_| from <= to),
             current: None,
             from,
             to,
@@ -232,8 +233,11 @@ impl Log {
     /// Live entries with `from <= id <= to`, in reverse order.
     pub fn range_rev(&self, from: StreamId, to: StreamId) -> RangeRev<'_> {
         RangeRev {
-            forward: self.range(from, to),
+            log: self,
+            place: self.segments.floor(to).filter(|_| from <= to),
             current: Vec::new(),
+            from,
+            to,
         }
     }
 
@@ -269,7 +273,9 @@ impl Log {
     ///
     /// Does not touch [`Log::max_deleted_id`]: trimming an entry is not deleting it.
     pub(super) fn remove(&mut self, id: StreamId, emptied: Emptied) -> Option<u64> {
-        let (&base, segment) = self.segments.range_mut(..=id).next_back()?;
+        let place = self.segments.floor(id)?;
+        let Based { base, segment } = self.segments.at_mut(place);
+        let base = *base;
         if segment.last() < id {
             return None;
         }
@@ -282,7 +288,7 @@ impl Log {
         let before = segment.heap_bytes();
         if segment.live() == 1 && emptied == Emptied::Drop {
             self.heap_bytes -= before;
-            self.segments.remove(&base);
+            self.segments.remove(base);
         } else {
             segment.kill(start, end, payload_bytes);
             segment.compact(base);
@@ -303,13 +309,13 @@ impl Log {
 
     /// The first segment at or after `base`, with its key.
     pub(super) fn segment_from(&self, base: StreamId) -> Option<(StreamId, &Segment)> {
-        let (&base, segment) = self.segments.range(base..).next()?;
-        Some((base, segment))
+        let found = self.segments.iter_from(base).next()?;
+        Some((found.base, &found.segment))
     }
 
     /// Drops a whole segment; returns its live entries and their payload bytes.
     pub(super) fn drop_segment(&mut self, base: StreamId) -> (u64, u64) {
-        let Some(segment) = self.segments.remove(&base) else {
+        let Some(Based { segment, .. }) = self.segments.remove(base) else {
             return (0, 0);
         };
         self.heap_bytes -= segment.heap_bytes();
@@ -319,6 +325,39 @@ impl Log {
             self.renew_first_id();
         }
         (segment.live(), segment.payload_bytes())
+    }
+
+    /// Removes live entries from the front of the first segment that has any, while `goes` says
+    /// so of their ids; returns how many and their payload bytes. The segment is not rewritten:
+    /// what is trimmed from the front will soon be gone as a whole.
+    pub(super) fn trim_front(
+        &mut self,
+        base: StreamId,
+        emptied: Emptied,
+        goes: impl FnMut(StreamId) -> bool,
+    ) -> (u64, u64) {
+        let Some(place) = self.segments.floor(base) else {
+            return (0, 0);
+        };
+        let segment = &mut self.segments.at_mut(place).segment;
+        let live = segment.live();
+        let (bytes, first_kept) = segment.kill_front(base, goes);
+        let removed = live - segment.live();
+        self.len -= removed;
+        self.payload_bytes -= bytes;
+        match first_kept {
+            Some(id) => self.first_id = id,
+            None if emptied == Emptied::Drop => {
+                self.drop_segment(base);
+            }
+            None => {
+                let before = segment.heap_bytes();
+                segment.compact(base);
+                self.heap_bytes -= before - segment.heap_bytes();
+                self.renew_first_id();
+            }
+        }
+        (removed, bytes)
     }
 
     fn renew_first_id(&mut self) {
@@ -400,13 +439,13 @@ impl Log {
     /// The tree's shape follows from its keys alone: a node for every key's end, for every fork,
     /// and for every stretch between them. O(segments).
     pub fn radix_nodes(&self) -> u64 {
-        let keys: Vec<[u8; 16]> = self.segments.keys().map(|base| base.sort_bytes()).collect();
+        let keys: Vec<[u8; 16]> = self.segments.iter().map(|b| b.base.sort_bytes()).collect();
         radix_nodes(&keys, 0)
     }
 
     fn segment_before(&self, id: StreamId) -> Option<(StreamId, &Segment)> {
-        let (&base, segment) = self.segments.range(..=id).next_back()?;
-        Some((base, segment))
+        let found = self.segments.at(self.segments.floor(id)?);
+        Some((found.base, &found.segment))
     }
 
     /// Checks that every count is what the segments say.
@@ -417,7 +456,9 @@ impl Log {
     pub fn verify(&self) {
         let mut previous: Option<StreamId> = None;
         let (mut len, mut payload_bytes, mut heap_bytes) = (0, 0, 0);
-        for (&base, segment) in &self.segments {
+        self.segments.verify();
+        for Based { base, segment } in self.segments.iter() {
+            let base = *base;
             assert!(previous < Some(base), "segments are disjoint");
             segment.verify(base);
             previous = Some(segment.last());
@@ -457,7 +498,9 @@ const NODE_BYTES_HINT_MAX: usize = 8192;
 /// Live entries in order. See [`Log::range`].
 #[derive(Clone, Debug)]
 pub struct Range<'a> {
-    segments: btree_map::Range<'a, StreamId, Segment>,
+    log: &'a Log,
+    /// The next segment to unpack.
+    place: Option<Place>,
     current: Option<Entries<'a>>,
     from: StreamId,
     to: StreamId,
@@ -474,7 +517,7 @@ impl<'a> Iterator for Range<'a> {
                     let id = placed.entry.id;
                     if id > self.to {
                         self.current = None;
-                        self.segments = btree_map::Range::default();
+                        self.place = None;
                         return None;
                     }
                     if !placed.dead && id >= self.from {
@@ -482,8 +525,10 @@ impl<'a> Iterator for Range<'a> {
                     }
                 }
             }
-            let (&base, segment) = self.segments.next()?;
-            self.current = (segment.last() >= self.from).then(|| segment.entries(base));
+            let place = self.place?;
+            let Based { base, segment } = self.log.segments.at(place);
+            self.place = self.log.segments.after(place);
+            self.current = (segment.last() >= self.from).then(|| segment.entries(*base));
         }
     }
 }
@@ -491,9 +536,13 @@ impl<'a> Iterator for Range<'a> {
 /// Live entries in reverse order; unpacks one segment at a time. See [`Log::range_rev`].
 #[derive(Clone, Debug)]
 pub struct RangeRev<'a> {
-    forward: Range<'a>,
+    log: &'a Log,
+    /// The next segment to unpack.
+    place: Option<Place>,
     /// Entries of the segment at hand, in order; taken from the end.
     current: Vec<Entry<'a>>,
+    from: StreamId,
+    to: StreamId,
 }
 
 impl<'a> Iterator for RangeRev<'a> {
@@ -504,11 +553,17 @@ impl<'a> Iterator for RangeRev<'a> {
             if let Some(entry) = self.current.pop() {
                 return Some(entry);
             }
-            let (&base, segment) = self.forward.segments.next_back()?;
-            let (from, to) = (self.forward.from, self.forward.to);
+            let place = self.place?;
+            let Based { base, segment } = self.log.segments.at(place);
+            self.place = self
+                .log
+                .segments
+                .before(place)
+                .filter(|_| *base > self.from);
+            let (from, to) = (self.from, self.to);
             self.current.extend(
                 segment
-                    .entries(base)
+                    .entries(*base)
                     .take_while(|placed| placed.entry.id <= to)
                     .filter(|placed| !placed.dead && placed.entry.id >= from)
                     .map(|placed| placed.entry),
@@ -521,12 +576,12 @@ impl<'a> Iterator for RangeRev<'a> {
 #[derive(Clone, Debug)]
 pub struct Seeker<'a> {
     log: &'a Log,
-    current: Option<Place<'a>>,
+    current: Option<Standing<'a>>,
 }
 
 /// Where a seeker stands: a segment's greatest id, what is left of it, and what was seen last.
 #[derive(Clone, Debug)]
-struct Place<'a> {
+struct Standing<'a> {
     last: StreamId,
     entries: Entries<'a>,
     seen: Option<(Entry<'a>, bool)>,
@@ -540,7 +595,7 @@ impl<'a> Seeker<'a> {
         });
         if !usable {
             let (base, segment) = self.log.segment_before(id)?;
-            self.current = Some(Place {
+            self.current = Some(Standing {
                 last: segment.last(),
                 entries: segment.entries(base),
                 seen: None,

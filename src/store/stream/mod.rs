@@ -29,8 +29,6 @@ mod tests;
 mod trim;
 mod varint;
 
-use std::collections::BTreeMap;
-
 pub use claim::{AutoclaimOptions, ClaimOptions, Claimed, ClaimedEntry, Exhausted};
 pub use consumer::{Consumer, ConsumerIndex};
 pub use group::{Group, GroupMut, GroupPolicy, NackMode, PendingQuery};
@@ -45,8 +43,12 @@ pub use trim::{Deleted, Lost, References, Trim, TrimTo};
 #[derive(Clone, Debug, Default)]
 pub struct Stream {
     log: Log,
-    /// Groups in the order of their names, in which XINFO lists them.
-    groups: BTreeMap<Box<[u8]>, Group>,
+    /// Groups in the order of their names, in which XINFO lists them. Streams have few.
+    #[allow(
+        clippy::vec_box,
+        reason = "a group is large, and most streams have one"
+    )]
+    groups: Vec<Box<Group>>,
     idempotence: Option<Box<Idempotence>>,
 }
 
@@ -92,37 +94,46 @@ impl Stream {
         last_id: StreamId,
         entries_read: Option<u64>,
     ) -> bool {
-        if self.groups.contains_key(name) {
+        let Err(place) = self.find_group(name) else {
             return false;
-        }
+        };
         let added = self.log.entries_added();
-        let group = Group::new(last_id, entries_read.map(|read| read.min(added)));
-        self.groups.insert(name.into(), group).is_none()
+        let group = Group::new(name, last_id, entries_read.map(|read| read.min(added)));
+        self.groups
+            .reserve_exact(usize::from(self.groups.is_empty()));
+        self.groups.insert(place, Box::new(group));
+        true
     }
 
     /// XGROUP DESTROY: removes a group and returns it, so that dropping a long pending list can
     /// happen outside the shard's lock.
-    pub fn destroy_group(&mut self, name: &[u8]) -> Option<Group> {
-        self.groups.remove(name)
+    pub fn destroy_group(&mut self, name: &[u8]) -> Option<Box<Group>> {
+        let place = self.find_group(name).ok()?;
+        Some(self.groups.remove(place))
+    }
+
+    fn find_group(&self, name: &[u8]) -> Result<usize, usize> {
+        self.groups.binary_search_by(|group| group.name().cmp(name))
     }
 
     /// A group, to look at.
     pub fn group(&self, name: &[u8]) -> Option<&Group> {
-        self.groups.get(name)
+        let place = self.find_group(name).ok()?;
+        Some(&self.groups[place])
     }
 
     /// A group, to work with.
     pub fn group_mut(&mut self, name: &[u8]) -> Option<GroupMut<'_>> {
-        let group = self.groups.get_mut(name)?;
+        let place = self.find_group(name).ok()?;
         Some(GroupMut {
             log: &self.log,
-            group,
+            group: &mut self.groups[place],
         })
     }
 
     /// Groups in the order of their names.
-    pub fn groups(&self) -> impl ExactSizeIterator<Item = (&[u8], &Group)> + '_ {
-        self.groups.iter().map(|(name, group)| (&name[..], group))
+    pub fn groups(&self) -> impl ExactSizeIterator<Item = &Group> + '_ {
+        self.groups.iter().map(|group| &**group)
     }
 
     /// What is remembered of producers, if any ever asked for it.
@@ -138,12 +149,8 @@ impl Stream {
 
     /// Bytes allocated; O(groups and consumers). MEMORY USAGE.
     pub fn heap_bytes(&self) -> u64 {
-        let groups: u64 = self
-            .groups
-            .iter()
-            .map(|(name, group)| name.len() as u64 + size_of::<Group>() as u64 + group.heap_bytes())
-            .sum();
-        self.log.heap_bytes() + groups
+        let groups: u64 = self.groups().map(Group::heap_bytes).sum();
+        self.log.heap_bytes() + groups + (self.groups.capacity() * size_of::<usize>()) as u64
     }
 
     /// Checks that every invariant of the stream holds. O(everything).
@@ -153,7 +160,7 @@ impl Stream {
     #[cfg(any(test, feature = "verify"))]
     pub fn verify(&self) {
         self.log.verify();
-        for group in self.groups.values() {
+        for group in &self.groups {
             group.verify();
         }
     }

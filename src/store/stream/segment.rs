@@ -12,6 +12,8 @@
 //!
 //! Costs: append O(entry); find, mark and read O(entries before it), about 2 ns each.
 
+use smallvec::SmallVec;
+
 use super::id::StreamId;
 use super::node_size;
 use super::varint;
@@ -24,6 +26,9 @@ const SEQ_NEXT: u8 = 4;
 const MS_MORE: u8 = 8;
 const MS_SHIFT: u32 = 4;
 const MS_LOW: u64 = 15;
+
+/// Flags, two id steps of ten bytes, a number of fields.
+const ENTRY_HEAD_BYTES_MAX: usize = 31;
 
 /// Dead bytes below which a segment is not worth rewriting.
 const COMPACT_BYTES_MIN: usize = 256;
@@ -142,8 +147,8 @@ impl Segment {
     /// what a segment of such entries is expected to take in the end, 0 if nobody knows.
     pub fn open<A: AsRef<[u8]>>(id: StreamId, pairs: &[A], bytes_hint: usize) -> Self {
         let names = || pairs.iter().step_by(2).map(AsRef::as_ref);
-        let raw_bytes: usize = pairs.iter().map(|part| part.as_ref().len() + 2).sum();
-        let mut bytes = Vec::with_capacity(bytes_hint.max(raw_bytes + 4));
+        let raw_bytes: usize = pairs.iter().map(|part| part.as_ref().len() + 1).sum();
+        let mut bytes = Vec::with_capacity(bytes_hint.max(raw_bytes + 8));
         varint::put(&mut bytes, names().len() as u64);
         for name in names() {
             varint::put(&mut bytes, name.len() as u64);
@@ -197,6 +202,7 @@ impl Segment {
         if ms_step > MS_LOW {
             flags |= MS_MORE;
         }
+        self.make_room(pairs);
         self.bytes.push(flags);
         if ms_step > MS_LOW {
             varint::put(&mut self.bytes, ms_step >> MS_SHIFT);
@@ -230,6 +236,24 @@ impl Segment {
         self.payload_bytes += payload_bytes;
         self.last = id;
         self.live += 1;
+    }
+
+    /// Makes room for an entry of these pairs at once, in steps that a full segment wastes little
+    /// of: doubling while small, then an eighth.
+    #[inline]
+    fn make_room<A: AsRef<[u8]>>(&mut self, pairs: &[A]) {
+        let parts_bytes: usize = pairs.iter().map(|part| part.as_ref().len() + 2).sum();
+        let need = parts_bytes + ENTRY_HEAD_BYTES_MAX;
+        let len = self.bytes.len();
+        if self.bytes.capacity() - len < need {
+            // Exactness matters to streams of one entry, of which there may be many.
+            let step = match len {
+                0..16 => parts_bytes + 4,
+                16..512 => need.max(len),
+                _ => need.max(len / 8),
+            };
+            self.bytes.reserve_exact(step);
+        }
     }
 
     /// Whether the names in `pairs` are the segment's shape.
@@ -279,6 +303,38 @@ impl Segment {
         self.dead += 1;
         self.payload_bytes -= payload_bytes;
         self.dead_bytes = self.dead_bytes.saturating_add(narrow((end - start) as u64));
+    }
+
+    /// Marks live entries dead from the front on while `goes` says so of their ids; returns their
+    /// payload bytes and the id of the first one that stays.
+    pub fn kill_front(
+        &mut self,
+        base: StreamId,
+        mut goes: impl FnMut(StreamId) -> bool,
+    ) -> (u64, Option<StreamId>) {
+        let mut starts: SmallVec<[usize; 8]> = SmallVec::new();
+        let (mut payload_bytes, mut dead_bytes) = (0, 0);
+        let mut kept = None;
+        for placed in self.entries(base) {
+            if placed.dead {
+                continue;
+            }
+            if !goes(placed.entry.id) {
+                kept = Some(placed.entry.id);
+                break;
+            }
+            starts.push(placed.start);
+            payload_bytes += placed.entry.fields.payload_bytes();
+            dead_bytes += placed.end - placed.start;
+        }
+        for &start in &starts {
+            self.bytes[start] |= DEAD;
+            self.live -= 1;
+            self.dead += 1;
+        }
+        self.payload_bytes -= payload_bytes;
+        self.dead_bytes = self.dead_bytes.saturating_add(narrow(dead_bytes as u64));
+        (payload_bytes, kept)
     }
 
     /// Rewrites the segment without its dead entries once they are the greater part of it.

@@ -1,12 +1,13 @@
-//! A sorted list in chunks: what the pending list is made of.
+//! A sorted list in chunks: what the pending list and the log's directory are made of.
 //!
 //! Chunks of up to 64 items lie in a deque with their first keys beside them. Ids and delivery
 //! times mostly arrive in order and mostly leave from the front, so both ends are found without
-//! a search and chunks are full; a tree of pairs would cost half as much again in memory.
+//! a search and chunks are full; a tree would cost half as much again in memory.
 //!
 //! Invariants: keys rise strictly, no chunk is empty, every chunk's key is that of its first
 //! item. Costs for n items: find O(log n); insert and remove the same plus moving up to a chunk;
-//! a new chunk in the middle moves the deque, at most n / 128 slots.
+//! a new chunk in the middle moves the deque, at most n / 128 slots. A list of one item takes two
+//! exact allocations.
 
 use std::collections::VecDeque;
 
@@ -16,7 +17,7 @@ const CHUNK_LEN_MAX: usize = 64;
 const CHUNK_LEN_LOW: usize = 16;
 
 /// Something with a key that orders it.
-pub(super) trait Keyed: Copy {
+pub(super) trait Keyed {
     /// What orders the items.
     type Key: Ord + Copy + std::fmt::Debug;
 
@@ -29,6 +30,13 @@ pub(super) trait Keyed: Copy {
 pub(super) struct Sorted<T: Keyed> {
     chunks: VecDeque<Chunk<T>>,
     len: usize,
+}
+
+/// Where an item lies in a list that does not change meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    chunk: usize,
+    item: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -90,6 +98,7 @@ impl<T: Keyed> Sorted<T> {
         let index = self.chunk_of(key).unwrap_or(0);
         let at_end = index + 1 == self.chunks.len();
         let Some(chunk) = self.chunks.get_mut(index) else {
+            self.chunks.reserve_exact(1);
             self.chunks.push_back(Chunk {
                 first: key,
                 items: vec![item],
@@ -171,8 +180,8 @@ impl<T: Keyed> Sorted<T> {
         } else {
             return;
         };
-        if let Some(chunk) = self.chunks.remove(right) {
-            self.chunks[right - 1].items.extend_from_slice(&chunk.items);
+        if let Some(mut chunk) = self.chunks.remove(right) {
+            self.chunks[right - 1].items.append(&mut chunk.items);
         }
         self.shrink_deque();
     }
@@ -200,22 +209,91 @@ impl<T: Keyed> Sorted<T> {
 
     /// Items whose key is `from` or greater, in order.
     pub fn iter_from(&self, from: T::Key) -> impl Iterator<Item = &T> + '_ {
-        let index = self.chunk_of(from).unwrap_or(0);
-        let skipped = self.chunks.get(index).map_or(0, |chunk| {
+        let chunk = self.chunk_of(from).unwrap_or(0);
+        let item = self.chunks.get(chunk).map_or(0, |chunk| {
             chunk.items.partition_point(|item| item.key() < from)
         });
         self.chunks
-            .range(index.min(self.chunks.len())..)
+            .range(chunk.min(self.chunks.len())..)
             .flat_map(|chunk| chunk.items.iter())
-            .skip(skipped)
+            .skip(item)
     }
 
-    /// Bytes allocated.
+    /// Where the greatest item not above `key` lies.
+    pub fn floor(&self, key: T::Key) -> Option<Place> {
+        let chunk = self.chunk_of(key)?;
+        let items = &self.chunks[chunk].items;
+        let item = items.partition_point(|item| item.key() <= key) - 1;
+        Some(Place { chunk, item })
+    }
+
+    /// Where the greatest item lies.
+    #[inline]
+    pub fn end(&self) -> Option<Place> {
+        let chunk = self.chunks.len().checked_sub(1)?;
+        let item = self.chunks[chunk].items.len() - 1;
+        Some(Place { chunk, item })
+    }
+
+    /// Where the least item lies.
+    #[inline]
+    pub fn start(&self) -> Option<Place> {
+        (self.len > 0).then_some(Place { chunk: 0, item: 0 })
+    }
+
+    /// The item at a place of this list, which must not have changed since.
+    #[inline]
+    pub fn at(&self, place: Place) -> &T {
+        &self.chunks[place.chunk].items[place.item]
+    }
+
+    /// The item at a place, to change anything but the key.
+    #[inline]
+    pub fn at_mut(&mut self, place: Place) -> &mut T {
+        &mut self.chunks[place.chunk].items[place.item]
+    }
+
+    /// The place after this one.
+    #[inline]
+    pub fn after(&self, place: Place) -> Option<Place> {
+        let Place { chunk, item } = place;
+        if item + 1 < self.chunks[chunk].items.len() {
+            Some(Place {
+                chunk,
+                item: item + 1,
+            })
+        } else if chunk + 1 < self.chunks.len() {
+            Some(Place {
+                chunk: chunk + 1,
+                item: 0,
+            })
+        } else {
+            None
+        }
+    }
+
+    /// The place before this one.
+    #[inline]
+    pub fn before(&self, place: Place) -> Option<Place> {
+        let Place { chunk, item } = place;
+        if let Some(item) = item.checked_sub(1) {
+            return Some(Place { chunk, item });
+        }
+        let chunk = chunk.checked_sub(1)?;
+        let item = self.chunks[chunk].items.len() - 1;
+        Some(Place { chunk, item })
+    }
+
+    /// Bytes allocated. O(1).
     pub fn heap_bytes(&self) -> u64 {
         let slots = self.chunks.capacity() * size_of::<Chunk<T>>();
-        // All chunks but the first are made at full size.
-        let items = self.chunks.len() * CHUNK_LEN_MAX * size_of::<T>();
-        (slots + items) as u64
+        let items = match self.chunks.len() {
+            0 => 0,
+            1 => self.chunks[0].items.capacity(),
+            // All chunks but the first are made at full size.
+            chunks => chunks * CHUNK_LEN_MAX,
+        };
+        (slots + items * size_of::<T>()) as u64
     }
 
     /// Checks that the list is in order and its counts are right.
@@ -278,6 +356,13 @@ mod tests {
                     assert!(list.iter().eq(model.iter()));
                     assert_eq!(list.first(), model.first());
                     assert_eq!(list.last(), model.last());
+                    let floor = list.floor(from);
+                    assert_eq!(
+                        floor.map(|place| list.at(place)),
+                        model.range(..=from).next_back()
+                    );
+                    let after = floor.and_then(|place| list.after(place));
+                    assert_eq!(after.and_then(|place| list.before(place)), after.and(floor));
                 }
             }
         }

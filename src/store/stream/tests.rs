@@ -23,7 +23,7 @@ fn filled(len: u64, value: &[u8]) -> Stream {
 }
 
 /// A group at the start of the stream, with everything delivered to one reader at `at_ms`.
-fn delivered<'a>(stream: &'a mut Stream, at_ms: u64) -> (GroupMut<'a>, ConsumerIndex) {
+fn delivered(stream: &mut Stream, at_ms: u64) -> (GroupMut<'_>, ConsumerIndex) {
     stream.create_group(b"group", StreamId::MIN, None);
     let mut group = stream.group_mut(b"group").expect("just made");
     let (reader, _) = group.consumer(b"reader", at_ms);
@@ -123,7 +123,8 @@ fn deleting_gives_memory_back() {
     for ms in (9..=54 * 20).step_by(9) {
         assert_eq!(stream.delete(id(ms), References::Keep), Deleted::Gone(69));
     }
-    assert_eq!((stream.log().segments(), stream.log().heap_bytes()), (0, 0));
+    assert_eq!(stream.log().segments(), 0);
+    assert!(stream.log().heap_bytes() < 500, "one slot of the directory");
     assert_eq!(stream.log().max_deleted_id(), id(54 * 20));
 }
 

@@ -116,11 +116,25 @@ impl Stream {
 
     /// Trims the entries of one segment one by one.
     fn trim_within(&mut self, base: StreamId, end_id: StreamId, trim: Trim, lost: &mut Lost) {
-        let ids: Vec<StreamId> = self.log.range(base, end_id).map(|entry| entry.id).collect();
         let emptied = match trim.to {
             TrimTo::MinId(min_id) if end_id >= min_id => Emptied::Keep,
             _ => Emptied::Drop,
         };
+        if trim.references == References::Keep {
+            let mut left = match trim.to {
+                TrimTo::MaxLen(len_max) => self.log.len().saturating_sub(len_max),
+                TrimTo::MinId(_) => u64::MAX,
+            };
+            // LOSS: trimmed
+            let (entries, bytes) = self.log.trim_front(base, emptied, |id| {
+                let goes = left > 0 && !matches!(trim.to, TrimTo::MinId(min_id) if id >= min_id);
+                left -= u64::from(goes);
+                goes
+            });
+            lost.add(entries, bytes);
+            return;
+        }
+        let ids: Vec<StreamId> = self.log.range(base, end_id).map(|entry| entry.id).collect();
         for id in ids {
             let reached = match trim.to {
                 TrimTo::MaxLen(len_max) => self.log.len() <= len_max,
@@ -154,8 +168,8 @@ impl Stream {
         id: StreamId,
         references: References,
     ) -> Option<Deleted> {
-        let group = self.groups.get_mut(group)?;
-        if group.forget(id).is_none() {
+        let place = self.find_group(group).ok()?;
+        if self.groups[place].forget(id).is_none() {
             return Some(Deleted::NotFound);
         }
         Some(match self.delete(id, references) {
@@ -185,18 +199,9 @@ impl Stream {
                 lost.add(entries, bytes);
                 continue;
             }
-            let end_id = segment.last();
-            let ids: Vec<StreamId> = self
-                .log
-                .range(base, end_id)
-                .map(|entry| entry.id)
-                .take_while(|&id| id < min_id)
-                .collect();
-            for id in ids {
-                // LOSS: expired
-                let bytes = self.log.remove(id, Emptied::Drop).unwrap_or(0);
-                lost.add(1, bytes);
-            }
+            // LOSS: expired
+            let (entries, bytes) = self.log.trim_front(base, Emptied::Drop, |id| id < min_id);
+            lost.add(entries, bytes);
         }
         let more = !self.log.is_empty() && self.log.first_id() < min_id;
         (lost, more)
@@ -208,7 +213,7 @@ impl Stream {
             return Deleted::Referenced;
         }
         if references == References::Delete {
-            for group in self.groups.values_mut() {
+            for group in &mut self.groups {
                 group.forget(id);
             }
         }
@@ -221,7 +226,7 @@ impl Stream {
     /// Whether a group has yet to read or to acknowledge the entry. O(groups · log pending).
     pub fn is_referenced(&self, id: StreamId) -> bool {
         self.groups
-            .values()
+            .iter()
             .any(|group| group.last_id < id || group.pending.contains(id))
     }
 }
