@@ -134,10 +134,12 @@ fn replies(criterion: &mut Criterion) {
     writer(criterion, "null", Reply::null);
     // Around the size from which values go by reference.
     let large = Bytes::from(vec![b'x'; SHARED_BYTES_MIN]);
-    writer(criterion, "bulk_16k_copied", |reply| {
-        reply.bulk(black_box(&large));
-    });
-    writer(criterion, "bulk_16k_shared", |reply| {
+    for size in [2 << 10, 4 << 10, 8 << 10] {
+        writer(criterion, &format!("bulk_{size}b_copied"), |reply| {
+            reply.bulk(black_box(&large[..size]));
+        });
+    }
+    writer(criterion, "bulk_large_shared", |reply| {
         reply.bulk_shared(black_box(&large));
     });
     writer(criterion, "double", |reply| reply.double(black_box(3.25)));

@@ -17,7 +17,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use hashbrown::HashTable;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
-use weir::store::table::Table;
+use weir::store::table::{Table, position_of, shard_of_position};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -89,6 +89,68 @@ fn lookups(criterion: &mut Criterion) {
             });
         }
     }
+    group.finish();
+}
+
+/// A million keys in 64 shards, as the keyspace has them.
+fn sharded_lookups(criterion: &mut Criterion) {
+    const SHARD_BITS: u32 = 6;
+    const LEN: u64 = 1_000_000;
+    let shard_of = |hash| shard_of_position(position_of(hash), SHARD_BITS);
+    let mut tables: Vec<_> = (0..64).map(|_| Table::new(SHARD_BITS)).collect();
+    let mut plains: Vec<_> = (0..64).map(|_| HashTable::new()).collect();
+    for key in 0..LEN {
+        let element = [key, 0, 0];
+        let hash = hash_inline(&element);
+        tables[shard_of(hash)].insert_unique(hash, element, hash_inline);
+        plains[shard_of(hash)].insert_unique(hash, element, hash_inline);
+    }
+    let mut group = criterion.benchmark_group("find in 64 shards");
+    group.throughput(Throughput::Elements(LOOKUPS));
+    group.measurement_time(Duration::from_secs(2));
+    let mut next = 0_u64;
+    let mut keys = move || {
+        next += LOOKUPS;
+        (next..next + LOOKUPS).map(move |n| n.wrapping_mul(0x9e37_79b1) % LEN)
+    };
+    group.bench_function("table/hit", |bench| {
+        bench.iter(|| {
+            for key in keys() {
+                let hash = hash_inline(&[key, 0, 0]);
+                black_box(tables[shard_of(hash)].find(hash, |element| element[0] == key));
+            }
+        });
+    });
+    group.bench_function("plain/hit", |bench| {
+        bench.iter(|| {
+            for key in keys() {
+                let hash = hash_inline(&[key, 0, 0]);
+                black_box(plains[shard_of(hash)].find(hash, |element| element[0] == key));
+            }
+        });
+    });
+    // The next key depends on what was found, so that nothing overlaps: a lookup's whole wait.
+    let mut last = 0;
+    group.bench_function("table/hit, one by one", |bench| {
+        bench.iter(|| {
+            for key in keys() {
+                let key = key ^ last;
+                let hash = hash_inline(&[key, 0, 0]);
+                let found = tables[shard_of(hash)].find(hash, |element| element[0] == key);
+                last = found.map_or(0, |element| element[1]);
+            }
+        });
+    });
+    group.bench_function("plain/hit, one by one", |bench| {
+        bench.iter(|| {
+            for key in keys() {
+                let key = key ^ last;
+                let hash = hash_inline(&[key, 0, 0]);
+                let found = plains[shard_of(hash)].find(hash, |element| element[0] == key);
+                last = found.map_or(0, |element| element[1]);
+            }
+        });
+    });
     group.finish();
 }
 
@@ -229,6 +291,7 @@ fn main() {
     }
     let mut criterion = Criterion::default().configure_from_args();
     lookups(&mut criterion);
+    sharded_lookups(&mut criterion);
     changes(&mut criterion);
     criterion.final_summary();
 }

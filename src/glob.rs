@@ -47,6 +47,12 @@ pub fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
     }
 }
 
+/// Whether KEYS, SCAN and their kin take a pattern for "all" without looking: they then show even
+/// the empty name, which [`matches`] does not.
+pub fn is_everything(pattern: &[u8]) -> bool {
+    pattern == b"*"
+}
+
 /// Whether a pattern matches itself and nothing else.
 pub fn is_literal(pattern: &[u8]) -> bool {
     !pattern

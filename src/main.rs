@@ -15,7 +15,7 @@ fn main() -> ExitCode {
             let _ = write!(std::io::stdout(), "{text}");
             ExitCode::SUCCESS
         }
-        Ok(Loaded::Run(start)) => match weir::server::run(start) {
+        Ok(Loaded::Run(start)) => match weir::server::run(&start) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&format!("weir: {error:#}"), 1),
         },

@@ -41,7 +41,7 @@ struct Worker {
 ///
 /// # Errors
 /// When it cannot start: an address is taken, a log file cannot be written.
-pub fn run(start: Start) -> anyhow::Result<()> {
+pub fn run(start: &Start) -> anyhow::Result<()> {
     let settings = start.config.settings();
     let log = logging::start(&settings)?;
     start.config.on_log_level(move |level| log.set_level(level));

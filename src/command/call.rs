@@ -36,7 +36,7 @@ pub struct Call<'c, 'k> {
     pub worker: usize,
 }
 
-impl<'k> Call<'_, 'k> {
+impl Call<'_, '_> {
     /// An argument as a key of the selected database.
     #[inline]
     pub fn key<'a>(&self, name: &'a [u8]) -> Key<'a> {

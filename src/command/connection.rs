@@ -1,5 +1,8 @@
 //! PING ECHO SELECT HELLO AUTH QUIT RESET.
 
+use std::sync::atomic::Ordering;
+
+use crate::clients::Identity;
 use crate::flags;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Resp};
@@ -7,8 +10,12 @@ use crate::protocol::{Args, Resp};
 use super::call::Call;
 use super::error::Error;
 use super::outcome::{Outcome, Result};
+use super::session::ReplyMode;
 use super::spec::{Command, Keys};
-use super::{pubsub, transaction};
+use super::{client, monitor, pubsub, transaction};
+
+/// The Redis version whose behaviour clients may expect; they choose commands by it.
+pub const REDIS_VERSION: &str = "7.2.9";
 
 /// Connection management.
 pub const COMMANDS: &[Command] = &[
@@ -53,6 +60,52 @@ pub const COMMANDS: &[Command] = &[
         "1.0.0",
         "Closes the connection.",
         quit,
+<<<<<<< HEAD
+=======
+    ),
+    Command::new(
+        "hello",
+        -1,
+        flags![
+            NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, SUBSCRIBED, ALLOW_BUSY, NO_PAUSE
+        ],
+        Keys::None,
+        "connection",
+        "6.0.0",
+        "Handshakes with the server.",
+        hello,
+    ),
+    Command::new(
+        "auth",
+        -2,
+        flags![
+            NOSCRIPT,
+            LOADING,
+            STALE,
+            FAST,
+            NO_AUTH,
+            ALLOW_BUSY,
+            SKIP_MONITOR,
+            SKIP_SLOWLOG
+        ],
+        Keys::None,
+        "connection",
+        "1.0.0",
+        "Authenticates the connection.",
+        auth,
+    ),
+    Command::new(
+        "reset",
+        1,
+        flags![
+            NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, SUBSCRIBED, NOT_QUEUED, ALLOW_BUSY
+        ],
+        Keys::None,
+        "connection",
+        "6.2.0",
+        "Resets the connection.",
+        reset,
+>>>>>>> main
     ),
 ];
 
@@ -98,9 +151,232 @@ fn quit(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     Ok(Outcome::Close)
 }
 
+/// HELLO [protover [AUTH username password] [SETNAME clientname]]
+fn hello(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let wanted = match args.get(1) {
+        None => None,
+        Some(version) => match parse_i64(version) {
+            None => {
+                return Err(Error::text(
+                    "Protocol version is not an integer or out of range",
+                ));
+            }
+            Some(2) => Some(Resp::V2),
+            Some(3) => Some(Resp::V3),
+            Some(_) => return Err(Error::line("NOPROTO unsupported protocol version")),
+        },
+    };
+    let mut name = None;
+    let mut at = 2;
+    while let Some(option) = args.get(at) {
+        if option.eq_ignore_ascii_case(b"auth") && at + 2 < args.len() {
+            authenticate(call, args.at(at + 1), args.at(at + 2))?;
+            at += 3;
+        } else if option.eq_ignore_ascii_case(b"setname") && at + 1 < args.len() {
+            name = Some(client::checked_name(args.at(at + 1))?);
+            at += 2;
+        } else {
+            let option = String::from_utf8_lossy(option);
+            return Err(Error::text(&format!(
+                "Syntax error in HELLO option '{option}'"
+            )));
+        }
+    }
+    if !call.session.is_authenticated {
+        return Err(Error::line(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
+             HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
+             select the RESP protocol version at the same time",
+        ));
+    }
+    if let Some(name) = name {
+        call.session.client.identity.lock().name = name.to_vec();
+    }
+    if let Some(resp) = wanted {
+        set_resp(call, resp);
+    }
+    write_hello(call);
+    Ok(Outcome::Done)
+}
+
+fn write_hello(call: &mut Call<'_, '_>) {
+    let is_three = call.reply.resp() == Resp::V3;
+    let id = i64::try_from(call.session.client.id).unwrap_or(i64::MAX);
+    let reply = &mut *call.reply;
+    reply.map(7);
+    for (field, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
+        reply.bulk_str(field);
+        reply.bulk_str(value);
+    }
+    reply.bulk_str("proto");
+    reply.integer(if is_three { 3 } else { 2 });
+    reply.bulk_str("id");
+    reply.integer(id);
+    for (field, value) in [("mode", "standalone"), ("role", "master")] {
+        reply.bulk_str(field);
+        reply.bulk_str(value);
+    }
+    reply.bulk_str("modules");
+    reply.empty_array();
+}
+
+fn set_resp(call: &mut Call<'_, '_>, resp: Resp) {
+    call.reply.set_resp(resp);
+    call.session.client.mailbox.set_resp(resp);
+}
+
+/// AUTH [username] password
+fn auth(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let (user, password) = match args.len() {
+        2 if !call.engine.has_password() => {
+            return Err(Error::text(
+                "AUTH <password> called without any password configured for the default user. \
+                 Are you sure your configuration is correct?",
+            ));
+        }
+        2 => (&b"default"[..], args.at(1)),
+        3 => (args.at(1), args.at(2)),
+        _ => return Err(Error::Syntax),
+    };
+    authenticate(call, user, password)?;
+    call.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// Checks a name and password; a server without a password takes any from the default user.
+fn authenticate(call: &mut Call<'_, '_>, user: &[u8], password: &[u8]) -> Result<()> {
+    let settings = call.engine.config.settings();
+    let is_right = match &settings.requirepass {
+        None => true,
+        Some(wanted) => equal_in_constant_time(wanted.as_bytes(), password),
+    };
+    if user != b"default" || !is_right {
+        return Err(Error::line(
+            "WRONGPASS invalid username-password pair or user is disabled.",
+        ));
+    }
+    call.session.is_authenticated = true;
+    call.session.note_state();
+    Ok(())
+}
+
+/// Compares without telling by its duration where the first difference is.
+fn equal_in_constant_time(wanted: &[u8], given: &[u8]) -> bool {
+    let mut difference = wanted.len() ^ given.len();
+    for (at, &byte) in given.iter().enumerate() {
+        let against = wanted.get(at % wanted.len().max(1)).copied().unwrap_or(0);
+        difference |= usize::from(byte ^ against);
+    }
+    difference == 0
+}
+
+/// RESET
+fn reset(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
+    leave(call);
+    call.session.db = 0;
+    call.session.reply_mode = ReplyMode::On;
+    call.session.is_authenticated = !call.engine.has_password();
+    let client = &call.session.client;
+    *client.identity.lock() = Identity {
+        user: b"default".to_vec(),
+        ..Identity::default()
+    };
+    client.no_evict.store(false, Ordering::Relaxed);
+    client.no_touch.store(false, Ordering::Relaxed);
+    set_resp(call, Resp::V2);
+    call.session.note_state();
+    call.reply.simple("RESET");
+    Ok(Outcome::Done)
+}
+
 /// Takes a client that is gone out of everything that knows it.
 pub fn leave(call: &mut Call<'_, '_>) {
     transaction::abandon(call);
     pubsub::leave_all(call);
-    super::monitor::leave(call);
+    monitor::leave(call);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::equal_in_constant_time;
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn passwords_are_equal_only_to_themselves() {
+        for (wanted, given, equal) in [
+            ("a", "a", true),
+            ("a", "b", false),
+            ("ab", "a", false),
+            ("a", "aa", false),
+            ("", "", true),
+        ] {
+            assert_eq!(
+                equal_in_constant_time(wanted.as_bytes(), given.as_bytes()),
+                equal
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_runs_commands_before_the_password() {
+        let bench = Bench::new();
+        bench
+            .engine
+            .config
+            .set(&[("requirepass", "secret")])
+            .expect("a valid setting");
+        let mut player = bench.client();
+        assert_eq!(
+            bench.play(&mut player, "get x"),
+            "-NOAUTH Authentication required."
+        );
+        assert!(
+            bench
+                .play(&mut player, "hello 3")
+                .starts_with("-NOAUTH HELLO must be called")
+        );
+        assert!(
+            bench
+                .play(&mut player, "auth wrong")
+                .starts_with("-WRONGPASS")
+        );
+        assert!(
+            bench
+                .play(&mut player, "auth other secret")
+                .starts_with("-WRONGPASS")
+        );
+        assert_eq!(bench.play(&mut player, "auth secret"), "+OK");
+        assert_eq!(bench.play(&mut player, "get x"), "$-1");
+        assert_eq!(bench.play(&mut player, "reset"), "+RESET");
+        assert_eq!(
+            bench.play(&mut player, "get x"),
+            "-NOAUTH Authentication required."
+        );
+    }
+
+    #[test]
+    fn hello_answers_in_the_version_it_sets() {
+        let bench = Bench::new();
+        let mut player = bench.client();
+        assert!(
+            bench
+                .play(&mut player, "hello 3 setname me")
+                .starts_with("%7 $6 server $5 redis")
+        );
+        assert_eq!(bench.play(&mut player, "get x"), "_");
+        assert!(
+            bench
+                .play(&mut player, "hello 2")
+                .starts_with("*14 $6 server")
+        );
+        assert_eq!(
+            bench.play(&mut player, "hello 4"),
+            "-NOPROTO unsupported protocol version"
+        );
+        assert!(
+            bench
+                .play(&mut player, "hello 2 bad")
+                .contains("Syntax error in HELLO option 'bad'")
+        );
+    }
 }

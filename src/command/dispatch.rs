@@ -192,8 +192,9 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
     let calls = stats.calls.get();
     stats.calls.add(1);
     call.stats.commands_total.add(1);
-    let alone = is_timed || !found.command.flags.any(Flags::FAST) || calls < TIMED_ONE_IN;
-    let started_us = (alone || calls % TIMED_ONE_IN == 0).then(clock::mono_us);
+    let alone =
+        is_timed || !found.command.flags.any(Flags::FAST.and(Flags::CHEAP)) || calls < TIMED_ONE_IN;
+    let started_us = (alone || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
     let outcome = invoke(call, found, args);
     if let Some(started_us) = started_us {
         let took_us = clock::mono_us().saturating_sub(started_us);

@@ -1,5 +1,6 @@
 //! Everything that commands share: the keyspace, channels, clients, settings and counters.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
@@ -100,7 +101,8 @@ impl Engine {
         let mut run_id = String::new();
         while run_id.len() < 40 {
             digits = mix(digits);
-            run_id.push_str(&format!("{digits:016x}"));
+            // Writing to a string cannot fail.
+            let _ = write!(run_id, "{digits:016x}");
         }
         run_id.truncate(40);
         let engine = Self {

@@ -6,10 +6,12 @@
 //! their name, with their part of the command table on top.
 
 mod call;
+mod client;
 mod connection;
 mod dispatch;
 mod engine;
 mod error;
+mod help;
 mod keys;
 mod list;
 mod monitor;

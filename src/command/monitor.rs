@@ -12,7 +12,7 @@ pub(super) fn line(call: &Call<'_, '_>, args: Args<'_>) -> Bytes {
     let (seconds, micros) = (call.now.unix_ms / 1000, call.now.unix_ms % 1000 * 1000);
     let address = &call.session.client.address;
     let mut line = format!("+{seconds}.{micros:06} [{} {address}]", call.session.db).into_bytes();
-    for argument in args.iter() {
+    for argument in args {
         line.extend_from_slice(b" \"");
         for &byte in argument {
             match byte {

@@ -12,8 +12,9 @@ use super::error::Error;
 pub enum Outcome {
     /// The reply is written; go on.
     Done,
-    /// Nothing to serve now: wait in the lines of some keys.
-    Block(Block),
+    /// Nothing to serve now: wait in the lines of some keys. Boxed, as every command returns an
+    /// outcome and few block.
+    Block(Box<Block>),
     /// The client now stands in its lines; its connection awaits the end of that.
     Blocked,
     /// Write what is written, then close.

@@ -5,12 +5,13 @@
 //! holds the shards: nobody can come between a push and the waiter that it serves. A request that
 //! would block again keeps its place.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::clients::{Client, Served, Taken, Wait};
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
-use crate::store::{Held, Key, ShardSet, WaitKey, Waiter};
+use crate::store::{self, Held, Key, ShardSet, WaitKey, Waiter};
 
 use super::call::Call;
 use super::error::Error;
@@ -19,6 +20,7 @@ use super::session::{Blocked, Session};
 use super::table::Found;
 
 /// What trying a blocked request again needs.
+#[derive(Debug)]
 struct Attempt {
     client: Arc<Client>,
     found: Found,
@@ -28,12 +30,23 @@ struct Attempt {
     on_timeout: OnTimeout,
 }
 
+impl store::Attempt for Attempt {}
+
+fn attempt_of(waiter: &Waiter) -> Option<&Attempt> {
+    let attempt: &dyn Any = &*waiter.attempt;
+    attempt.downcast_ref()
+}
+
 /// Puts the client in the lines of the keys that its command named, all of which are held.
 pub(super) fn wait(
     call: &mut Call<'_, '_>,
     found: &Found,
     args: Args<'_>,
+<<<<<<< HEAD
     block: Block,
+=======
+    block: Box<Block>,
+>>>>>>> main
 ) -> Outcome {
     if call.session.taken.is_some() {
         return Outcome::Blocked;
@@ -163,7 +176,11 @@ fn serve_line(call: &mut Call<'_, '_>, key: &Key<'_>) {
 /// Runs a blocked request on behalf of its connection; serves the client unless it would block
 /// again.
 fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
+<<<<<<< HEAD
     let Some(attempt) = waiter.attempt.downcast_ref::<Attempt>() else {
+=======
+    let Some(attempt) = attempt_of(waiter) else {
+>>>>>>> main
         return;
     };
     let mut session = Session::stand_in(Arc::clone(&attempt.client), attempt.db);
@@ -221,7 +238,7 @@ pub fn cancel(call: &mut Call<'_, '_>, client: &Client) -> bool {
 /// CLIENT UNBLOCK: ends the wait of another client with a reply.
 pub(super) fn unblock(call: &mut Call<'_, '_>, client: &Client, error: Option<Error>) -> bool {
     let (resp, on_timeout) = match &*client.wait.lock() {
-        Wait::Standing(waiter) => match waiter.attempt.downcast_ref::<Attempt>() {
+        Wait::Standing(waiter) => match attempt_of(waiter) {
             Some(attempt) => (attempt.resp, attempt.on_timeout),
             None => return false,
         },

@@ -12,6 +12,7 @@ use super::spec::Command;
 /// The families in the order in which COMMAND lists them.
 const FAMILIES: &[&[Command]] = &[
     super::connection::COMMANDS,
+    super::client::COMMANDS,
     super::keys::COMMANDS,
     super::list::COMMANDS,
     super::string::COMMANDS,
@@ -159,21 +160,29 @@ impl Table {
     }
 }
 
-/// Where the search for a name starts. Setting bit 5 folds letters to lower case; that it also
-/// folds some other bytes only means more to compare.
+/// Where the search for a name starts: a hash of its first and last eight bytes and its length.
+///
+/// Setting bit 5 folds letters to lower case; that it also folds some other bytes only means more
+/// to compare. Fixed-size loads, overlapping where the name is short, spare a call to `memcpy`.
 #[inline]
 fn slot_of(name: &[u8]) -> usize {
     const FOLD: u64 = 0x2020_2020_2020_2020;
-    let mut words = [0u64; NAME_BYTES_MAX / 8];
-    for (word, bytes) in words.iter_mut().zip(name.chunks(8)) {
-        let mut padded = [0; 8];
-        padded[..bytes.len()].copy_from_slice(bytes);
-        *word = u64::from_le_bytes(padded) | FOLD;
-    }
-    let mixed = words[0]
-        ^ words[1].rotate_left(23)
-        ^ words[2].rotate_left(41)
-        ^ (name.len() as u64).rotate_left(7);
+    let (head, tail) = if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
+        (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
+    } else if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
+        (
+            u64::from(u32::from_le_bytes(*head)),
+            u64::from(u32::from_le_bytes(*tail)),
+        )
+    } else if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
+        (
+            u64::from(u16::from_le_bytes(*head)),
+            u64::from(u16::from_le_bytes(*tail)),
+        )
+    } else {
+        (name.first().copied().map_or(0, u64::from), 0)
+    };
+    let mixed = (head | FOLD) ^ (tail | FOLD).rotate_left(29) ^ (name.len() as u64) << 56;
     #[allow(clippy::cast_possible_truncation, reason = "eleven bits are left")]
     let slot = (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53) as usize;
     slot

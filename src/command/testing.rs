@@ -24,6 +24,12 @@ pub struct Player {
     reply: Reply,
 }
 
+impl Default for Bench {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Bench {
     /// An empty engine at a fixed moment.
     pub fn new() -> Self {

@@ -128,7 +128,8 @@ fn many_stars_do_not_explode() {
 }
 
 #[test]
-fn literals_have_no_special_bytes() {
+fn simple_patterns_are_told_apart() {
+    assert!(is_everything(b"*") && !is_everything(b"**") && !is_everything(b""));
     assert!(is_literal(b"a]b^-") && is_literal(b""));
     for pattern in [&b"*"[..], b"a?", b"[", b"\\a"] {
         assert!(!is_literal(pattern));

@@ -79,6 +79,8 @@ pub struct WorkerStats {
     pub outbox_dropped: Counter,
     /// Popped messages put back because their client had gone.
     pub returned: Counter,
+    /// Messages that LTRIM removed.
+    pub trimmed: Counter,
     /// Messages that could not go back because their key holds another type by now.
     pub returned_lost: Counter,
     /// Reads from sockets.
@@ -104,6 +106,7 @@ impl WorkerStats {
             delivered: Counter::default(),
             outbox_dropped: Counter::default(),
             returned: Counter::default(),
+            trimmed: Counter::default(),
             returned_lost: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
@@ -119,7 +122,13 @@ impl WorkerStats {
                 rejected,
                 failed,
             } = command;
+<<<<<<< HEAD
             [calls, usec, rejected, failed].map(Counter::reset);
+=======
+            [calls, usec, rejected, failed]
+                .into_iter()
+                .for_each(Counter::reset);
+>>>>>>> main
         }
         [
             &self.connections,
@@ -134,10 +143,12 @@ impl WorkerStats {
             &self.delivered,
             &self.outbox_dropped,
             &self.returned,
+            &self.trimmed,
             &self.returned_lost,
             &self.reads,
             &self.writes,
         ]
-        .map(Counter::reset);
+        .into_iter()
+        .for_each(Counter::reset);
     }
 }

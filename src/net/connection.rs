@@ -280,7 +280,7 @@ impl Connection {
                     consumed
                 }
                 Parsed::Error(error) => {
-                    call.reply.raw(&error.line());
+                    call.reply.error(&error.line());
                     stats.protocol_errors.add(1);
                     self.is_closing = true;
                     break;

@@ -12,9 +12,10 @@ use bytes::{Buf, Bytes};
 
 mod write;
 
-/// Values from this size on are passed by reference. Copying 16 KiB costs well under a microsecond;
-/// below that one more slice in a vectored write and the reference count cost as much.
-pub const SHARED_BYTES_MIN: usize = 16 << 10;
+/// Values from this size on are passed by reference. Copying 8 KiB costs four to five times as much
+/// as a reference (`benches/protocol.rs`), of which the two more slices of the vectored write take
+/// a part back.
+pub const SHARED_BYTES_MIN: usize = 8 << 10;
 /// Buffer that a connection keeps in any case when it has nothing to send.
 const KEPT_BYTES_MAX: usize = 64 << 10;
 /// Buffer that a connection keeps if the last batch filled a quarter of it or more.

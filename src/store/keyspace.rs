@@ -103,7 +103,9 @@ impl<'k> Held<'k> {
     }
 
     /// Holds the shards of `set`, and no others unless it held them all along.
-    /// While pinned, the set must be held already.
+    ///
+    /// # Panics
+    /// While pinned, when the set is not held already: EXEC or a script held too little.
     #[inline]
     pub fn need(&mut self, set: ShardSet) {
         if self.set.contains(set) {

@@ -50,7 +50,11 @@ impl From<&Key<'_>> for WaitKey {
     }
 }
 
+/// What the command room needs to try a request again; opaque here.
+pub trait Attempt: Any + fmt::Debug + Send + Sync {}
+
 /// A client that waits for a key to hold something.
+#[derive(Debug)]
 pub struct Waiter {
     /// The place in every line: lower was first.
     pub ticket: u64,
@@ -62,6 +66,7 @@ pub struct Waiter {
     pub keys: Box<[WaitKey]>,
     /// All shards that serving it may touch: those of its keys and of its destination.
     pub shards: ShardSet,
+<<<<<<< HEAD
     /// What the command room needs to try again; opaque here.
     pub attempt: Box<dyn Any + Send + Sync>,
 }
@@ -73,6 +78,10 @@ impl fmt::Debug for Waiter {
             .field("keys", &self.keys)
             .finish()
     }
+=======
+    /// The request, for trying it again.
+    pub attempt: Box<dyn Attempt>,
+>>>>>>> main
 }
 
 /// The waiters of one key.

@@ -17,7 +17,7 @@ mod watch;
 
 pub use key::{Key, ShardSet};
 pub use keyspace::{Held, Keyspace, SHARDS};
-pub use lines::{Line, Lines, WaitKey, Waiter};
+pub use lines::{Attempt, Line, Lines, WaitKey, Waiter};
 pub use queue::{End, Queue};
 pub use shard::{Entry, Expired, Ready, Shard, WrongType};
 pub use value::{Kind, Text, Value};

@@ -39,19 +39,18 @@ pub struct WatchList(HashTable<Watched>);
 impl WatchList {
     /// Raises `flag` at the next change of `key`.
     pub fn watch(&mut self, key: &Key, flag: &Arc<WatchFlag>) {
-        match self.find(key) {
-            Some(watched) => watched.flags.push(Arc::clone(flag)),
-            None => {
-                let watched = Watched {
-                    db: key.db,
-                    hash: key.hash,
-                    name: key.name.into(),
-                    flags: vec![Arc::clone(flag)],
-                };
-                self.0
-                    .insert_unique(key.hash, watched, |watched| watched.hash);
-            }
+        if let Some(watched) = self.find(key) {
+            watched.flags.push(Arc::clone(flag));
+            return;
         }
+        let watched = Watched {
+            db: key.db,
+            hash: key.hash,
+            name: key.name.into(),
+            flags: vec![Arc::clone(flag)],
+        };
+        self.0
+            .insert_unique(key.hash, watched, |watched| watched.hash);
     }
 
     /// Stops watching `key` for `flag`.

@@ -94,7 +94,7 @@ fn wait(
     timeout_us: Option<u64>,
     on_timeout: OnTimeout,
 ) -> Outcome {
-    Outcome::Block(Block {
+    Outcome::Block(Box::new(Block {
         keys,
         destination,
         kind: Kind::Queue,
@@ -102,7 +102,7 @@ fn wait(
         timeout_us,
         on_timeout,
         retry: None,
-    })
+    }))
 }
 
 /// A timeout in seconds, perhaps with a fraction, as microseconds; 0 is for ever.

@@ -94,9 +94,12 @@ pub fn ltrim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     };
     let len = queue.len();
     let (first, kept) = span(start, stop, len).unwrap_or((len, 0));
-    queue.drop_front(first);
-    queue.drop_back(len - first - kept);
+    // LOSS: trimmed
+    let dropped = [queue.drop_front(first), queue.drop_back(len - first - kept)];
     let is_drained = queue.is_empty();
+    call.stats
+        .trimmed
+        .add(dropped.iter().map(|dropped| dropped.messages).sum());
     call.changed(&key, Events::LIST, "ltrim");
     remove_drained(call, &key, is_drained);
     call.reply.ok();

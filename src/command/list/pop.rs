@@ -26,16 +26,12 @@ fn pop(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
     if args.len() == 2 {
-        return match call.shard(&key).queue(&key, now_ms)? {
-            None => {
-                call.reply.null();
-                Ok(Outcome::Done)
-            }
-            Some(_) => {
-                pop_into_reply(call, &key, end, 1);
-                Ok(Outcome::Done)
-            }
-        };
+        if call.shard(&key).queue(&key, now_ms)?.is_some() {
+            pop_into_reply(call, &key, end, 1);
+        } else {
+            call.reply.null();
+        }
+        return Ok(Outcome::Done);
     }
     if args.len() > 3 {
         let name = if end == End::Front { "lpop" } else { "rpop" };

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use super::message::{Dropped, End, MessageRef};
-use super::segment::{PACKED_BYTES_MAX, SEGMENT_BYTES_MAX, Segment};
+use super::segment::{PACKED_BYTES_MAX, Segment};
 
 /// Most bytes of records that two neighbouring segments may have to be made one.
-const MERGE_BYTES_MAX: usize = SEGMENT_BYTES_MAX / 4 * 3;
+const MERGE_BYTES_MAX: usize = 48 << 10;
 
 /// A stretch of the queue.
 #[derive(Clone, Debug)]

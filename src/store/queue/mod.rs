@@ -5,9 +5,11 @@
 //! [`PACKED_BYTES_MAX`] is a chunk of its own, held by reference so that replies can share it.
 //! Every message has its arrival tick, at next to no cost: see `arrivals`.
 //!
-//! A segment begins as small as its first message and doubles until [`SEGMENT_BYTES_MAX`]; then
-//! another is opened. It is freed when its last message goes. So a hundred thousand queues of one
-//! message and one queue of ten million both fit, and a drained queue holds nothing.
+//! A segment begins as small as its first message and doubles until it has room for about a
+//! thousand (64 to 256 KiB); then another is opened. It is freed when its last message goes, and
+//! the last one left moves into a smaller buffer as it empties. So a hundred thousand queues of
+//! one message and one queue of ten million both fit, and a drained queue holds a list of one
+//! chunk: 64 bytes.
 //!
 //! Invariants: no chunk is empty; what was pushed at the front (`reversed` chunks) lies in front
 //! of what was pushed at the back; `len`, `bytes` and `heap` are the sums over the chunks.
@@ -16,6 +18,11 @@
 //! the nearer end and then one segment; changes in the middle rewrite one segment.
 //!
 //! Ticks are monotonic milliseconds that the caller hands in.
+//!
+//! Measured, 64-byte messages on a 2-core x86-64 VM, memory already resident: push 6 to 7 ns, pop
+//! with a copy 5 ns, at either end; 14 and 8 if every message has its own tick. Resident bytes per
+//! message of 16, 64 and 1024 bytes, 100 to a tick: 18.15, 66.3 and 1029.8. `benches/queue.rs` and
+//! `benches/queue_memory.rs` say how.
 
 mod arrivals;
 mod chunk;
@@ -128,7 +135,7 @@ impl Queue {
     #[inline(never)]
     fn push_slow(&mut self, end: End, message: &[u8], tick: u64) {
         let reversed = end == End::Front;
-        let mut full_grown = false;
+        let mut full_grown = None;
         if message.len() <= PACKED_BYTES_MAX
             && let Some(Chunk::Segment(segment)) = chunk_at(&mut self.chunks, end)
             && segment.grows_at(end)
@@ -139,15 +146,15 @@ impl Queue {
                 segment.append(message, tick);
             } else {
                 segment.close();
-                full_grown = segment.capacity() == SEGMENT_BYTES_MAX;
+                full_grown = Some(segment.full_bytes());
             }
             self.heap = self.heap - before + segment.heap_bytes();
             if fits {
                 return;
             }
         }
-        let chunk = if full_grown {
-            let mut segment = Segment::with_capacity(SEGMENT_BYTES_MAX, reversed, tick);
+        let chunk = if let Some(bytes) = full_grown {
+            let mut segment = Segment::with_capacity(bytes, reversed, tick);
             segment.append(message, tick);
             Chunk::Segment(segment)
         } else {
@@ -176,6 +183,7 @@ impl Queue {
         end: End,
         take: impl FnOnce(MessageRef<'_>, u64) -> R,
     ) -> Option<R> {
+        let alone = self.chunks.len() == 1;
         match chunk_at(&mut self.chunks, end)? {
             Chunk::Segment(segment) => {
                 let record = segment.record_at(end);
@@ -187,6 +195,9 @@ impl Queue {
                     self.drop_chunk(end);
                 } else {
                     self.heap -= segment.pop(end, &record);
+                    if alone && segment.is_sparse() {
+                        self.condense(end);
+                    }
                 }
                 Some(result)
             }
@@ -233,6 +244,18 @@ impl Queue {
         }
     }
 
+    /// Moves what little is left of a queue that was long to where it takes little room. O(1)
+    /// amortised over the pops that made it short.
+    #[cold]
+    #[inline(never)]
+    fn condense(&mut self, end: End) {
+        if let Some(Chunk::Segment(segment)) = chunk_at(&mut self.chunks, end) {
+            let before = segment.heap_bytes();
+            segment.condense();
+            self.heap = self.heap - before + segment.heap_bytes();
+        }
+    }
+
     /// Frees the chunk at one end, whose messages are already discounted.
     #[cold]
     #[inline(never)]
@@ -245,11 +268,12 @@ impl Queue {
         self.shrink_list();
     }
 
-    /// Gives back the list's room after a long queue has become short. Amortised O(1) a chunk.
+    /// Gives back the list's room after a long queue has become short. Amortised O(1) a chunk. A
+    /// list of one chunk stays, for a queue that fills and drains all the time.
     fn shrink_list(&mut self) {
         let (len, capacity) = (self.chunks.len(), self.chunks.capacity());
-        if len == 0 || (capacity > 8 && len < capacity / 8) {
-            self.chunks.shrink_to(2 * len);
+        if capacity > 1 && len < capacity / 8 || capacity > 4 && len == 0 {
+            self.chunks.shrink_to((2 * len).max(1));
         }
     }
 
@@ -374,6 +398,11 @@ impl Queue {
         }
         self.len -= usize::try_from(dropped.messages).unwrap_or(usize::MAX);
         self.bytes -= dropped.bytes;
+        if let [Chunk::Segment(segment)] = self.chunks.as_slices().0
+            && segment.is_sparse()
+        {
+            self.condense(end);
+        }
         dropped
     }
 

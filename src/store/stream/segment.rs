@@ -27,9 +27,6 @@ const MS_MORE: u8 = 8;
 const MS_SHIFT: u32 = 4;
 const MS_LOW: u64 = 15;
 
-/// Flags, two id steps of ten bytes, a number of fields.
-const ENTRY_HEAD_BYTES_MAX: usize = 31;
-
 /// Dead bytes below which a segment is not worth rewriting.
 const COMPACT_BYTES_MIN: usize = 256;
 
@@ -202,7 +199,11 @@ impl Segment {
         if ms_step > MS_LOW {
             flags |= MS_MORE;
         }
-        self.make_room(pairs);
+        let stored = if shared { 1 } else { 0 };
+        let parts = pairs.iter().enumerate().filter(|(index, _)| index % 2 >= stored);
+        let parts_bytes: usize = parts.map(|(_, part)| varint::framed(part.as_ref().len())).sum();
+        let ms_more = if ms_step > MS_LOW { ms_step } else { 0 };
+        self.make_room(parts_bytes + 1 + varint::width(ms_more) + varint::width(seq_step));
         self.bytes.push(flags);
         if ms_step > MS_LOW {
             varint::put(&mut self.bytes, ms_step >> MS_SHIFT);
@@ -238,17 +239,15 @@ impl Segment {
         self.live += 1;
     }
 
-    /// Makes room for an entry of these pairs at once, in steps that a full segment wastes little
-    /// of: doubling while small, then an eighth.
+    /// Makes room for `need` bytes in steps that a full segment wastes little of: what is needed
+    /// while there is next to nothing, then doubling, then an eighth.
     #[inline]
-    fn make_room<A: AsRef<[u8]>>(&mut self, pairs: &[A]) {
-        let parts_bytes: usize = pairs.iter().map(|part| part.as_ref().len() + 2).sum();
-        let need = parts_bytes + ENTRY_HEAD_BYTES_MAX;
+    fn make_room(&mut self, need: usize) {
         let len = self.bytes.len();
         if self.bytes.capacity() - len < need {
-            // Exactness matters to streams of one entry, of which there may be many.
             let step = match len {
-                0..16 => parts_bytes + 4,
+                // Streams of one entry may be many.
+                0..16 => need,
                 16..512 => need.max(len),
                 _ => need.max(len / 8),
             };
@@ -273,7 +272,7 @@ impl Segment {
     /// allocator may leave a shrunk block where it is, so this copies into one that fits.
     pub fn seal(&mut self) {
         let spare = self.bytes.capacity() - self.bytes.len();
-        if spare > self.bytes.len() / 8 {
+        if spare > self.bytes.len() / 16 {
             self.bytes = self.bytes.as_slice().to_vec();
         }
     }

@@ -3,6 +3,22 @@
 //! Segments are made of these and of raw bytes. One byte holds what is below 128, so the lengths
 //! of ordinary fields and the steps between ordinary ids cost one byte each.
 
+/// Bytes that `number` takes.
+#[inline]
+pub(super) fn width(number: u64) -> usize {
+    if number < 0x80 {
+        return 1;
+    }
+    let bits = 64 - number.leading_zeros();
+    bits.div_ceil(7) as usize
+}
+
+/// Bytes that a part of `len` bytes takes with its length before it.
+#[inline]
+pub(super) fn framed(len: usize) -> usize {
+    len + width(len as u64)
+}
+
 /// Appends `number`.
 #[inline]
 pub(super) fn put(bytes: &mut Vec<u8>, mut number: u64) {
@@ -67,8 +83,7 @@ mod tests {
         for &number in &numbers {
             let before = bytes.len();
             put(&mut bytes, number);
-            let bits = 64 - (number | 1).leading_zeros();
-            assert_eq!(bytes.len() - before, bits.div_ceil(7) as usize);
+            assert_eq!(bytes.len() - before, width(number));
         }
         let mut at = 0;
         for &number in &numbers {

@@ -1,0 +1,159 @@
+//! CLIENT KILL and UNBLOCK.
+
+use std::sync::Arc;
+
+use crate::clients::Client;
+use crate::command::call::Call;
+use crate::command::error::Error;
+use crate::command::outcome::{Outcome, Result};
+use crate::command::serve;
+use crate::outbox::CloseReason;
+use crate::protocol::Args;
+use crate::protocol::number::parse_i64;
+
+use super::list::{Class, parse_client_id};
+
+/// Which clients to close; every condition given must hold.
+#[derive(Debug)]
+struct Filter<'a> {
+    id: Option<u64>,
+    class: Option<Class>,
+    user: Option<&'a [u8]>,
+    address: Option<&'a [u8]>,
+    local_address: Option<&'a [u8]>,
+    age_s_min: Option<u64>,
+    spares_self: bool,
+}
+
+impl<'a> Filter<'a> {
+    fn parse(args: Args<'a>) -> Result<Self> {
+        let mut filter = Self {
+            id: None,
+            class: None,
+            user: None,
+            address: None,
+            local_address: None,
+            age_s_min: None,
+            spares_self: true,
+        };
+        let mut options = args.from(2);
+        while let Some(option) = options.next() {
+            let value = options.next().ok_or(Error::Syntax)?;
+            match option.to_ascii_lowercase().as_slice() {
+                b"id" => {
+                    let id = parse_client_id(value);
+                    filter.id =
+                        Some(id.map_err(|_| Error::text("client-id should be greater than 0"))?);
+                }
+                b"type" => filter.class = Some(Class::parse(value)?),
+                b"user" => filter.user = Some(known_user(value)?),
+                b"addr" => filter.address = Some(value),
+                b"laddr" => filter.local_address = Some(value),
+                b"maxage" => {
+                    let age = parse_i64(value)
+                        .ok_or_else(|| Error::text("maxage is not an integer or out of range"))?;
+                    let age = u64::try_from(age).ok().filter(|&age| age > 0);
+                    filter.age_s_min =
+                        Some(age.ok_or_else(|| Error::text("maxage should be greater than 0"))?);
+                }
+                b"skipme" => {
+                    filter.spares_self = match value.to_ascii_lowercase().as_slice() {
+                        b"yes" => true,
+                        b"no" => false,
+                        _ => return Err(Error::Syntax),
+                    }
+                }
+                _ => return Err(Error::Syntax),
+            }
+        }
+        Ok(filter)
+    }
+
+    fn selects(&self, client: &Client, now_us: u64) -> bool {
+        let age_s = now_us.saturating_sub(client.connected_us) / 1_000_000;
+        self.id.is_none_or(|id| id == client.id)
+            && self.class.is_none_or(|class| class == Class::of(client))
+            && self
+                .user
+                .is_none_or(|user| user == client.identity.lock().user)
+            && self
+                .address
+                .is_none_or(|address| address == client.address.as_bytes())
+            && self
+                .local_address
+                .is_none_or(|address| address == client.local_address.as_bytes())
+            && self.age_s_min.is_none_or(|age_s_min| age_s >= age_s_min)
+    }
+}
+
+fn known_user(name: &[u8]) -> Result<&[u8]> {
+    if name == b"default" {
+        return Ok(name);
+    }
+    Err(Error::Bytes([b"ERR No such user '", name, b"'"].concat()))
+}
+
+/// CLIENT KILL <ip:port | <[ID client-id] | [TYPE type] | [USER username] | [ADDR ip:port] |
+/// [LADDR ip:port] | [SKIPME yes|no] | [MAXAGE maxage]> ...>
+pub fn kill(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let is_old_form = args.len() == 3;
+    let filter = if is_old_form {
+        let blank = Filter::parse(args.head(2))?;
+        Filter {
+            address: Some(args.at(2)),
+            spares_self: false,
+            ..blank
+        }
+    } else {
+        Filter::parse(args)?
+    };
+    let mut killed = 0;
+    let mut is_suicide = false;
+    for client in call.engine.clients.all() {
+        let is_self = Arc::ptr_eq(&client, &call.session.client);
+        if !filter.selects(&client, call.now.mono_us) || (is_self && filter.spares_self) {
+            continue;
+        }
+        killed += 1;
+        if is_self {
+            is_suicide = true;
+        } else {
+            client.mailbox.close(CloseReason::Killed, call.wakes);
+        }
+    }
+    if !is_old_form {
+        call.reply.integer(killed);
+    } else if killed > 0 {
+        call.reply.ok();
+    } else {
+        return Err(Error::text("No such client"));
+    }
+    Ok(if is_suicide {
+        Outcome::Close
+    } else {
+        Outcome::Done
+    })
+}
+
+/// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
+pub fn unblock(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let error = match args.get(3) {
+        None => None,
+        Some(how) if how.eq_ignore_ascii_case(b"timeout") && args.len() == 4 => None,
+        Some(how) if how.eq_ignore_ascii_case(b"error") && args.len() == 4 => {
+            Some(Error::line("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
+        }
+        Some(_) => {
+            return Err(Error::text(
+                "CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
+            ));
+        }
+    };
+    let id = parse_i64(args.at(2)).ok_or(Error::NotInteger)?;
+    let client = u64::try_from(id)
+        .ok()
+        .and_then(|id| call.engine.clients.get(id));
+    let unblocked = client.is_some_and(|client| serve::unblock(call, &client, error));
+    call.reply.integer(i64::from(unblocked));
+    Ok(Outcome::Done)
+}
