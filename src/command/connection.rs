@@ -60,8 +60,6 @@ pub const COMMANDS: &[Command] = &[
         "1.0.0",
         "Closes the connection.",
         quit,
-<<<<<<< HEAD
-=======
     ),
     Command::new(
         "hello",
@@ -105,7 +103,6 @@ pub const COMMANDS: &[Command] = &[
         "6.2.0",
         "Resets the connection.",
         reset,
->>>>>>> main
     ),
 ];
 

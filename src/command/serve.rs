@@ -42,11 +42,7 @@ pub(super) fn wait(
     call: &mut Call<'_, '_>,
     found: &Found,
     args: Args<'_>,
-<<<<<<< HEAD
-    block: Block,
-=======
     block: Box<Block>,
->>>>>>> main
 ) -> Outcome {
     if call.session.taken.is_some() {
         return Outcome::Blocked;
@@ -176,11 +172,7 @@ fn serve_line(call: &mut Call<'_, '_>, key: &Key<'_>) {
 /// Runs a blocked request on behalf of its connection; serves the client unless it would block
 /// again.
 fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
-<<<<<<< HEAD
-    let Some(attempt) = waiter.attempt.downcast_ref::<Attempt>() else {
-=======
     let Some(attempt) = attempt_of(waiter) else {
->>>>>>> main
         return;
     };
     let mut session = Session::stand_in(Arc::clone(&attempt.client), attempt.db);

@@ -24,11 +24,7 @@ pub const COMMANDS: &[Command] = &[
     Command::new(
         "set",
         -3,
-<<<<<<< HEAD
-        flags![WRITE, DENYOOM],
-=======
         flags![WRITE, DENYOOM, CHEAP],
->>>>>>> main
         Keys::FIRST,
         "string",
         "1.0.0",

@@ -122,13 +122,9 @@ impl WorkerStats {
                 rejected,
                 failed,
             } = command;
-<<<<<<< HEAD
-            [calls, usec, rejected, failed].map(Counter::reset);
-=======
             [calls, usec, rejected, failed]
                 .into_iter()
                 .for_each(Counter::reset);
->>>>>>> main
         }
         [
             &self.connections,

@@ -247,16 +247,9 @@ impl PubSub {
         let mut found = Vec::new();
         for part in &self.index(space).parts {
             let part = part.lock();
-<<<<<<< HEAD
-            let wanted = part.iter().map(|channel| &channel.name);
-            let matches =
-                |name: &&Box<[u8]>| glob.is_none_or(|glob| glob::matches(glob, name, false));
-            found.extend(wanted.filter(matches).cloned());
-=======
             let wanted = part.iter().map(|channel| &*channel.name);
             let matches = |name: &&[u8]| glob.is_none_or(|glob| glob::matches(glob, name, false));
             found.extend(wanted.filter(matches).map(Box::from));
->>>>>>> main
         }
         found
     }

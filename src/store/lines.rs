@@ -66,22 +66,8 @@ pub struct Waiter {
     pub keys: Box<[WaitKey]>,
     /// All shards that serving it may touch: those of its keys and of its destination.
     pub shards: ShardSet,
-<<<<<<< HEAD
-    /// What the command room needs to try again; opaque here.
-    pub attempt: Box<dyn Any + Send + Sync>,
-}
-
-impl fmt::Debug for Waiter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waiter")
-            .field("ticket", &self.ticket)
-            .field("keys", &self.keys)
-            .finish()
-    }
-=======
     /// The request, for trying it again.
     pub attempt: Box<dyn Attempt>,
->>>>>>> main
 }
 
 /// The waiters of one key.
