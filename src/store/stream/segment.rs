@@ -200,8 +200,13 @@ impl Segment {
             flags |= MS_MORE;
         }
         let stored = if shared { 1 } else { 0 };
-        let parts = pairs.iter().enumerate().filter(|(index, _)| index % 2 >= stored);
-        let parts_bytes: usize = parts.map(|(_, part)| varint::framed(part.as_ref().len())).sum();
+        let parts = pairs
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| index % 2 >= stored);
+        let parts_bytes: usize = parts
+            .map(|(_, part)| varint::framed(part.as_ref().len()))
+            .sum();
         let ms_more = if ms_step > MS_LOW { ms_step } else { 0 };
         self.make_room(parts_bytes + 1 + varint::width(ms_more) + varint::width(seq_step));
         self.bytes.push(flags);
