@@ -243,12 +243,12 @@ impl Log {
 
     /// The live entry with this id.
     pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
-        let (base, segment) = self.segment_before(id)?;
+        let segment = self.segment_before(id)?;
         if segment.last() < id {
             return None;
         }
         segment
-            .entries(base)
+            .entries()
             .find(|placed| placed.entry.id >= id)
             .filter(|placed| placed.entry.id == id && !placed.dead)
             .map(|placed| placed.entry)
@@ -280,7 +280,7 @@ impl Log {
             return None;
         }
         let placed = segment
-            .entries(base)
+            .entries()
             .find(|placed| placed.entry.id >= id)
             .filter(|placed| placed.entry.id == id && !placed.dead)?;
         let payload_bytes = placed.entry.fields.payload_bytes();
@@ -341,7 +341,7 @@ impl Log {
         };
         let segment = &mut self.segments.at_mut(place).segment;
         let live = segment.live();
-        let (bytes, first_kept) = segment.kill_front(base, goes);
+        let (bytes, first_kept) = segment.kill_front(goes);
         let removed = live - segment.live();
         self.len -= removed;
         self.payload_bytes -= bytes;
@@ -443,9 +443,9 @@ impl Log {
         radix_nodes(&keys, 0)
     }
 
-    fn segment_before(&self, id: StreamId) -> Option<(StreamId, &Segment)> {
-        let found = self.segments.at(self.segments.floor(id)?);
-        Some((found.base, &found.segment))
+    /// The only segment that may hold `id`.
+    fn segment_before(&self, id: StreamId) -> Option<&Segment> {
+        Some(&self.segments.at(self.segments.floor(id)?).segment)
     }
 
     /// Checks that every count is what the segments say.
@@ -526,9 +526,9 @@ impl<'a> Iterator for Range<'a> {
                 }
             }
             let place = self.place?;
-            let Based { base, segment } = self.log.segments.at(place);
+            let segment = &self.log.segments.at(place).segment;
             self.place = self.log.segments.after(place);
-            self.current = (segment.last() >= self.from).then(|| segment.entries(*base));
+            self.current = (segment.last() >= self.from).then(|| segment.entries());
         }
     }
 }
@@ -563,7 +563,7 @@ impl<'a> Iterator for RangeRev<'a> {
             let (from, to) = (self.from, self.to);
             self.current.extend(
                 segment
-                    .entries(*base)
+                    .entries()
                     .take_while(|placed| placed.entry.id <= to)
                     .filter(|placed| !placed.dead && placed.entry.id >= from)
                     .map(|placed| placed.entry),
@@ -594,10 +594,10 @@ impl<'a> Seeker<'a> {
             id <= place.last && place.seen.is_some_and(|(entry, _)| entry.id <= id)
         });
         if !usable {
-            let (base, segment) = self.log.segment_before(id)?;
+            let segment = self.log.segment_before(id)?;
             self.current = Some(Standing {
                 last: segment.last(),
-                entries: segment.entries(base),
+                entries: segment.entries(),
                 seen: None,
             });
         }

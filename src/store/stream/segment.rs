@@ -65,11 +65,10 @@ pub struct Entry<'a> {
 /// The fields and values of an entry, in order. Reading one costs a few nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'a> {
-    /// Where names are: the segment's shape, or the entry itself when `shared` is false.
+    /// Names of the segment's shape, or nothing where the entry brings its own.
     names: &'a [u8],
     values: &'a [u8],
     left: usize,
-    shared: bool,
 }
 
 #[allow(
@@ -82,10 +81,10 @@ impl<'a> Iterator for Fields<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        let names = if self.shared {
-            &mut self.names
-        } else {
+        let names = if self.names.is_empty() {
             &mut self.values
+        } else {
+            &mut self.names
         };
         let mut at = 0;
         let name = varint::take_bytes(names, &mut at);
@@ -134,6 +133,11 @@ pub(super) struct Segment {
     node_bytes: u32,
     /// Bytes of dead entries that compaction would give back.
     dead_bytes: u32,
+    /// Offset before which every entry is dead, so that what leaves from the front is not walked
+    /// over again.
+    head: u32,
+    /// Id from which the entry at `head` steps.
+    head_from: StreamId,
     live: u32,
     /// Entries deleted here, compacted or not: Redis counts them against the node's bound.
     dead: u32,
@@ -152,6 +156,8 @@ impl Segment {
             bytes.extend_from_slice(name);
         }
         let mut segment = Self {
+            head: narrow(bytes.len() as u64),
+            head_from: before(id),
             bytes,
             last: before(id),
             payload_bytes: 0,
@@ -282,22 +288,33 @@ impl Segment {
         }
     }
 
-    /// Every entry from the first on, dead ones included.
-    pub fn entries(&self, base: StreamId) -> Entries<'_> {
-        let mut at = 0;
-        let fields = varint::take_len(&self.bytes, &mut at);
-        let names = at;
-        for _ in 0..fields {
-            let len = varint::take_len(&self.bytes, &mut at);
-            at += len;
-        }
+    /// Every entry from the first live one on, dead ones between included.
+    #[inline]
+    pub fn entries(&self) -> Entries<'_> {
+        let mut names = 0;
+        let names_len = varint::take_len(&self.bytes, &mut names);
         Entries {
             bytes: &self.bytes,
-            names: &self.bytes[names..at],
-            names_len: fields,
-            at,
-            previous: before(base),
+            names: &self.bytes[names..],
+            names_len,
+            at: self.head as usize,
+            previous: self.head_from,
         }
+    }
+
+    /// Moves the head past dead entries.
+    fn renew_head(&mut self) {
+        let mut entries = self.entries();
+        let mut head = entries.clone();
+        while let Some(placed) = entries.next() {
+            if !placed.dead {
+                break;
+            }
+            head = entries.clone();
+        }
+        let (at, previous) = (head.at, head.previous);
+        self.head = narrow(at as u64);
+        self.head_from = previous;
     }
 
     /// Marks the entry dead and returns its payload bytes. It must be alive.
@@ -307,30 +324,35 @@ impl Segment {
         self.dead += 1;
         self.payload_bytes -= payload_bytes;
         self.dead_bytes = self.dead_bytes.saturating_add(narrow((end - start) as u64));
+        if start == self.head as usize {
+            self.renew_head();
+        }
     }
 
     /// Marks live entries dead from the front on while `goes` says so of their ids; returns their
     /// payload bytes and the id of the first one that stays.
     pub fn kill_front(
         &mut self,
-        base: StreamId,
         mut goes: impl FnMut(StreamId) -> bool,
     ) -> (u64, Option<StreamId>) {
         let mut starts: SmallVec<[usize; 8]> = SmallVec::new();
         let (mut payload_bytes, mut dead_bytes) = (0, 0);
         let mut kept = None;
-        for placed in self.entries(base) {
-            if placed.dead {
-                continue;
+        let mut entries = self.entries();
+        let mut head = (entries.at, entries.previous);
+        while let Some(placed) = entries.next() {
+            if !placed.dead {
+                if !goes(placed.entry.id) {
+                    kept = Some(placed.entry.id);
+                    break;
+                }
+                starts.push(placed.start);
+                payload_bytes += placed.entry.fields.payload_bytes();
+                dead_bytes += placed.end - placed.start;
             }
-            if !goes(placed.entry.id) {
-                kept = Some(placed.entry.id);
-                break;
-            }
-            starts.push(placed.start);
-            payload_bytes += placed.entry.fields.payload_bytes();
-            dead_bytes += placed.end - placed.start;
+            head = (entries.at, entries.previous);
         }
+        (self.head, self.head_from) = (narrow(head.0 as u64), head.1);
         for &start in &starts {
             self.bytes[start] |= DEAD;
             self.live -= 1;
@@ -348,32 +370,43 @@ impl Segment {
         if self.live > 0 && !worthwhile {
             return;
         }
-        let names_end = self.entries(base).at;
+        let names_end = self.shape_end();
         let mut kept = Self {
             bytes: Vec::with_capacity(self.bytes.len() - dead_bytes + 16),
             last: before(base),
+            head: narrow(names_end as u64),
+            head_from: before(base),
             payload_bytes: 0,
             live: 0,
             ..*self
         };
         kept.bytes.extend_from_slice(&self.bytes[..names_end]);
         let mut pairs: Vec<&[u8]> = Vec::new();
-        for placed in self.entries(base) {
+        for placed in self.entries().filter(|placed| !placed.dead) {
             pairs.clear();
-            if !placed.dead {
-                pairs.extend(placed.entry.fields.flat_map(|(name, value)| [name, value]));
-                kept.push(base, placed.entry.id, &pairs);
-            } else if placed.entry.id == self.last {
-                // The next entry steps from the last one written: it stays, without its fields.
-                let start = kept.bytes.len();
-                kept.push(base, placed.entry.id, &pairs);
-                kept.bytes[start] |= DEAD;
-                kept.live -= 1;
-            }
+            pairs.extend(placed.entry.fields.flat_map(|(name, value)| [name, value]));
+            kept.push(base, placed.entry.id, &pairs);
         }
+        if kept.last != self.last {
+            // The next entry steps from the last one written: it stays, without its fields.
+            let start = kept.bytes.len();
+            kept.push::<&[u8]>(base, self.last, &[]);
+            kept.bytes[start] |= DEAD;
+            kept.live -= 1;
+        }
+        kept.renew_head();
         kept.node_bytes = self.node_bytes;
         kept.dead_bytes = 0;
         *self = kept;
+    }
+
+    /// Offset past the names of the shape.
+    fn shape_end(&self) -> usize {
+        let mut at = 0;
+        for _ in 0..varint::take_len(&self.bytes, &mut at) {
+            varint::take_bytes(&self.bytes, &mut at);
+        }
+        at
     }
 
     /// Greatest id ever written here.
@@ -414,11 +447,15 @@ impl Segment {
     pub fn verify(&self, base: StreamId) {
         let (mut live, mut payload_bytes) = (0, 0);
         let mut previous = None;
-        for placed in self.entries(base) {
+        let mut all = self.entries();
+        (all.at, all.previous) = (self.shape_end(), before(base));
+        let mut first_live = None;
+        for placed in all {
             assert!(previous < Some(placed.entry.id), "ids rise");
             assert!(placed.entry.id >= base, "no id before the base");
             previous = Some(placed.entry.id);
             if !placed.dead {
+                first_live = first_live.or(Some(placed.start));
                 live += 1;
                 payload_bytes += placed.entry.fields.payload_bytes();
             }
@@ -426,6 +463,7 @@ impl Segment {
         assert_eq!(live, self.live);
         assert_eq!(payload_bytes, self.payload_bytes);
         assert_eq!(previous, Some(self.last), "steps start from the last id");
+        assert_eq!(first_live.unwrap_or(self.bytes.len()), self.head as usize);
     }
 }
 
@@ -482,10 +520,9 @@ impl<'a> Iterator for Entries<'a> {
         self.at = at;
         self.previous = id;
         let fields = Fields {
-            names: self.names,
+            names: if shared { self.names } else { &[] },
             values: &bytes[values..at],
             left,
-            shared,
         };
         Some(Placed {
             entry: Entry { id, fields },
