@@ -192,12 +192,12 @@ impl Log {
             let before = segment.heap_bytes();
             if segment.fits(raw_bytes, limits) {
                 segment.push(*base, id, pairs);
-                self.heap_bytes += segment.heap_bytes() - before;
+                self.heap_bytes = self.heap_bytes - before + segment.heap_bytes();
                 self.note_added(id, raw_bytes);
                 return Ok(id);
             }
             segment.seal();
-            self.heap_bytes -= before - segment.heap_bytes();
+            self.heap_bytes = self.heap_bytes - before + segment.heap_bytes();
             // The next segment will most likely hold the like, and grow to the like.
             bytes_hint = segment.len_bytes().min(NODE_BYTES_HINT_MAX) + 8;
         }
@@ -248,7 +248,7 @@ impl Log {
             return None;
         }
         segment
-            .entries()
+            .entries_from(id)
             .find(|placed| placed.entry.id >= id)
             .filter(|placed| placed.entry.id == id && !placed.dead)
             .map(|placed| placed.entry)
@@ -280,7 +280,7 @@ impl Log {
             return None;
         }
         let placed = segment
-            .entries()
+            .entries_from(id)
             .find(|placed| placed.entry.id >= id)
             .filter(|placed| placed.entry.id == id && !placed.dead)?;
         let payload_bytes = placed.entry.fields.payload_bytes();
@@ -292,7 +292,7 @@ impl Log {
         } else {
             segment.kill(start, end, payload_bytes);
             segment.compact(base);
-            self.heap_bytes -= before - segment.heap_bytes();
+            self.heap_bytes = self.heap_bytes - before + segment.heap_bytes();
         }
         self.len -= 1;
         self.payload_bytes -= payload_bytes;
@@ -309,7 +309,10 @@ impl Log {
 
     /// The first segment at or after `base`, with its key.
     pub(super) fn segment_from(&self, base: StreamId) -> Option<(StreamId, &Segment)> {
-        let found = self.segments.iter_from(base).next()?;
+        let found = match base {
+            StreamId::MIN => self.segments.first()?,
+            base => self.segments.iter_from(base).next()?,
+        };
         Some((found.base, &found.segment))
     }
 
@@ -353,7 +356,7 @@ impl Log {
             None => {
                 let before = segment.heap_bytes();
                 segment.compact(base);
-                self.heap_bytes -= before - segment.heap_bytes();
+                self.heap_bytes = self.heap_bytes - before + segment.heap_bytes();
                 self.renew_first_id();
             }
         }
@@ -528,7 +531,7 @@ impl<'a> Iterator for Range<'a> {
             let place = self.place?;
             let segment = &self.log.segments.at(place).segment;
             self.place = self.log.segments.after(place);
-            self.current = (segment.last() >= self.from).then(|| segment.entries());
+            self.current = (segment.last() >= self.from).then(|| segment.entries_from(self.from));
         }
     }
 }
@@ -597,7 +600,7 @@ impl<'a> Seeker<'a> {
             let segment = self.log.segment_before(id)?;
             self.current = Some(Standing {
                 last: segment.last(),
-                entries: segment.entries(),
+                entries: segment.entries_from(id),
                 seen: None,
             });
         }

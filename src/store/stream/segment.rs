@@ -27,6 +27,9 @@ const MS_MORE: u8 = 8;
 const MS_SHIFT: u32 = 4;
 const MS_LOW: u64 = 15;
 
+/// Entries between marks: a walk of 40 ns at most.
+const MARK_ENTRIES: u32 = 16;
+
 /// Dead bytes below which a segment is not worth rewriting.
 const COMPACT_BYTES_MIN: usize = 256;
 
@@ -138,6 +141,10 @@ pub(super) struct Segment {
     head: u32,
     /// Id from which the entry at `head` steps.
     head_from: StreamId,
+    /// Offset of one of the last entries, so that readers at the end need not walk to it.
+    mark: u32,
+    /// Id from which the entry at `mark` steps.
+    mark_from: StreamId,
     live: u32,
     /// Entries deleted here, compacted or not: Redis counts them against the node's bound.
     dead: u32,
@@ -158,6 +165,8 @@ impl Segment {
         let mut segment = Self {
             head: narrow(bytes.len() as u64),
             head_from: before(id),
+            mark: narrow(bytes.len() as u64),
+            mark_from: before(id),
             bytes,
             last: before(id),
             payload_bytes: 0,
@@ -205,7 +214,7 @@ impl Segment {
         if ms_step > MS_LOW {
             flags |= MS_MORE;
         }
-        let stored = if shared { 1 } else { 0 };
+        let stored = usize::from(shared);
         let parts = pairs
             .iter()
             .enumerate()
@@ -215,6 +224,14 @@ impl Segment {
             .sum();
         let ms_more = if ms_step > MS_LOW { ms_step } else { 0 };
         self.make_room(parts_bytes + 1 + varint::width(ms_more) + varint::width(seq_step));
+        if self
+            .live
+            .wrapping_add(self.dead)
+            .is_multiple_of(MARK_ENTRIES)
+        {
+            self.mark = narrow(self.bytes.len() as u64);
+            self.mark_from = self.last;
+        }
         self.bytes.push(flags);
         if ms_step > MS_LOW {
             varint::put(&mut self.bytes, ms_step >> MS_SHIFT);
@@ -302,6 +319,18 @@ impl Segment {
         }
     }
 
+    /// Entries from `id` on, and possibly some before it.
+    #[inline]
+    pub fn entries_from(&self, id: StreamId) -> Entries<'_> {
+        let mut entries = self.entries();
+        // Ids wrap only in what the first entry steps from, and then the head is as good.
+        if self.mark > self.head && self.mark_from < id {
+            entries.at = self.mark as usize;
+            entries.previous = self.mark_from;
+        }
+        entries
+    }
+
     /// Moves the head past dead entries.
     fn renew_head(&mut self) {
         let mut entries = self.entries();
@@ -376,6 +405,8 @@ impl Segment {
             last: before(base),
             head: narrow(names_end as u64),
             head_from: before(base),
+            mark: narrow(names_end as u64),
+            mark_from: before(base),
             payload_bytes: 0,
             live: 0,
             ..*self
