@@ -16,7 +16,7 @@ use super::consumer::ConsumerIndex;
 use super::group::GroupMut;
 use super::id::StreamId;
 use super::pending::Pending;
-use super::segment::Entry;
+use super::entry::Entry;
 
 /// Looks that XAUTOCLAIM takes for each entry it may return.
 const LOOKS_PER_ENTRY: u64 = 10;

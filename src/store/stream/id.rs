@@ -94,8 +94,6 @@ impl fmt::Display for StreamId {
 }
 
 /// A number as `strtoull` reads it, except that a plain negative number is refused.
-///
-/// Public to the command layer through [`StreamId::parse`] only; `<ms>-*` is split there.
 pub(super) fn parse_u64(text: &[u8]) -> Option<u64> {
     let blanks = text
         .iter()

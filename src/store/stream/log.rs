@@ -7,9 +7,11 @@
 //! Costs, for s segments: append O(entry); find O(log s) and a walk within one segment; a range
 //! the same once, then what it returns; dropping a whole segment O(log s).
 
-use super::id::StreamId;
-use super::segment::{Entries, Entry, NodeLimits, Segment};
-use super::sorted::{Keyed, Place, Sorted};
+use super::entry::Entry;
+use super::id::{StreamId, parse_u64};
+use super::range::{Range, RangeRev, Seeker};
+use super::segment::{NodeLimits, Segment};
+use super::sorted::{Keyed, Sorted};
 
 /// The id an entry is to get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,17 @@ pub enum NewId {
     AutoSeq(u64),
     /// Exactly this one.
     Exact(StreamId),
+}
+
+impl NewId {
+    /// Reads what XADD takes for an id: `*`, `<ms>-*`, `<ms>-<seq>` or `<ms>`.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        match text {
+            b"*" => Some(Self::Auto),
+            [ms @ .., b'-', b'*'] if text.len() < 128 => parse_u64(ms).map(Self::AutoSeq),
+            _ => StreamId::parse(text, 0).map(Self::Exact),
+        }
+    }
 }
 
 /// Why an entry was not added.
@@ -48,9 +61,9 @@ pub enum SetIdError {
 
 /// A segment in the directory, with its first id, from which its own ids step.
 #[derive(Clone, Debug)]
-struct Based {
-    base: StreamId,
-    segment: Segment,
+pub(super) struct Based {
+    pub base: StreamId,
+    pub segment: Segment,
 }
 
 impl Keyed for Based {
@@ -76,7 +89,7 @@ pub(super) enum Emptied {
 /// The entries of a stream.
 #[derive(Debug, Default)]
 pub struct Log {
-    segments: Sorted<Based>,
+    pub(super) segments: Sorted<Based>,
     len: u64,
     first_id: StreamId,
     last_id: StreamId,
@@ -220,25 +233,12 @@ impl Log {
 
     /// Live entries with `from <= id <= to`, in order.
     pub fn range(&self, from: StreamId, to: StreamId) -> Range<'_> {
-        let place = self.segments.floor(from).or(self.segments.start());
-        Range {
-            log: self,
-            place: place.filter(|_| from <= to),
-            current: None,
-            from,
-            to,
-        }
+        Range::new(self, from, to)
     }
 
     /// Live entries with `from <= id <= to`, in reverse order.
     pub fn range_rev(&self, from: StreamId, to: StreamId) -> RangeRev<'_> {
-        RangeRev {
-            log: self,
-            place: self.segments.floor(to).filter(|_| from <= to),
-            current: Vec::new(),
-            from,
-            to,
-        }
+        RangeRev::new(self, from, to)
     }
 
     /// The live entry with this id.
@@ -256,10 +256,7 @@ impl Log {
 
     /// Finds many ids, cheaply when they rise.
     pub fn seeker(&self) -> Seeker<'_> {
-        Seeker {
-            log: self,
-            current: None,
-        }
+        Seeker::new(self)
     }
 
     /// Id of the last live entry, `0-0` when there is none.
@@ -447,7 +444,7 @@ impl Log {
     }
 
     /// The only segment that may hold `id`.
-    fn segment_before(&self, id: StreamId) -> Option<&Segment> {
+    pub(super) fn segment_before(&self, id: StreamId) -> Option<&Segment> {
         Some(&self.segments.at(self.segments.floor(id)?).segment)
     }
 
@@ -497,121 +494,3 @@ fn radix_nodes(keys: &[[u8; 16]], depth: usize) -> u64 {
 
 /// A segment is never made larger than this in advance: one large entry is no forecast.
 const NODE_BYTES_HINT_MAX: usize = 8192;
-
-/// Live entries in order. See [`Log::range`].
-#[derive(Clone, Debug)]
-pub struct Range<'a> {
-    log: &'a Log,
-    /// The next segment to unpack.
-    place: Option<Place>,
-    current: Option<Entries<'a>>,
-    from: StreamId,
-    to: StreamId,
-}
-
-impl<'a> Iterator for Range<'a> {
-    type Item = Entry<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Entry<'a>> {
-        loop {
-            if let Some(entries) = &mut self.current {
-                for placed in entries.by_ref() {
-                    let id = placed.entry.id;
-                    if id > self.to {
-                        self.current = None;
-                        self.place = None;
-                        return None;
-                    }
-                    if !placed.dead && id >= self.from {
-                        return Some(placed.entry);
-                    }
-                }
-            }
-            let place = self.place?;
-            let segment = &self.log.segments.at(place).segment;
-            self.place = self.log.segments.after(place);
-            self.current = (segment.last() >= self.from).then(|| segment.entries_from(self.from));
-        }
-    }
-}
-
-/// Live entries in reverse order; unpacks one segment at a time. See [`Log::range_rev`].
-#[derive(Clone, Debug)]
-pub struct RangeRev<'a> {
-    log: &'a Log,
-    /// The next segment to unpack.
-    place: Option<Place>,
-    /// Entries of the segment at hand, in order; taken from the end.
-    current: Vec<Entry<'a>>,
-    from: StreamId,
-    to: StreamId,
-}
-
-impl<'a> Iterator for RangeRev<'a> {
-    type Item = Entry<'a>;
-
-    fn next(&mut self) -> Option<Entry<'a>> {
-        loop {
-            if let Some(entry) = self.current.pop() {
-                return Some(entry);
-            }
-            let place = self.place?;
-            let Based { base, segment } = self.log.segments.at(place);
-            self.place = self
-                .log
-                .segments
-                .before(place)
-                .filter(|_| *base > self.from);
-            let (from, to) = (self.from, self.to);
-            self.current.extend(
-                segment
-                    .entries()
-                    .take_while(|placed| placed.entry.id <= to)
-                    .filter(|placed| !placed.dead && placed.entry.id >= from)
-                    .map(|placed| placed.entry),
-            );
-        }
-    }
-}
-
-/// Finds entries by id; rising ids continue where the last one was found.
-#[derive(Clone, Debug)]
-pub struct Seeker<'a> {
-    log: &'a Log,
-    current: Option<Standing<'a>>,
-}
-
-/// Where a seeker stands: a segment's greatest id, what is left of it, and what was seen last.
-#[derive(Clone, Debug)]
-struct Standing<'a> {
-    last: StreamId,
-    entries: Entries<'a>,
-    seen: Option<(Entry<'a>, bool)>,
-}
-
-impl<'a> Seeker<'a> {
-    /// The live entry with this id.
-    pub fn seek(&mut self, id: StreamId) -> Option<Entry<'a>> {
-        let usable = self.current.as_ref().is_some_and(|place| {
-            id <= place.last && place.seen.is_some_and(|(entry, _)| entry.id <= id)
-        });
-        if !usable {
-            let segment = self.log.segment_before(id)?;
-            self.current = Some(Standing {
-                last: segment.last(),
-                entries: segment.entries_from(id),
-                seen: None,
-            });
-        }
-        let place = self.current.as_mut()?;
-        while place.seen.is_none_or(|(entry, _)| entry.id < id) {
-            let placed = place.entries.next()?;
-            place.seen = Some((placed.entry, placed.dead));
-        }
-        place
-            .seen
-            .filter(|(entry, dead)| entry.id == id && !dead)
-            .map(|(entry, _)| entry)
-    }
-}

@@ -5,8 +5,8 @@
 //! knows nothing of groups; groups read the log and never change it; only this type and `trim`
 //! touch both, because an entry that leaves may be referenced.
 //!
-//! Reading order: `id`, `segment` (with `varint`, `node_size`), `log`, `sorted`, `pending`,
-//! `consumer`, `group`, `claim`, `trim`, `idempotence`. Time is handed in as Unix milliseconds.
+//! Reading order: `id`, `entry`, `segment` (with `varint`, `node_size`), `sorted`, `log`, `range`,
+//! `pending`, `consumer`, `group`, `claim`, `trim`, `idempotence`. Time is handed in as Unix milliseconds.
 //! Nothing here knows the protocol: commands parse, call, and write replies from the views they
 //! are handed.
 
@@ -14,6 +14,7 @@ mod claim;
 mod consumer;
 #[cfg(test)]
 mod dice;
+mod entry;
 mod group;
 mod id;
 mod idempotence;
@@ -22,6 +23,7 @@ mod log;
 mod model_tests;
 mod node_size;
 mod pending;
+mod range;
 mod segment;
 mod sorted;
 #[cfg(test)]
@@ -31,12 +33,14 @@ mod varint;
 
 pub use claim::{AutoclaimOptions, ClaimOptions, Claimed, ClaimedEntry, Exhausted};
 pub use consumer::{Consumer, ConsumerIndex};
+pub use entry::{Entry, Fields};
 pub use group::{Group, GroupMut, GroupPolicy, NackMode, PendingQuery};
 pub use id::StreamId;
 pub use idempotence::{EntryMark, Idempotence, IdempotenceLimits};
-pub use log::{AddError, Log, NewId, Range, RangeRev, Seeker, SetIdError};
+pub use log::{AddError, Log, NewId, SetIdError};
 pub use pending::{DELIVERIES_MAX, Pending};
-pub use segment::{Entry, Fields, NodeLimits};
+pub use range::{Range, RangeRev, Seeker};
+pub use segment::NodeLimits;
 pub use trim::{Deleted, Lost, References, Trim, TrimTo};
 
 /// A stream. A clone is independent of the original: COPY.

@@ -174,6 +174,21 @@ fn ids_run_out_and_never_back() {
 }
 
 #[test]
+fn new_ids_are_read_as_xadd_reads_them() {
+    for (text, expected) in [
+        (&b"*"[..], Some(NewId::Auto)),
+        (b"5-*", Some(NewId::AutoSeq(5))),
+        (b"5-7", Some(NewId::Exact(StreamId::new(5, 7)))),
+        (b"5", Some(NewId::Exact(id(5)))),
+        (b"-*", None),
+        (b"5-**", None),
+        (b"", None),
+    ] {
+        assert_eq!(NewId::parse(text), expected, "{text:?}");
+    }
+}
+
+#[test]
 fn set_id_refuses_what_cannot_be() {
     let mut stream = filled(5, b"1");
     assert_eq!(
