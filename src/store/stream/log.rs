@@ -199,6 +199,7 @@ impl Log {
         if raw_bytes > NodeLimits::BYTES_MAX {
             return Err(AddError::TooLarge);
         }
+        self.clear_above(id);
         let mut bytes_hint = 0;
         if let Some(end) = self.segments.end() {
             let Based { base, segment } = self.segments.at_mut(end);
@@ -219,6 +220,25 @@ impl Log {
         self.segments.insert(Based { base: id, segment });
         self.note_added(id, raw_bytes);
         Ok(id)
+    }
+
+    /// Makes sure that no dead entry stands at or above an id that is to be added: XSETID may
+    /// have taken the last id back below some.
+    fn clear_above(&mut self, id: StreamId) {
+        while let Some(end) = self.segments.end() {
+            let Based { base, segment } = self.segments.at_mut(end);
+            if segment.last() < id {
+                return;
+            }
+            let base = *base;
+            if segment.live() == 0 {
+                self.drop_segment(base);
+                continue;
+            }
+            let before = segment.heap_bytes();
+            segment.rewrite(base);
+            self.heap_bytes = self.heap_bytes - before + segment.heap_bytes();
+        }
     }
 
     fn note_added(&mut self, id: StreamId, payload_bytes: u64) {

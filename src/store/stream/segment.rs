@@ -323,9 +323,25 @@ impl Segment {
         if self.live > 0 && !worthwhile {
             return;
         }
+        let last = self.last;
+        self.rewrite(base);
+        if self.last != last {
+            // The next entry steps from the last one written: it stays, without its fields.
+            let (start, node_bytes) = (self.bytes.len(), self.node_bytes);
+            self.push::<&[u8]>(base, last, &[]);
+            self.bytes[start] |= DEAD;
+            self.live -= 1;
+            self.node_bytes = node_bytes;
+            self.renew_head();
+        }
+    }
+
+    /// Rewrites the segment without its dead entries; [`Segment::last`] falls to the last live
+    /// id. What counts towards the node's bounds stays.
+    pub fn rewrite(&mut self, base: StreamId) {
         let names_end = self.shape_end();
         let mut kept = Self {
-            bytes: Vec::with_capacity(self.bytes.len() - dead_bytes + 16),
+            bytes: Vec::with_capacity(self.bytes.len() - self.dead_bytes as usize + 16),
             last: before(base),
             head: narrow(names_end as u64),
             head_from: before(base),
@@ -342,14 +358,6 @@ impl Segment {
             pairs.extend(placed.entry.fields.flat_map(|(name, value)| [name, value]));
             kept.push(base, placed.entry.id, &pairs);
         }
-        if kept.last != self.last {
-            // The next entry steps from the last one written: it stays, without its fields.
-            let start = kept.bytes.len();
-            kept.push::<&[u8]>(base, self.last, &[]);
-            kept.bytes[start] |= DEAD;
-            kept.live -= 1;
-        }
-        kept.renew_head();
         kept.node_bytes = self.node_bytes;
         kept.dead_bytes = 0;
         *self = kept;

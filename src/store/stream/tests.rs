@@ -349,3 +349,32 @@ fn a_reader_may_keep_entries_while_the_group_goes_on() {
     assert_eq!(group.delete_consumer(b"reader"), Some(1));
     assert_eq!(group.delete_consumer(b"reader"), None);
 }
+
+#[test]
+fn an_id_may_come_again_after_the_last_id_was_taken_back() {
+    let pairs = ["field", "again"];
+    // Dead entries above live ones, and a place whose entries are all dead.
+    for kept in [3, 0] {
+        let mut stream = filled(6, b"v");
+        for ms in kept + 1..=6 {
+            let _ = stream.delete(id(ms), References::Keep);
+        }
+        if kept == 0 {
+            for ms in 1..=6 {
+                let added = stream.add(NewId::Exact(id(ms + 6)), &pairs, SMALL, 0);
+                assert_eq!(added, Ok(id(ms + 6)));
+            }
+            let _ = stream.delete(id(12), References::Keep);
+            let _ = stream.trim(trim(TrimTo::MinId(id(12)), false));
+            assert_eq!((stream.log().len(), stream.log().segments()), (0, 1));
+        }
+        let back = StreamId::new(kept, 1);
+        assert_eq!(stream.set_id(id(12), None, Some(back)), Ok(()));
+        assert_eq!(stream.set_id(back, None, None), Ok(()));
+        let added = stream.add(NewId::Exact(id(kept + 1)), &pairs, SMALL, 0);
+        assert_eq!(added, Ok(id(kept + 1)));
+        assert!(stream.log().get(id(kept + 1)).is_some());
+        assert_eq!(stream.log().len(), kept + 1);
+        stream.verify();
+    }
+}
