@@ -46,9 +46,10 @@ impl Entry {
         (self.deadline_ms != 0).then_some(self.deadline_ms)
     }
 
-    /// Whole seconds since the last access.
+    /// Whole seconds since the last access, right to half a unit.
     pub fn idle_s(&self, now_ms: u64) -> u64 {
-        u64::from(quarters(now_ms).wrapping_sub(self.used)) * QUARTER_MS / 1000
+        let idle = u64::from(quarters(now_ms).wrapping_sub(self.used));
+        (idle * QUARTER_MS + QUARTER_MS / 2) / 1000
     }
 
     /// Bytes that the key and its value take.
