@@ -31,7 +31,7 @@ def section(records, servers, binary, round_, seconds):
                 test = f"{consumers} on {keys} key{'s' if keys > 1 else ''}, {rate:,}/s"
 
                 def measured():
-                    server.command("FLUSHALL")
+                    server.command("DEL", *(f"handoff:{key}" for key in range(keys)))
                     run(binary, server.port, keys, consumers, rate, WARM_UP_SECONDS)
                     before = server.settled_cpu_ns()
                     seen = run(binary, server.port, keys, consumers, rate, seconds)

@@ -23,6 +23,7 @@ WARM_UP_SHARE = 0.1
 QUEUE = "bench:queue"
 SPREAD_KEYS = 64
 SPREAD_QUEUE = "bench:queue:__rand_int__"
+QUEUES = [QUEUE] + [f"bench:queue:{index:012}" for index in range(SPREAD_KEYS)]
 
 CORE_TESTS = {
     "PING": ["PING"],
@@ -54,7 +55,8 @@ def drive(port, command, pipeline, count, extra=(), core=CLIENT_CORE, connection
     )  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if line.startswith('"')]
     if done.returncode != 0 or len(lines) < 2:
-        raise RuntimeError(f"redis-benchmark: {(done.stderr or done.stdout).strip()[-300:]}")
+        said = (done.stderr or done.stdout).strip()[-300:]
+        raise RuntimeError(f"redis-benchmark ended with {done.returncode}: {said}")
     row = next(csv.DictReader(lines))
     return {
         "ops_per_s": float(row["rps"]),
@@ -69,7 +71,7 @@ def prepare(server, test, count):
         return
     with Wire(server.port) as wire:
         if test.startswith("LPUSH"):
-            wire.line("FLUSHALL")
+            wire.line("DEL", *QUEUES)
         elif test == "RPOP":
             missing = count - wire.number("LLEN", QUEUE)
             if missing > 0:
@@ -120,7 +122,8 @@ def every_core(records, servers, round_, tests, pipelines, scale):
                 count = int(OPERATIONS[pipeline] * scale * (1 if pipeline == 1 else 0.5))
                 for server in turn:
                     def prepared():
-                        prepare(server, "" if test == "GET" else test, 0)
+                        if test != "GET":
+                            prepare(server, "LPUSH" if test == "RPOP" else test, 0)
                         if test == "RPOP" and server.stores:
                             # The lists are hit at random, so they get more than is popped.
                             drive(server.port, WORKERS_TESTS["LPUSH"], 64, int(count * 1.3), extra)

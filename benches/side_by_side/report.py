@@ -159,7 +159,7 @@ def summary(records):
             " for itself.",
             metric_table(records, "workers", "cpu_us_per_op"),
         )
-        if against_one_core(records):
+        if "core" in measured and against_one_core(records):
             add(
                 "Every core against one core",
                 "Weir's figures from above beside the peers' from the first table, where each has"

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 from machine import ROOT, building, output_of
@@ -32,10 +33,11 @@ class Server:
 
     def __init__(self, name, binary, flags):
         self.name = name
-        self.binary = str(binary)
+        self.binary = str(pathlib.Path(binary).resolve())
         self.flags = flags
         self.process = None
         self.port = None
+        self.directory = None
 
     def version(self):
         return output_of(self.binary, "--version")
@@ -49,10 +51,13 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         command = self.arguments(self.port, workers)
+        # An empty directory: no server finds another's dump file there and loads it.
+        self.directory = tempfile.TemporaryDirectory(prefix="weir-bench-")
         if cores is not None:
             command = ["taskset", "-c", ",".join(map(str, cores)), *command]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/tmp"
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            cwd=self.directory.name,
         )
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -71,6 +76,7 @@ class Server:
             self.process.kill()
             self.process.wait()
             self.process = None
+            self.directory.cleanup()
 
     def cpu_ns(self):
         """CPU time of all threads. From schedstat, which is what stat's utime + stime round to

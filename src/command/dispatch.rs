@@ -168,15 +168,24 @@ fn is_paused(call: &Call<'_, '_>, flags: Flags) -> bool {
     }
 }
 
-/// Answers with an error without running anything; inside a transaction that breaks it.
+/// Answers with an error without running anything; that breaks a transaction, and ends it where
+/// the refused command is EXEC.
 fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
-    if let Some(transaction) = &mut call.session.transaction
-        && !args.at(0).eq_ignore_ascii_case(b"exec")
-    {
+    let line = error.as_line();
+    if args.at(0).eq_ignore_ascii_case(b"exec") {
+        super::transaction::abandon(call);
+        let cause = line.strip_prefix(b"ERR ").unwrap_or(&line);
+        let head = b"EXECABORT Transaction discarded because of: ";
+        let line = [&head[..], cause].concat();
+        call.reply.error(&line);
+        call.stats.note_error(&line);
+        return Outcome::Done;
+    }
+    if let Some(transaction) = &mut call.session.transaction {
         transaction.is_broken = true;
     }
-    call.reply.error(&error.as_line());
-    call.stats.error_replies.add(1);
+    call.reply.error(&line);
+    call.stats.note_error(&line);
     Outcome::Done
 }
 
@@ -194,11 +203,8 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
     let outcome = invoke(call, found, args);
     if let Some(started_us) = started_us {
         let took_us = clock::mono_us().saturating_sub(started_us);
-        call.stats.commands[found.index].usec.add(if alone {
-            took_us
-        } else {
-            took_us * TIMED_ONE_IN
-        });
+        let stands_for = if alone { 1 } else { TIMED_ONE_IN };
+        call.stats.commands[found.index].note_time(took_us, stands_for);
         note_slow(call, found.command, args, took_us);
     }
     if call.held.shards().any(|(_, shard)| shard.has_aftermath()) {
@@ -214,8 +220,9 @@ pub(super) fn invoke(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) -> O
         Ok(Outcome::Block(block)) => serve::wait(call, &found, args, *block),
         Ok(outcome) => outcome,
         Err(error) => {
-            call.reply.error(&error.as_line());
-            call.stats.error_replies.add(1);
+            let line = error.as_line();
+            call.reply.error(&line);
+            call.stats.note_error(&line);
             call.stats.commands[found.index].failed.add(1);
             Outcome::Done
         }
@@ -224,6 +231,13 @@ pub(super) fn invoke(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) -> O
 
 fn note_slow(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, took_us: u64) {
     let live = call.engine.config.live();
+    let threshold_ms = live.latency_threshold_ms();
+    if threshold_ms > 0 && took_us / 1000 >= threshold_ms {
+        let is_fast = command.flags.any(Flags::FAST);
+        let event = if is_fast { "fast-command" } else { "command" };
+        let unix_s = call.now.unix_ms / 1000;
+        call.engine.latency.note(event, unix_s, took_us / 1000);
+    }
     let slower_than_us = live.slowlog_slower_than_us();
     let is_slow = u64::try_from(slower_than_us).is_ok_and(|limit_us| took_us >= limit_us);
     if !is_slow || command.flags.any(Flags::SKIP_SLOWLOG.and(Flags::BLOCKING)) {
@@ -298,8 +312,6 @@ pub fn note_activity(call: &Call<'_, '_>, commands_len: u64) {
     client
         .command
         .store(call.session.last_command, Ordering::Relaxed);
-    client
-        .commands_total
-        .fetch_add(commands_len, Ordering::Relaxed);
+    client.commands_total.add(commands_len);
     call.stats.commands_total.add(commands_len);
 }

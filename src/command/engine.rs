@@ -8,13 +8,14 @@ use std::task::Waker;
 use crate::clients::Clients;
 use crate::clock::Now;
 use crate::config::{Config, PubsubOverflow};
-use crate::metrics::{Counter, WorkerStats};
+use crate::metrics::{Counter, Rates, Totals, WorkerStats};
 use crate::outbox::Mailbox;
 use crate::overflow::{OutboxBounds, WhenFull};
 use crate::pubsub::PubSub;
 use crate::store::Keyspace;
 use crate::sync::Lock;
 
+use super::latency::LatencyLog;
 use super::pause::Pauses;
 use super::slowlog::Slowlog;
 use super::table::table;
@@ -68,6 +69,10 @@ pub struct Engine {
     pub pauses: Pauses,
     /// Commands that took long.
     pub slowlog: Slowlog,
+    /// Events that took long.
+    pub latency: LatencyLog,
+    /// What happens per second now, sampled by a tick.
+    pub rates: Lock<Rates>,
     /// Connections that run MONITOR.
     pub monitors: Lock<Vec<Arc<Mailbox>>>,
     /// When the server started.
@@ -76,6 +81,10 @@ pub struct Engine {
     pub run_id: String,
     /// Raised once, by SHUTDOWN or a signal.
     pub is_shutting_down: AtomicBool,
+    /// Whether ticks remove expired keys; DEBUG SET-ACTIVE-EXPIRE leaves it to traffic.
+    pub expires_by_time: AtomicBool,
+    /// Seconds since the epoch of the last SAVE or its kin, which do nothing; else of the start.
+    pub saved_s: AtomicU64,
     /// Clients that wait in lines.
     pub blocked_clients_len: AtomicUsize,
     /// Resident memory of the process, read by a tick, in bytes.
@@ -114,10 +123,14 @@ impl Engine {
             gates: Gates::default(),
             pauses: Pauses::default(),
             slowlog: Slowlog::default(),
+            latency: LatencyLog::default(),
+            rates: Lock::default(),
             monitors: Lock::default(),
             started: now,
             run_id,
             is_shutting_down: AtomicBool::new(false),
+            expires_by_time: AtomicBool::new(true),
+            saved_s: AtomicU64::new(now.unix_ms / 1000),
             blocked_clients_len: AtomicUsize::new(0),
             resident_bytes: AtomicU64::new(0),
             resident_bytes_peak: AtomicU64::new(0),
@@ -191,6 +204,21 @@ impl Engine {
     /// Leaves the waker of the task that carries out the shutdown.
     pub fn register_shutdown(&self, waker: &Waker) {
         *self.shutdown_waker.lock() = Some(waker.clone());
+    }
+
+    /// The sum of one counter over all workers.
+    pub fn sum(&self, counter: impl Fn(&WorkerStats) -> &Counter) -> u64 {
+        self.workers.iter().map(|stats| counter(stats).get()).sum()
+    }
+
+    /// Samples what INFO shows per second.
+    pub fn note_rates(&self, now_us: u64) {
+        let totals = Totals {
+            commands: self.sum(|stats| &stats.commands_total),
+            received_bytes: self.sum(|stats| &stats.received_bytes),
+            sent_bytes: self.sum(|stats| &stats.sent_bytes),
+        };
+        self.rates.lock().sample(now_us, totals);
     }
 
     /// Takes a fresh reading of resident memory.

@@ -1,8 +1,20 @@
 //! The HELP subcommands: the subcommands with their summaries, from the table.
 
-use crate::protocol::Reply;
+use crate::protocol::{Args, Reply};
 
+use super::call::Call;
+use super::outcome::{Outcome, Result};
 use super::spec::Command;
+use super::table::table;
+
+/// The HELP subcommand of whichever container the request names.
+pub(super) fn help(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let container = String::from_utf8_lossy(args.at(0)).to_ascii_uppercase();
+    let found = table().find(args.at(0));
+    let subcommands = found.map_or(&[][..], |index| table().get(index).subcommands);
+    write(call.reply, &container, subcommands);
+    Ok(Outcome::Done)
+}
 
 /// Writes the help of a container command.
 pub(super) fn write(reply: &mut Reply, container: &str, subcommands: &[Command]) {

@@ -1,11 +1,15 @@
 //! MONITOR: every command, as it is executed, to whoever asked.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::protocol::Args;
 
 use super::call::Call;
 use super::engine::Gates;
+use super::error::Error;
+use super::outcome::{Outcome, Result};
 
 /// The line that monitors see: `+seconds.micros [db address] "argument" ...`.
 pub(super) fn line(call: &Call<'_, '_>, args: Args<'_>) -> Bytes {
@@ -32,6 +36,26 @@ pub(super) fn line(call: &Call<'_, '_>, args: Args<'_>) -> Bytes {
     Bytes::from(line)
 }
 
+/// MONITOR
+pub(super) fn monitor(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
+    if call.session.is_atomic {
+        return Err(Error::text(
+            "MONITOR isn't allowed for DENY BLOCKING client",
+        ));
+    }
+    if call.session.is_monitor {
+        // It has its answer already.
+        return Ok(Outcome::Done);
+    }
+    call.session.is_monitor = true;
+    call.session.note_state();
+    let mut monitors = call.engine.monitors.lock();
+    monitors.push(Arc::clone(&call.session.client.mailbox));
+    call.engine.gates.set(Gates::MONITORED, true);
+    call.reply.ok();
+    Ok(Outcome::Done)
+}
+
 /// Ends a client's MONITOR.
 pub(super) fn leave(call: &mut Call<'_, '_>) {
     if !call.session.is_monitor {
@@ -44,4 +68,36 @@ pub(super) fn leave(call: &mut Call<'_, '_>) {
     call.engine
         .gates
         .set(Gates::MONITORED, !monitors.is_empty());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Bench;
+
+    #[test]
+    fn monitors_see_what_others_send() {
+        let bench = Bench::new();
+        let mut monitor = bench.client();
+        assert_eq!(bench.play(&mut monitor, "MONITOR"), "+OK");
+        assert_eq!(bench.play(&mut monitor, "MONITOR"), "");
+        assert!(bench.run("INFO clients").contains("connected_clients:2"));
+        bench.run("SET a 1");
+        // Those of administrators stay hidden.
+        bench.run("CONFIG GET maxclients");
+        let seen = monitor.look();
+        assert!(
+            seen.contains("[0 127.0.0.1:1] \"SET\" \"a\" \"1\""),
+            "{seen}"
+        );
+        assert!(!seen.contains("CONFIG"), "{seen}");
+        for command in ["MULTI", "MONITOR"] {
+            bench.play(&mut monitor, command);
+        }
+        let refused = bench.play(&mut monitor, "EXEC");
+        assert!(refused.contains("-ERR MONITOR isn't allowed"), "{refused}");
+        bench.play(&mut monitor, "RESET");
+        monitor.look();
+        bench.run("GET a");
+        assert_eq!(monitor.look(), "");
+    }
 }

@@ -150,6 +150,16 @@ impl Table {
         }
     }
 
+    /// All commands, each followed by its subcommands, with their names for counting.
+    pub fn with_subcommands(&self) -> impl Iterator<Item = (&str, &'static Command)> {
+        let containers = self.commands.iter().zip(&self.subcommands_at).enumerate();
+        containers.flat_map(|(index, (command, at))| {
+            let names = &self.names[*at..*at + command.subcommands.len()];
+            let subcommands = names.iter().map(String::as_str).zip(command.subcommands);
+            std::iter::once((self.name(index), *command)).chain(subcommands)
+        })
+    }
+
     /// The command of an index.
     #[inline]
     pub fn get(&self, index: usize) -> &'static Command {

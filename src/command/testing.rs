@@ -33,12 +33,17 @@ impl Default for Bench {
 impl Bench {
     /// An empty engine at a fixed moment.
     pub fn new() -> Self {
+        Self::with_config(Arc::new(Config::default()))
+    }
+
+    /// The same with settings of the test's own.
+    pub fn with_config(config: Arc<Config>) -> Self {
         let now = Now {
             unix_ms: 1_700_000_000_000,
             mono_us: 1_000_000,
         };
         Self {
-            engine: Engine::new(Arc::new(Config::default()), 1, 7, now),
+            engine: Engine::new(config, 1, 7, now),
             now,
         }
     }

@@ -17,10 +17,13 @@ const EXPIRY_US_MAX: u64 = 500;
 /// Runs the tick of one worker: its share of the shards, its own clients, and on the first worker
 /// what concerns the whole process.
 pub fn run(engine: &Engine, worker: usize) {
-    expire(engine, worker);
+    if engine.expires_by_time.load(Ordering::Relaxed) {
+        expire(engine, worker);
+    }
     close_idle(engine, worker);
     if worker == 0 {
         engine.note_memory(resident_bytes());
+        engine.note_rates(clock::mono_us());
     }
 }
 

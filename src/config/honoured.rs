@@ -98,6 +98,7 @@ pub(super) const NETWORK: &[Spec] = honoured! { Network:
     "unixsocketperm" octal(0o777) = "0", Start, "permissions of the Unix socket; 0 leaves them to the umask";
     "protected-mode" yes_no() = "yes", Live, "without a password, serve only clients on this machine";
     "requirepass" text() = "", Live, "password that clients must give; empty for none";
+    "enable-debug-command" choice(&["no", "yes", "local"]) = "no", Start, "whether clients may run DEBUG: all, or with local those on this machine";
     "tcp-backlog" int(0, INT) = "511", Start, "connections the system may hold before they are accepted";
     "tcp-keepalive" int(0, INT) = "300", Live, "seconds of silence after which a peer is probed; 0 never";
     "timeout" int(0, INT) = "0", Live, "close a connection idle for this many seconds; 0 never";

@@ -165,7 +165,6 @@ pub(super) const INTERNALS: &[Spec] = inert! { Internals:
     "daemonize" yes_no() = "no", Start;
     "disable-thp" yes_no() = "yes", Start;
     "dynamic-hz" yes_no() = "yes", Live;
-    "enable-debug-command" choice(&["no", "yes", "local"]) = "no", Start;
     "enable-module-command" choice(&["no", "yes", "local"]) = "no", Start;
     "enable-protected-configs" choice(&["no", "yes", "local"]) = "no", Start;
     "hide-user-data-from-log" yes_no() = "no", Live;

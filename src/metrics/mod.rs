@@ -1,5 +1,9 @@
 //! Counters: one set per worker, written without contention, summed by whoever asks.
 
+mod histogram;
+mod rates;
 mod stats;
 
+pub use histogram::{Distribution, Histogram};
+pub use rates::{Rates, Totals};
 pub use stats::{CommandStats, Counter, WorkerStats};

@@ -1,6 +1,11 @@
 //! What each worker counts.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sync::Lock;
+
+use super::histogram::Histogram;
 
 /// A counter with one writer and any readers.
 ///
@@ -47,7 +52,21 @@ pub struct CommandStats {
     pub rejected: Counter,
     /// Times it answered with an error.
     pub failed: Counter,
+    /// How long it took; made on the first call that is timed.
+    pub times: OnceLock<Box<Histogram>>,
 }
+
+impl CommandStats {
+    /// Notes that a call took this long, and stands for `calls` of its kind.
+    pub fn note_time(&self, us: u64, calls: u64) {
+        self.usec.add(us * calls);
+        self.times.get_or_init(Box::default).note(us, calls);
+    }
+}
+
+/// Different codes of error replies that are counted apart; clients can make up codes through
+/// scripts, so there has to be a bound. Redis has the same.
+const ERROR_CODES_MAX: usize = 128;
 
 /// What one worker counts; aligned so that workers do not share cache lines.
 #[derive(Debug)]
@@ -71,6 +90,9 @@ pub struct WorkerStats {
     pub protocol_errors: Counter,
     /// Error replies.
     pub error_replies: Counter,
+    /// Error replies by their code, the first word. Locked by the worker for a moment per error,
+    /// and by readers.
+    pub error_codes: Lock<Vec<(Box<[u8]>, u64)>>,
     /// Messages published.
     pub published: Counter,
     /// Messages left in subscribers' outboxes.
@@ -104,6 +126,7 @@ impl WorkerStats {
             misses: Counter::default(),
             protocol_errors: Counter::default(),
             error_replies: Counter::default(),
+            error_codes: Lock::default(),
             published: Counter::default(),
             delivered: Counter::default(),
             outbox_dropped: Counter::default(),
@@ -116,6 +139,18 @@ impl WorkerStats {
         }
     }
 
+    /// Counts an error reply, given without its dash.
+    pub fn note_error(&self, line: &[u8]) {
+        self.error_replies.add(1);
+        let code = line.split(|&byte| byte == b' ').next().unwrap_or_default();
+        let mut codes = self.error_codes.lock();
+        if let Some((_, count)) = codes.iter_mut().find(|(known, _)| **known == *code) {
+            *count += 1;
+        } else if codes.len() < ERROR_CODES_MAX {
+            codes.push((code.into(), 1));
+        }
+    }
+
     /// Starts all counters again at 0, as CONFIG RESETSTAT does.
     pub fn reset(&self) {
         for command in &self.commands {
@@ -124,11 +159,16 @@ impl WorkerStats {
                 usec,
                 rejected,
                 failed,
+                times,
             } = command;
-            [calls, usec, rejected, failed]
-                .into_iter()
-                .for_each(Counter::reset);
+            for counter in [calls, usec, rejected, failed] {
+                counter.reset();
+            }
+            if let Some(times) = times.get() {
+                times.reset();
+            }
         }
+        self.error_codes.lock().clear();
         [
             &self.connections,
             &self.commands_total,

@@ -2,32 +2,42 @@
 
 use std::collections::BTreeSet;
 
+use crate::limits::DATABASES;
+
 /// The deadlines of one shard's keys, earliest first.
 ///
 /// A key is named by its hash: two keys of one database that share both hash and deadline share a
 /// place here, and the second then goes when a client next asks for it. Adding and removing cost
 /// a walk down a B-tree; asking for the earliest is O(log n).
 #[derive(Debug, Default)]
-pub struct Deadlines(BTreeSet<(u64, u8, u64)>);
+pub struct Deadlines {
+    ordered: BTreeSet<(u64, u8, u64)>,
+    /// Sum of the deadlines of each database, for their mean.
+    sums_ms: [u128; DATABASES],
+}
 
 impl Deadlines {
     /// Notes that a key expires at `deadline_ms` on the wall clock.
     pub fn insert(&mut self, deadline_ms: u64, db: u8, hash: u64) {
-        self.0.insert((deadline_ms, db, hash));
+        if self.ordered.insert((deadline_ms, db, hash)) {
+            self.sums_ms[usize::from(db)] += u128::from(deadline_ms);
+        }
     }
 
     /// Forgets a deadline.
     pub fn remove(&mut self, deadline_ms: u64, db: u8, hash: u64) {
-        self.0.remove(&(deadline_ms, db, hash));
+        if self.ordered.remove(&(deadline_ms, db, hash)) {
+            self.sums_ms[usize::from(db)] -= u128::from(deadline_ms);
+        }
     }
 
     /// Takes the earliest deadline that has passed: its database and the key's hash.
     pub fn pop_due(&mut self, now_ms: u64) -> Option<(u8, u64)> {
-        let &(deadline_ms, db, hash) = self.0.first()?;
+        let &(deadline_ms, db, hash) = self.ordered.first()?;
         if deadline_ms > now_ms {
             return None;
         }
-        self.0.pop_first();
+        self.remove(deadline_ms, db, hash);
         Some((db, hash))
     }
 
@@ -38,8 +48,9 @@ impl Deadlines {
             db if db == b => a,
             db => db,
         };
-        self.0 = self
-            .0
+        self.sums_ms.swap(usize::from(a), usize::from(b));
+        self.ordered = self
+            .ordered
             .iter()
             .map(|&(at, db, hash)| (at, swap(db), hash))
             .collect();
@@ -47,7 +58,20 @@ impl Deadlines {
 
     /// Forgets all deadlines of a database.
     pub fn clear_database(&mut self, cleared: u8) {
-        self.0.retain(|&(_, db, _)| db != cleared);
+        self.ordered.retain(|&(_, db, _)| db != cleared);
+        self.sums_ms[usize::from(cleared)] = 0;
+    }
+
+    /// The sum of a database's deadlines. O(1).
+    pub fn sum_ms(&self, db: u8) -> u128 {
+        self.sums_ms[usize::from(db)]
+    }
+
+    /// How many keys of a database have passed their deadline and still stand here: a walk of
+    /// those of all databases, which are few while time removes them.
+    pub fn due_len(&self, db: u8, now_ms: u64) -> usize {
+        let due = self.ordered.range(..=(now_ms, u8::MAX, u64::MAX));
+        due.filter(|(_, other, _)| *other == db).count()
     }
 }
 
@@ -63,7 +87,10 @@ mod tests {
         deadlines.insert(20, 1, 2);
         deadlines.insert(20, 0, 9);
         deadlines.remove(20, 0, 9);
+        assert_eq!(deadlines.sum_ms(0), 40);
         deadlines.swap_databases(0, 1);
+        assert_eq!((deadlines.sum_ms(0), deadlines.sum_ms(1)), (20, 40));
+        assert_eq!((deadlines.due_len(0, 30), deadlines.due_len(1, 29)), (1, 1));
         assert_eq!(deadlines.pop_due(9), None);
         assert_eq!(deadlines.pop_due(20), Some((1, 1)));
         assert_eq!(deadlines.pop_due(20), Some((0, 2)));

@@ -3,6 +3,8 @@
 //! Lock order: shards in ascending index, and nothing else is locked while waiting for a shard.
 //! [`Held`] is the only way to a shard; it takes its locks in that order or not at all.
 
+use std::any::Any;
+
 use ahash::RandomState;
 use smallvec::SmallVec;
 
@@ -77,6 +79,7 @@ impl Keyspace {
             guards: SmallVec::new(),
             set: ShardSet::EMPTY,
             pinned: false,
+            discarded: Vec::new(),
         }
     }
 }
@@ -92,6 +95,8 @@ pub struct Held<'k> {
     set: ShardSet,
     /// A transaction or script runs: the set stays as it is.
     pinned: bool,
+    /// Freed after the locks, whose guards stand before it.
+    discarded: Vec<Box<dyn Any>>,
 }
 
 impl<'k> Held<'k> {
@@ -149,6 +154,12 @@ impl<'k> Held<'k> {
         debug_assert!(!self.pinned, "released while pinned");
         self.guards.clear();
         self.set = ShardSet::EMPTY;
+        self.discarded.clear();
+    }
+
+    /// Frees a value once the locks are let go, so that nobody waits for it.
+    pub fn discard(&mut self, value: impl Any) {
+        self.discarded.push(Box::new(value));
     }
 
     /// A shard that is held.

@@ -17,7 +17,7 @@ use super::table::{IntoIter, Table};
 use super::value::{Kind, Text, Value};
 use super::watch::WatchList;
 
-/// A key with its value.
+/// A key with its value: one cache line.
 #[derive(Debug)]
 pub struct Entry {
     name: Box<[u8]>,
@@ -29,6 +29,8 @@ pub struct Entry {
     /// What the key holds.
     pub value: Value,
 }
+
+const _: () = assert!(size_of::<Entry>() == 64, "large values are boxed");
 
 impl Entry {
     /// The key's bytes.
@@ -191,14 +193,24 @@ impl Shard {
         self.look(key, now_ms).map(|entry| &*entry)
     }
 
+    /// One probe, whether the key has a deadline or not.
     #[inline]
     fn look(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
-        if self.dbs[usize::from(key.db)].expiring_len != 0 {
-            self.expire_if_due(key, now_ms);
+        let db = usize::from(key.db);
+        if self.dbs[db].expiring_len == 0 {
+            return self.dbs[db]
+                .table
+                .find_mut(key.hash, |entry| *entry.name == *key.name);
         }
-        self.dbs[usize::from(key.db)]
+        let database = &self.dbs[db];
+        let place = database
             .table
-            .find_mut(key.hash, |entry| *entry.name == *key.name)
+            .locate(key.hash, |entry| *entry.name == *key.name)?;
+        if database.table.at(place)?.is_due(now_ms) {
+            self.expire(key);
+            return None;
+        }
+        self.dbs[db].table.at_mut(place)
     }
 
     /// The value of a key.
@@ -247,30 +259,45 @@ impl Shard {
     /// Puts a value at a key, in place of what was there; its deadline is as given.
     /// Returns the old value, for freeing after the lock is let go.
     pub fn insert(&mut self, key: &Key, value: Value, deadline_ms: Option<u64>) -> Option<Value> {
-        let kind = value.kind();
-        let database = &mut self.dbs[usize::from(key.db)];
-        let found = database
+        let found = self.dbs[usize::from(key.db)]
             .table
             .find_mut(key.hash, |entry| *entry.name == *key.name);
-        let old = if let Some(entry) = found {
-            entry.used = self.used;
-            Some(std::mem::replace(&mut entry.value, value))
-        } else {
-            let entry = Entry {
-                name: key.name.into(),
-                hash: key.hash,
-                deadline_ms: 0,
-                used: self.used,
-                value,
-            };
-            database.table.insert_unique(key.hash, entry, Entry::hash);
-            None
+        let used = self.used;
+        let Some(entry) = found else {
+            self.insert_new(key, value, deadline_ms);
+            return None;
         };
+        let is_text = value.kind() == Kind::Text;
+        entry.used = used;
+        let old = std::mem::replace(&mut entry.value, value);
         self.set_deadline(key, deadline_ms);
-        if kind != Kind::Text {
+        // Whoever waits for a stream learns that it has gone.
+        if !is_text || old.kind() != Kind::Text {
             self.mark_ready(key);
         }
-        old
+        Some(old)
+    }
+
+    /// Puts a value at a key that the caller knows to be absent, without looking for it again.
+    #[inline]
+    pub fn insert_new(&mut self, key: &Key, value: Value, deadline_ms: Option<u64>) {
+        let is_text = value.kind() == Kind::Text;
+        let entry = Entry {
+            name: key.name.into(),
+            hash: key.hash,
+            deadline_ms: 0,
+            used: self.used,
+            value,
+        };
+        self.dbs[usize::from(key.db)]
+            .table
+            .insert_unique(key.hash, entry, Entry::hash);
+        if deadline_ms.is_some() {
+            self.set_deadline(key, deadline_ms);
+        }
+        if !is_text {
+            self.mark_ready(key);
+        }
     }
 
     /// Removes a key. Its value comes back for freeing after the lock is let go.
@@ -350,18 +377,13 @@ impl Shard {
         }
     }
 
-    /// Removes the key if its deadline has passed.
-    fn expire_if_due(&mut self, key: &Key, now_ms: u64) {
-        let database = &self.dbs[usize::from(key.db)];
-        let found = database
-            .table
-            .find(key.hash, |entry| *entry.name == *key.name);
-        if found.is_some_and(|entry| entry.is_due(now_ms)) {
-            let messages_len = self
-                .remove(key)
-                .map_or(0, |entry| entry.value.messages_len());
-            self.note_expired(key, messages_len);
-        }
+    /// Removes a key whose deadline has passed.
+    #[cold]
+    fn expire(&mut self, key: &Key) {
+        let messages_len = self
+            .remove(key)
+            .map_or(0, |entry| entry.value.messages_len());
+        self.note_expired(key, messages_len);
     }
 
     fn note_expired(&mut self, key: &Key, messages_len: u64) {
@@ -412,6 +434,16 @@ impl Shard {
     /// How many keys of a database have a deadline.
     pub fn expiring_len(&self, db: u8) -> usize {
         self.dbs[usize::from(db)].expiring_len
+    }
+
+    /// How many keys a database has here that have not expired.
+    pub fn live_len(&self, db: u8, now_ms: u64) -> usize {
+        self.keys_len(db) - self.deadlines.due_len(db, now_ms)
+    }
+
+    /// The sum of the deadlines of a database's keys, in milliseconds since the epoch.
+    pub fn deadlines_sum_ms(&self, db: u8) -> u128 {
+        self.deadlines.sum_ms(db)
     }
 
     /// The table of a database, for walking it.

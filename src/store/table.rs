@@ -90,6 +90,13 @@ pub struct Table<T> {
     account: Account,
 }
 
+/// Where an element is; worthless once the table gains or loses one.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    bits: u64,
+    bucket: usize,
+}
+
 #[derive(Debug, Clone)]
 enum Root<T> {
     /// The whole table, until it has to split for the first time.
@@ -206,6 +213,27 @@ impl<T> Table<T> {
     pub fn find_mut(&mut self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<&mut T> {
         let bits = self.bits_of(hash);
         self.part_mut(bits).0.find_mut(hash, eq)
+    }
+
+    /// Where the element with this hash is for which `eq` holds: for a look before a change that
+    /// the look decides on, at one probe for both.
+    #[inline]
+    pub fn locate(&self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<Place> {
+        let bits = self.bits_of(hash);
+        let bucket = self.part(bits).find_bucket_index(hash, eq)?;
+        Some(Place { bits, bucket })
+    }
+
+    /// The element at a place that [`Table::locate`] gave since the last change.
+    #[inline]
+    pub fn at(&self, place: Place) -> Option<&T> {
+        self.part(place.bits).get_bucket(place.bucket)
+    }
+
+    /// The same for changing it. What decides its hash must not change.
+    #[inline]
+    pub fn at_mut(&mut self, place: Place) -> Option<&mut T> {
+        self.part_mut(place.bits).0.get_bucket_mut(place.bucket)
     }
 
     /// Adds an element the caller knows to be absent. May split one part: 10 us, or 25

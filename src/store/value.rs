@@ -1,5 +1,7 @@
 //! What a key can hold.
 
+use std::mem;
+
 use bytes::Bytes;
 
 use super::queue::Queue;
@@ -74,44 +76,145 @@ impl Value {
     }
 }
 
-/// A string value.
+/// Longest string that OBJECT ENCODING calls `embstr`. Redis keeps such strings beside their key.
+const EMBEDDED_BYTES_MAX: usize = 44;
+/// Room of a short string that was changed in place: more than an embedded one ever has.
+const GROWN_BYTES_MIN: usize = 48;
+
+/// A string value, in three words.
 ///
-/// Strings that read as canonical 64-bit integers are kept as such: counters neither allocate nor
-/// parse. Long ones are shared with the replies that carry them.
-#[derive(Clone, Debug)]
+/// Strings that read as canonical 64-bit integers are kept as such when they are set: counters
+/// neither allocate nor parse. Long ones are shared with the replies that carry them. Whether a
+/// short one was ever changed in place, which OBJECT ENCODING shows, is told by its capacity: one
+/// that was set has none to spare, so at most [`EMBEDDED_BYTES_MAX`].
+#[derive(Debug)]
 pub enum Text {
     /// A canonical decimal integer.
     Integer(i64),
     /// Bytes owned by the entry, room to grow included.
     Own(Vec<u8>),
-    /// At least [`SHARED_BYTES_MIN`] bytes, shared with replies on their way out.
-    Shared(Bytes),
+    /// At least [`SHARED_BYTES_MIN`] bytes, shared with replies on their way out. Boxed, because
+    /// it would be the only thing to make every entry larger.
+    Shared(Box<Bytes>),
+}
+
+const _: () = assert!(size_of::<Text>() == 3 * size_of::<usize>());
+
+impl Clone for Text {
+    /// A copy in the same way of keeping it; a shared one costs no copying.
+    fn clone(&self) -> Self {
+        match self {
+            Self::Integer(integer) => Self::Integer(*integer),
+            Self::Own(own) if is_grown(own) => {
+                let mut copy = Vec::with_capacity(own.len().max(GROWN_BYTES_MIN));
+                copy.extend_from_slice(own);
+                Self::Own(copy)
+            }
+            Self::Own(own) => Self::Own(own.as_slice().to_vec()),
+            Self::Shared(shared) => Self::Shared(shared.clone()),
+        }
+    }
+}
+
+/// Whether bytes of an entry are longer than embedded ones, or were changed in place.
+fn is_grown(own: &Vec<u8>) -> bool {
+    own.capacity() > EMBEDDED_BYTES_MAX
 }
 
 impl Text {
     /// Keeps `bytes` in whichever way fits them.
+    #[inline]
     pub fn new(bytes: &[u8]) -> Self {
-        if bytes.len() >= SHARED_BYTES_MIN {
-            return Self::Shared(Bytes::copy_from_slice(bytes));
-        }
         match Self::canonical_integer(bytes) {
             Some(integer) => Self::Integer(integer),
-            None => Self::Own(bytes.to_vec()),
+            None => Self::verbatim(bytes),
         }
     }
 
-    /// Puts `bytes` in its place, reusing the allocation where there is one.
+    /// Keeps `bytes` as bytes, even if they spell an integer.
+    pub fn verbatim(bytes: &[u8]) -> Self {
+        if bytes.len() >= SHARED_BYTES_MIN {
+            Self::Shared(Box::new(Bytes::copy_from_slice(bytes)))
+        } else {
+            Self::Own(bytes.to_vec())
+        }
+    }
+
+    /// `offset` zeros and then `bytes`, as if changed in place. Zeros that come fresh from the
+    /// system take no memory before they are written.
+    pub fn padded(offset: usize, bytes: &[u8]) -> Self {
+        let len = offset + bytes.len();
+        let mut own = vec![0; len.max(GROWN_BYTES_MIN)];
+        own[offset..len].copy_from_slice(bytes);
+        own.truncate(len);
+        Self::Own(own)
+    }
+
+    /// Puts `bytes` in its place, reusing the allocation where there is one that fits.
+    #[inline]
     pub fn replace(&mut self, bytes: &[u8]) {
+        let len = bytes.len();
         match self {
             Self::Own(own)
-                if bytes.len() > 20
-                    && bytes.len() < SHARED_BYTES_MIN
-                    && own.capacity() <= bytes.len() * 2 + 64 =>
+                if fits(own.capacity(), len) && Self::canonical_integer(bytes).is_none() =>
             {
                 own.clear();
                 own.extend_from_slice(bytes);
             }
             _ => *self = Self::new(bytes),
+        }
+    }
+
+    /// Adds `bytes` at the end and returns the length. Amortized O(1) per byte.
+    pub fn append(&mut self, bytes: &[u8]) -> usize {
+        let own = self.make_own();
+        own.extend_from_slice(bytes);
+        own.len()
+    }
+
+    /// Writes `bytes` over what stands at `offset`, with zeros before them where the string is
+    /// shorter, and returns the length.
+    pub fn write_at(&mut self, offset: usize, bytes: &[u8]) -> usize {
+        let end = offset + bytes.len();
+        let own = self.make_own();
+        if end > own.len() {
+            own.resize(end, 0);
+        }
+        own[offset..end].copy_from_slice(bytes);
+        own.len()
+    }
+
+    /// The integer that it spells, if it spells one canonically.
+    #[inline]
+    pub fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(integer) => Some(*integer),
+            Self::Own(own) => Self::canonical_integer(own),
+            Self::Shared(_) => None,
+        }
+    }
+
+    /// Its bytes by reference, if it is long enough for that to pay; changing it later costs one
+    /// copy if a reply still holds it then.
+    #[inline]
+    pub fn shared(&mut self) -> Option<&Bytes> {
+        if let Self::Own(own) = self
+            && own.len() >= SHARED_BYTES_MIN
+        {
+            *self = Self::Shared(Box::new(Bytes::from(mem::take(own))));
+        }
+        match self {
+            Self::Shared(shared) => Some(shared),
+            Self::Integer(_) | Self::Own(_) => None,
+        }
+    }
+
+    /// What OBJECT ENCODING calls the way in which it is kept.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::Integer(_) => "int",
+            Self::Own(own) if !is_grown(own) => "embstr",
+            Self::Own(_) | Self::Shared(_) => "raw",
         }
     }
 
@@ -169,11 +272,19 @@ impl Text {
 
     /// Its bytes for changing in place, whatever way it was kept before.
     pub fn make_own(&mut self) -> &mut Vec<u8> {
-        if !matches!(self, Self::Own(_)) {
-            *self = Self::Own(self.to_vec());
+        match self {
+            Self::Own(_) => {}
+            Self::Integer(_) => *self = Self::Own(self.to_vec()),
+            // Takes the allocation over unless a reply still holds it.
+            Self::Shared(shared) => *self = Self::Own(Vec::from(mem::take(&mut **shared))),
         }
         match self {
-            Self::Own(own) => own,
+            Self::Own(own) => {
+                if !is_grown(own) {
+                    own.reserve_exact(GROWN_BYTES_MIN - own.len());
+                }
+                own
+            }
             Self::Integer(_) | Self::Shared(_) => unreachable!("it was made its own just above"),
         }
     }
@@ -183,9 +294,20 @@ impl Text {
         match self {
             Self::Integer(_) => 0,
             Self::Own(own) => own.capacity(),
-            Self::Shared(shared) => shared.len(),
+            Self::Shared(shared) => size_of::<Bytes>() + shared.len(),
         }
     }
+}
+
+/// Whether a string of `len` bytes may be put into an allocation: it must not grow, waste more
+/// than half, or be taken for changed in place.
+#[inline]
+fn fits(capacity: usize, len: usize) -> bool {
+    capacity == len
+        || (len > EMBEDDED_BYTES_MAX
+            && len < SHARED_BYTES_MIN
+            && capacity >= len
+            && capacity <= len * 2)
 }
 
 #[cfg(test)]
@@ -239,5 +361,41 @@ mod tests {
             assert_eq!(text.len(), bytes.len());
             assert_eq!(text.clone().make_own(), bytes);
         }
+    }
+
+    #[test]
+    fn remembers_that_it_was_changed_in_place() {
+        let mut text = Text::new(b"12");
+        assert_eq!(text.encoding(), "int");
+        assert_eq!(text.append(b""), 2);
+        assert_eq!((text.encoding(), text.integer()), ("raw", Some(12)));
+        assert_eq!(text.clone().encoding(), "raw");
+        text.replace(b"short");
+        assert_eq!(text.encoding(), "embstr");
+        assert_eq!(text.clone().encoding(), "embstr");
+        assert_eq!(text.write_at(7, b"x"), 8);
+        assert_eq!(text.to_vec(), b"short\0\0x");
+        assert_eq!(text.encoding(), "raw");
+        for (len, encoding) in [(44, "embstr"), (45, "raw"), (44, "embstr"), (0, "embstr")] {
+            text.replace(&vec![b'v'; len]);
+            assert_eq!((text.len(), text.encoding()), (len, encoding));
+        }
+        assert_eq!(Text::verbatim(b"3").encoding(), "embstr");
+        assert_eq!(Text::padded(2, b"a").encoding(), "raw");
+        assert_eq!(Text::padded(2, b"a").to_vec(), b"\0\0a");
+    }
+
+    #[test]
+    fn shares_what_is_long_and_takes_it_back() {
+        let mut text = Text::verbatim(&[b'a'; 10]);
+        assert_eq!(text.shared(), None);
+        text.append(&[b'b'; SHARED_BYTES_MIN]);
+        let held = text.shared().expect("it is long").clone();
+        text.append(b"c");
+        assert_eq!(held.len() + 1, text.len());
+        assert!(held.ends_with(b"b"));
+        drop(held);
+        let at = text.shared().expect("it is long").as_ptr();
+        assert_eq!(text.make_own().as_ptr(), at, "copied without need");
     }
 }

@@ -81,11 +81,14 @@ fn hello(reply: &Reply) -> Option<Vec<(&Reply, Option<&Reply>)>> {
 }
 
 /// Of each entry: name, arity and key positions, and its flags in order.
-fn command_info(reply: &Reply) -> Option<Vec<Option<(Vec<&Reply>, Vec<&Reply>)>>> {
+fn command_info(reply: &Reply) -> Option<Vec<Option<CommandEntry<'_>>>> {
     Some(reply.members()?.iter().map(command_entry).collect())
 }
 
-fn command_entry(entry: &Reply) -> Option<(Vec<&Reply>, Vec<&Reply>)> {
+/// What must agree of a command, and its flags in order.
+type CommandEntry<'a> = (Vec<&'a Reply>, Vec<&'a Reply>);
+
+fn command_entry(entry: &Reply) -> Option<CommandEntry<'_>> {
     let fields = entry.members()?;
     let flags = sorted(fields.get(2)?)?;
     let rest = [0, 1, 3, 4, 5]

@@ -8,20 +8,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::command::{Command, Compare};
-use crate::compare::agree;
+use crate::frames::{is_pong, is_unsubscribe_all, same_frames, shown};
 use crate::plain::Pair;
 use crate::reply::Reply;
-use crate::vocabulary::Gen;
 use crate::wire::{PATIENCE, Patience, Wire, wait_any};
-
-/// Actions after which everything starts anew, so that a difference can be replayed.
-const ACTIONS_PER_ROUND: usize = 300;
-
-/// How long silence may last in a replay: where it is the difference, each one costs this much.
-const REPLAY_PATIENCE: Duration = Duration::from_millis(400);
-
-/// How many replays the search for a shorter script may take.
-const REPLAYS_MAX: usize = 400;
 
 /// In place of a client's id, which each server gives by itself.
 pub fn id_of(client: usize) -> Vec<u8> {
@@ -67,7 +57,7 @@ pub struct Crowd {
 
 impl Crowd {
     /// Empties both servers and connects; every other client speaks RESP3.
-    fn fresh(pair: Pair, rest: Rest, count: usize, patience: Duration) -> Self {
+    pub fn fresh(pair: Pair, rest: Rest, count: usize, patience: Duration) -> Self {
         let mut controls = [Wire::open(pair.oracle), Wire::open(pair.subject)];
         for control in &mut controls {
             assert!(
@@ -97,7 +87,7 @@ impl Crowd {
     }
 
     /// Carries out an action on both servers; says how the outcome differs.
-    fn act(&mut self, action: &Action) -> Option<String> {
+    pub fn act(&mut self, action: &Action) -> Option<String> {
         let (actor, compare, unordered) = match action {
             Action::Send(client, commands) => {
                 if self.waits(*client) {
@@ -155,7 +145,7 @@ impl Crowd {
                     let marked = arg.strip_prefix(b"@id:".as_slice());
                     if let Some(digit) = marked.and_then(|digits| digits.first()) {
                         let other = usize::from(digit - b'0') % self.clients.len();
-                        *arg = self.clients[other].ids[side].clone();
+                        arg.clone_from(&self.clients[other].ids[side]);
                     }
                 }
                 command.encode(&mut bytes);
@@ -318,175 +308,4 @@ fn blocked_clients(control: &mut Wire) -> Option<usize> {
     let text = String::from_utf8_lossy(reply.text()?).into_owned();
     text.lines()
         .find_map(|line| line.strip_prefix("blocked_clients:")?.trim().parse().ok())
-}
-
-fn is_pong(frame: &[u8], token: &[u8]) -> bool {
-    frame.ends_with(b"\r\n") && frame[..frame.len() - 2].ends_with(token) && {
-        let reply = Reply::parse(frame);
-        reply.text() == Some(token)
-            || reply
-                .members()
-                .is_some_and(|members| members.len() == 2 && members[0].text() == Some(b"pong"))
-    }
-}
-
-fn is_unsubscribe_all(command: &Command) -> bool {
-    let name = command.args[0].to_ascii_uppercase();
-    command.args.len() == 1 && name.ends_with(b"UNSUBSCRIBE")
-}
-
-/// Compares what one client received. Patterns that match the same message, and channels left all
-/// at once, come in an order that no client may rely on (Redis keeps them in a hash table).
-fn same_frames(oracle: &[Vec<u8>], subject: &[Vec<u8>], compare: Compare, unordered: bool) -> bool {
-    if oracle == subject {
-        return true;
-    }
-    if oracle.len() != subject.len() {
-        return false;
-    }
-    if let ([one], [other]) = (oracle, subject) {
-        return agree(compare, one, other);
-    }
-    if unordered {
-        return left_all(oracle) == left_all(subject);
-    }
-    let is_pattern =
-        |frame: &&Vec<u8>| memchr::memmem::find(frame, b"$8\r\npmessage\r\n").is_some();
-    let split = |frames: &[Vec<u8>]| {
-        let (mut patterns, rest): (Vec<_>, Vec<_>) =
-            frames.iter().partition(|frame| is_pattern(frame));
-        patterns.sort();
-        (
-            patterns.into_iter().cloned().collect::<Vec<_>>(),
-            rest.into_iter().cloned().collect(),
-        )
-    };
-    let ours: (Vec<Vec<u8>>, Vec<Vec<u8>>) = split(oracle);
-    ours == split(subject)
-}
-
-/// The channels left, in any order, and the counts as they fell.
-fn left_all(frames: &[Vec<u8>]) -> (Vec<Vec<Reply>>, Vec<Option<Reply>>) {
-    let parsed: Vec<Reply> = frames.iter().map(|frame| Reply::parse(frame)).collect();
-    let members = |reply: &Reply| reply.members().unwrap_or_default().to_vec();
-    let mut names: Vec<Vec<Reply>> = parsed
-        .iter()
-        .map(|reply| members(reply).into_iter().take(2).collect())
-        .collect();
-    names.sort();
-    (
-        names,
-        parsed
-            .iter()
-            .map(|reply| members(reply).get(2).cloned())
-            .collect(),
-    )
-}
-
-fn shown(frames: &[Vec<u8>], closed: bool) -> String {
-    let mut text = frames
-        .iter()
-        .map(|frame| Reply::parse(frame).to_string().chars().take(300).collect())
-        .collect::<Vec<String>>()
-        .join(" ");
-    if closed {
-        text.push_str(" (closed)");
-    }
-    if text.is_empty() {
-        "(nothing)".to_owned()
-    } else {
-        text
-    }
-}
-
-fn described(action: &Action) -> String {
-    match action {
-        Action::Send(client, commands) => {
-            let lines: Vec<String> = commands.iter().map(Command::shown).collect();
-            format!("[{client}] {}", lines.join(" ; "))
-        }
-        Action::Leave(client) => format!("[{client}] (disconnects)"),
-    }
-}
-
-/// Runs random actions; gives a report of the first difference, empty when there is none.
-pub fn run(
-    pair: Pair,
-    rest: Rest,
-    seed: u64,
-    actions: usize,
-    next: fn(&mut Gen, &Crowd) -> Action,
-) -> String {
-    const CLIENTS: usize = 8;
-    let mut g = Gen::new(seed);
-    let mut done = 0;
-    while done < actions {
-        let mut crowd = Crowd::fresh(pair, rest, CLIENTS, PATIENCE);
-        let mut history = Vec::new();
-        for _ in 0..ACTIONS_PER_ROUND {
-            let action = next(&mut g, &crowd);
-            history.push(action.clone());
-            done += 1;
-            if let Some(text) = crowd.act(&action) {
-                drop(crowd);
-                return explained(pair, rest, CLIENTS, seed, &history, &text);
-            }
-        }
-    }
-    String::new()
-}
-
-fn explained(
-    pair: Pair,
-    rest: Rest,
-    clients: usize,
-    seed: u64,
-    history: &[Action],
-    text: &str,
-) -> String {
-    let differs = |actions: &[Action]| -> Option<String> {
-        let mut crowd = Crowd::fresh(pair, rest, clients, REPLAY_PATIENCE);
-        for (index, action) in actions.iter().enumerate() {
-            if let Some(text) = crowd.act(action) {
-                return (index + 1 == actions.len()).then_some(text);
-            }
-        }
-        None
-    };
-    let mut out = format!("seed {seed}\n{text}");
-    let mut best = history.to_vec();
-    let Some(mut found) = differs(&best) else {
-        let _ = writeln!(out, "  (a replay does not differ) the last actions:");
-        for action in &history[history.len().saturating_sub(40)..] {
-            let _ = writeln!(out, "    {}", described(action));
-        }
-        return out;
-    };
-    let mut replays = 0;
-    let mut piece = best.len() / 2;
-    while piece > 0 && replays < REPLAYS_MAX {
-        let mut start = 0;
-        let before = best.len();
-        while start + 1 < best.len() && replays < REPLAYS_MAX {
-            let end = (start + piece).min(best.len() - 1);
-            let mut shorter = best[..start].to_vec();
-            shorter.extend_from_slice(&best[end..]);
-            replays += 1;
-            if let Some(text) = differs(&shorter) {
-                best = shorter;
-                found = text;
-            } else {
-                start = end;
-            }
-        }
-        if piece > 1 || best.len() == before {
-            piece /= 2;
-        }
-    }
-    let _ = writeln!(out, "  shortest script (odd clients speak RESP3):");
-    for action in &best {
-        let _ = writeln!(out, "    {}", described(action));
-    }
-    out.push_str(&found);
-    out
 }

@@ -11,7 +11,7 @@ use crate::compare::agree;
 use crate::families::{FAMILIES, Family};
 use crate::reply::Reply;
 use crate::scenarios;
-use crate::shrink;
+use crate::shrink::shortest;
 use crate::vocabulary::Gen;
 use crate::wire::{PATIENCE, Wire, exchange};
 
@@ -23,6 +23,12 @@ const COMMANDS_PER_ROUND: usize = 20_000;
 
 /// A batch stops growing at this many bytes, well below what a server lets a client send ahead.
 const BATCH_BYTES_MAX: usize = 128 * 1024;
+
+/// How long silence may last in a replay: where it is the difference, each one costs this much.
+const REPLAY_PATIENCE: Duration = Duration::from_millis(500);
+
+/// A difference seen this often is known well enough; its command is then left out.
+const REPEATS_MAX: usize = 20;
 
 /// The two servers.
 #[derive(Clone, Copy)]
@@ -154,6 +160,8 @@ struct Run<'a> {
     history: Vec<Step>,
     sent: usize,
     found: BTreeMap<String, Found>,
+    /// Commands that differ too often to let a run go on.
+    muted: Vec<String>,
 }
 
 struct Found {
@@ -175,6 +183,7 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
         history: Vec::new(),
         sent: 0,
         found: BTreeMap::new(),
+        muted: Vec::new(),
     };
     assert!(
         !run.families.is_empty(),
@@ -211,7 +220,9 @@ impl Run<'_> {
             connection,
             command: Command::words("HELLO 3").compared(Compare::Hello),
         };
-        self.send((0..CONNECTIONS).step_by(2).map(hello).collect());
+        self.history.extend((0..CONNECTIONS).step_by(2).map(hello));
+        let found = self.connections.run_all(&self.history);
+        assert!(found.is_none(), "HELLO 3 must work on both");
     }
 
     fn batch(&mut self) {
@@ -251,10 +262,17 @@ impl Run<'_> {
             if self.gen_.rng.percent(3) && bytes < 4_000 && speaks {
                 command.inline = true;
             }
-            if !expires_soon(&command) && !self.plan.skipped.contains(&command.full_name()) {
+            if !expires_soon(&command)
+                && !is_truncated(&command)
+                && !self.is_left_out(&command.full_name())
+            {
                 return command;
             }
         }
+    }
+
+    fn is_left_out(&self, name: &String) -> bool {
+        self.plan.skipped.contains(name) || self.muted.contains(name)
     }
 
     /// Compares everything that is stored, in the databases that the run uses.
@@ -264,7 +282,7 @@ impl Run<'_> {
             steps.push(Step {
                 connection: 1,
                 command,
-            })
+            });
         };
         for database in ["0", "1", "2", "15"] {
             add(Command::new("SELECT").arg(database));
@@ -305,16 +323,22 @@ impl Run<'_> {
         } else {
             self.explain(&mismatch)
         };
-        self.note(name, report);
+        let is_unknown = name.ends_with("/ ERR unknown command ");
+        let command = command.full_name();
+        if self.note(name, report) > REPEATS_MAX || is_unknown {
+            self.muted.push(command);
+        }
         self.start_round();
     }
 
-    fn note(&mut self, name: String, report: String) {
+    /// Counts a difference; gives how often it has been seen.
+    fn note(&mut self, name: String, report: String) -> usize {
         if !self.found.contains_key(&name) {
             println!("== {name}\n{report}");
         }
         let found = self.found.entry(name).or_insert(Found { count: 0, report });
         found.count += 1;
+        found.count
     }
 
     /// The difference as a reader needs it: command, replies, and the shortest way there.
@@ -325,32 +349,28 @@ impl Run<'_> {
         let _ = writeln!(text, "seed {} near step {step}", self.plan.seed);
         let _ = writeln!(text, "  command  {}", last.command.shown());
         let _ = write!(text, "{}", shown(mismatch));
-        match shrink::shortest(self.pair, &self.history) {
-            Some((steps, mismatch)) => {
-                let _ = writeln!(text, "  shortest script:");
-                for step in &steps {
-                    let line = step.command.shown();
-                    let _ = writeln!(text, "    [{}] {line}", step.connection);
-                }
-                let _ = write!(text, "{}", shown(&mismatch));
-            }
-            None => {
-                let _ = writeln!(
-                    text,
-                    "  (a replay does not differ) the last commands nearby:"
-                );
-                let near = |step: &&Step| step.command.args[1..].contains(&last.command.args[1]);
-                let near: Vec<&Step> = if last.command.args.len() > 1 {
-                    self.history.iter().filter(near).collect()
-                } else {
-                    self.history.iter().collect()
-                };
-                for step in &near[near.len().saturating_sub(15)..] {
-                    let line = step.command.shown();
-                    let _ = writeln!(text, "    [{}] {line}", step.connection);
-                }
-            }
+        let differs = |steps: &[Step]| {
+            let (index, mismatch) =
+                Connections::fresh(self.pair, REPLAY_PATIENCE).run_all(steps)?;
+            (index + 1 == steps.len()).then_some(mismatch)
+        };
+        if let Some((steps, mismatch)) = shortest(&self.history, differs) {
+            let _ = writeln!(text, "  shortest script:");
+            write_steps(&mut text, steps.iter());
+            let _ = write!(text, "{}", shown(&mismatch));
+            return text;
         }
+        let _ = writeln!(
+            text,
+            "  (a replay does not differ) the last commands nearby:"
+        );
+        let key = last.command.args.get(1);
+        let near = |step: &&Step| key.is_none_or(|key| step.command.args[1..].contains(key));
+        let near: Vec<&Step> = self.history.iter().filter(near).collect();
+        write_steps(
+            &mut text,
+            near[near.len().saturating_sub(15)..].iter().copied(),
+        );
         text
     }
 
@@ -360,6 +380,12 @@ impl Run<'_> {
             let _ = writeln!(text, "== {name} ({} times)\n{}", found.count, found.report);
         }
         text
+    }
+}
+
+fn write_steps<'a>(text: &mut String, steps: impl Iterator<Item = &'a Step>) {
+    for step in steps {
+        let _ = writeln!(text, "    [{}] {}", step.connection, step.command.shown());
     }
 }
 
@@ -444,4 +470,15 @@ fn is_past(pair: &[Vec<u8>]) -> bool {
         _ => return false,
     };
     moment.is_some_and(|moment| (1..floor).contains(&moment))
+}
+
+/// LSET with an index of more than 32 bits, which Redis cuts off (docs/DIFFERENCES.md).
+fn is_truncated(command: &Command) -> bool {
+    let index: Option<i64> = command
+        .args
+        .get(2)
+        .and_then(|arg| std::str::from_utf8(arg).ok())
+        .and_then(|text| text.parse().ok());
+    command.args[0].eq_ignore_ascii_case(b"LSET")
+        && index.is_some_and(|index| i32::try_from(index).is_err())
 }

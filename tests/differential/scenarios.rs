@@ -289,9 +289,9 @@ fn expiring(pair: Pair, g: &mut Gen) -> Vec<Difference> {
         ask(&mut stream, &Command::words("SELECT 9"))?;
         ask(&mut stream, &Command::new("DEL").arg(key))?;
         ask(&mut stream, &Command::new("SET").arg(key).arg("old"))?;
-        let mut made = Command::new("");
-        made.args.clone_from(&args);
-        ask(&mut stream, &made)?;
+        let mut command = Command::new("");
+        command.args.clone_from(&args);
+        ask(&mut stream, &command)?;
         let start = Instant::now();
         // Asking is what waits: a server that never lets the key go runs into the patience.
         while ask(&mut stream, &Command::new("EXISTS").arg(key))?.integer()? == 1 {

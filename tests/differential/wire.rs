@@ -78,13 +78,11 @@ impl Wire {
 
     /// The end of the next whole reply from `from` on, if it has arrived.
     pub fn reply_end(&mut self, from: usize) -> Option<usize> {
-        match end_of_reply(&self.inbox, from) {
-            Ok(end) => end,
-            Err(_) => {
-                self.closed = true;
-                None
-            }
-        }
+        let Ok(end) = end_of_reply(&self.inbox, from) else {
+            self.closed = true;
+            return None;
+        };
+        end
     }
 
     /// The next whole reply, taken out.

@@ -84,7 +84,8 @@ fn client(g: &mut Gen) -> Command {
             .arg("LIST")
             .arg("ID")
             .arg(g.int(900_000, 900_009))
-            .arg(g.int(900_000, 900_009)),
+            .arg(g.int(900_000, 900_009))
+            .undamaged(),
         5..=7 => client.arg(g.word("SETNAME")).arg(client_name(g)),
         8..=10 => client.arg(g.word("GETNAME")),
         11 => client

@@ -36,7 +36,7 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
 }
 
 fn channel(g: &mut Gen) -> &'static str {
-    *g.rng.pick(CHANNELS)
+    CHANNELS[g.rng.below(CHANNELS.len())]
 }
 
 fn channels(g: &mut Gen) -> Vec<&'static str> {

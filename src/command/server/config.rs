@@ -1,0 +1,121 @@
+//! CONFIG: the settings as clients see and change them.
+
+use crate::flags;
+use crate::glob;
+use crate::metrics::{Counter, WorkerStats};
+use crate::protocol::Args;
+
+use super::super::call::Call;
+use super::super::error::Error;
+use super::super::outcome::{Outcome, Result};
+use super::super::spec::Command;
+
+/// CONFIG and its subcommands.
+#[rustfmt::skip]
+pub(super) const CONFIG: Command =
+    container!("config", "server", "2.0.0", "A container for server configuration commands.", [
+        row!("get", -3, flags![ADMIN, NOSCRIPT, LOADING, STALE], "2.0.0",
+            "Returns the effective values of configuration parameters.", get),
+        row!("set", -4, flags![ADMIN, NOSCRIPT, LOADING, STALE], "2.0.0",
+            "Sets configuration parameters in-flight.", set),
+        row!("resetstat", 2, flags![ADMIN, NOSCRIPT, LOADING, STALE, WALKS_KEYS], "2.0.0",
+            "Resets the server's statistics.", resetstat),
+        row!("rewrite", 2, flags![ADMIN, NOSCRIPT, LOADING, STALE], "2.8.0",
+            "Persists the effective configuration to file.", rewrite),
+    ]);
+
+/// CONFIG GET parameter [parameter ...]
+///
+/// A name asked for outright comes back as it was written.
+fn get(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let asked = |name: &str| {
+        args.from(2)
+            .find(|pattern| glob::matches(pattern, name.as_bytes(), true))
+    };
+    let found = call.engine.config.get(|name| asked(name).is_some());
+    call.reply.map(found.len());
+    for (name, value) in found {
+        let literal = asked(name).filter(|pattern| glob::is_literal(pattern));
+        call.reply.bulk(literal.unwrap_or(name.as_bytes()));
+        call.reply.bulk_str(&value);
+    }
+    Ok(Outcome::Done)
+}
+
+/// CONFIG SET parameter value [parameter value ...]
+fn set(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    if !args.len().is_multiple_of(2) {
+        return Err(Error::Syntax);
+    }
+    let pairs: Vec<(&[u8], &[u8])> = (2..args.len())
+        .step_by(2)
+        .map(|at| (args.at(at), args.at(at + 1)))
+        .collect();
+    let changed = call.engine.config.set(&pairs);
+    changed.map_err(|error| Error::Bytes(error.to_string().into_bytes()))?;
+    call.engine.note_settings();
+    call.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// CONFIG RESETSTAT
+fn resetstat(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
+    call.engine.workers.iter().for_each(WorkerStats::reset);
+    Counter::reset(&call.engine.rejected_connections);
+    call.engine.rates.lock().reset();
+    call.each_shard(|_, shard| shard.expired_total = 0);
+    call.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// CONFIG REWRITE
+fn rewrite(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
+    let rewritten = call.engine.config.rewrite();
+    rewritten.map_err(|error| Error::Bytes(error.to_string().into_bytes()))?;
+    call.reply.ok();
+    Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn settings_are_read_by_patterns_and_set_in_pairs() {
+        let bench = Bench::new();
+        assert_eq!(
+            bench.run("CONFIG GET TIMEOUT max?lients"),
+            "*4 $10 maxclients $5 10000 $7 TIMEOUT $1 0"
+        );
+        assert_eq!(bench.run("CONFIG GET nosuch"), "*0");
+        assert_eq!(bench.run("CONFIG SET timeout 7 maxclients 9"), "+OK");
+        assert_eq!(bench.run("CONFIG GET timeout"), "*2 $7 timeout $1 7");
+        assert_eq!(bench.run("CONFIG SET timeout 7 x"), "-ERR syntax error");
+        assert_eq!(
+            bench.run("CONFIG SET nosuch 1"),
+            "-ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'"
+        );
+        assert_eq!(
+            bench.run("CONFIG REWRITE"),
+            "-ERR The server is running without a config file"
+        );
+    }
+
+    #[test]
+    fn statistics_start_again() {
+        let bench = Bench::new();
+        bench.run("GET nosuch");
+        assert!(bench.run("INFO stats").contains("keyspace_misses:1 "));
+        assert_eq!(bench.run("CONFIG RESETSTAT"), "+OK");
+        assert!(bench.run("INFO stats").contains("keyspace_misses:0 "));
+        assert!(!bench.run("INFO commandstats").contains("cmdstat_get"));
+    }
+
+    #[test]
+    fn a_lower_slowlog_bound_times_everything() {
+        let bench = Bench::new();
+        bench.run("CONFIG SET slowlog-log-slower-than 0");
+        bench.run("PING");
+        assert!(bench.run("SLOWLOG GET 1").contains("PING"));
+    }
+}

@@ -1,0 +1,172 @@
+//! INFO: what the server knows of itself, as text that tools parse.
+//!
+//! Fields have Redis's names and units. A field of Redis that would have to be invented is left
+//! out; one that is truly nothing here (evictions, forks, replicas) is 0.
+
+mod facts;
+mod process;
+mod sections;
+mod totals;
+
+use std::fmt::{Display, Write as _};
+
+use crate::protocol::Args;
+
+use super::super::call::Call;
+use super::super::outcome::{Outcome, Result};
+use facts::Facts;
+
+/// The text as it grows.
+#[derive(Debug, Default)]
+struct Text(String);
+
+impl Text {
+    fn title(&mut self, title: &str) {
+        if !self.0.is_empty() {
+            self.0.push_str("\r\n");
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(self.0, "# {title}\r\n");
+    }
+
+    fn line(&mut self, field: &str, value: impl Display) {
+        let _ = write!(self.0, "{field}:{value}\r\n");
+    }
+
+    /// Fields that are nothing here.
+    fn zeros(&mut self, fields: &[&str]) {
+        for field in fields {
+            self.line(field, 0);
+        }
+    }
+
+    /// Bytes, and beside them the same for people.
+    fn bytes(&mut self, field: &str, bytes: u64) {
+        self.line(field, bytes);
+        self.line(&format!("{field}_human"), human(bytes));
+    }
+}
+
+/// A section: its name, its title, whether INFO without arguments shows it, how to write it.
+type Section = (&'static str, &'static str, bool, fn(&mut Text, &Facts<'_>));
+
+/// The sections in the order in which they are shown.
+const SECTIONS: &[Section] = &[
+    ("server", "Server", true, sections::server),
+    ("clients", "Clients", true, sections::clients),
+    ("memory", "Memory", true, sections::memory),
+    ("persistence", "Persistence", true, sections::persistence),
+    ("stats", "Stats", true, totals::stats),
+    ("weir", "Weir", true, totals::weir),
+    ("replication", "Replication", true, sections::replication),
+    ("cpu", "CPU", true, sections::cpu),
+    ("modules", "Modules", true, |_, _| {}),
+    ("commandstats", "Commandstats", false, totals::commandstats),
+    ("errorstats", "Errorstats", true, totals::errorstats),
+    ("latencystats", "Latencystats", false, totals::latencystats),
+    ("cluster", "Cluster", true, |text, _| {
+        text.line("cluster_enabled", 0);
+    }),
+    ("keyspace", "Keyspace", true, sections::keyspace),
+];
+
+/// INFO [section [section ...]]
+pub(super) fn info(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let facts = Facts::gather(call);
+    let asked = |word: &str| {
+        args.from(1)
+            .any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    let by_default = args.len() == 1 || asked("default");
+    let all = asked("all") || asked("everything");
+    let mut text = Text::default();
+    for (name, title, is_default, write) in SECTIONS {
+        if all || by_default && *is_default || asked(name) {
+            text.title(title);
+            write(&mut text, &facts);
+        }
+    }
+    call.reply.verbatim("txt", text.0.as_bytes());
+    Ok(Outcome::Done)
+}
+
+/// A share of a whole with two decimals, without floating point.
+fn ratio(part: u64, whole: u64) -> String {
+    let hundredths = u128::from(part) * 100 / u128::from(whole.max(1));
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+/// Bytes as Redis writes them for people: `750.18K`.
+fn human(bytes: u64) -> String {
+    for (bits, unit) in [(50, 'P'), (40, 'T'), (30, 'G'), (20, 'M'), (10, 'K')] {
+        if bytes >> bits > 0 {
+            return format!("{}{unit}", ratio(bytes, 1 << bits));
+        }
+    }
+    format!("{bytes}B")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::human;
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn bytes_are_readable() {
+        for (bytes, text) in [
+            (0, "0B"),
+            (1023, "1023B"),
+            (768_184, "750.17K"),
+            (25_276_502_016, "23.54G"),
+        ] {
+            assert_eq!(human(bytes), text);
+        }
+    }
+
+    #[test]
+    fn sections_are_chosen() {
+        let bench = Bench::new();
+        let default = bench.run("INFO");
+        for title in ["# Server", "# Memory", "# Errorstats", "# Keyspace"] {
+            assert!(default.contains(title), "{title}");
+        }
+        assert!(!default.contains("# Commandstats"));
+        assert!(bench.run("INFO ALL").contains("# Latencystats"));
+        assert_eq!(bench.run("INFO nosuch"), "$0");
+        assert_eq!(bench.run("INFO Cluster"), "$30 # Cluster cluster_enabled:0");
+    }
+
+    #[test]
+    fn tools_find_their_fields() {
+        let bench = Bench::new();
+        let mut client = bench.client();
+        bench.play(&mut client, "SET a 1 EX 100");
+        bench.play(&mut client, "RPUSH queue a b");
+        bench.play(&mut client, "LPUSH a x");
+        let all = bench.play(&mut client, "INFO everything");
+        for field in [
+            "redis_version:7.2.",
+            "redis_mode:standalone",
+            "arch_bits:64",
+            "loading:0",
+            "role:master",
+            "maxmemory_policy:noeviction",
+            "uptime_in_seconds:0",
+            "connected_clients:1 ",
+            "blocked_clients:0",
+            "used_memory_human:",
+            "used_memory_peak_human:",
+            "total_commands_processed:",
+            "cmdstat_rpush:calls=1,",
+            "latency_percentiles_usec_rpush:p50=",
+            "errorstat_WRONGTYPE:count=1 ",
+            "cluster_enabled:0",
+            "tcp_port:6379",
+            "run_id:",
+            "db0:keys=2,expires=",
+        ] {
+            assert!(all.contains(field), "{field} in {all}");
+        }
+        assert!(!all.contains("valkey") && !all.contains("dragonfly"));
+    }
+}

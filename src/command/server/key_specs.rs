@@ -1,0 +1,156 @@
+//! What commands do to their keys, in the words of COMMAND INFO.
+//!
+//! The first word is how the key is opened (RO, RW, OW for overwriting, RM for removing), the
+//! others what happens to its content. A command whose keys differ has one entry for its first
+//! key (or the one that it names apart) and one for the others.
+
+use super::super::spec::{Command, Flags};
+
+const MOVED: &str = "RW access delete";
+
+/// Commands all of whose keys are treated alike, where that does not follow from the flags.
+const ALIKE: &[(&str, &[&str])] = &[
+    (
+        "RO",
+        &[
+            "exists",
+            "hexists",
+            "hlen",
+            "hstrlen",
+            "llen",
+            "memory|usage",
+            "object|encoding",
+            "object|freq",
+            "object|idletime",
+            "object|refcount",
+            "scard",
+            "sismember",
+            "strlen",
+            "touch",
+            "type",
+            "watch",
+            "xlen",
+            "zcard",
+        ],
+    ),
+    ("OW insert", &["msetnx", "setnx"]),
+    (
+        "OW update",
+        &["mset", "psetex", "restore", "restore-asking", "setex"],
+    ),
+    ("RM delete", &["del", "unlink"]),
+    (
+        MOVED,
+        &[
+            "blmpop", "blpop", "brpop", "bzmpop", "bzpopmax", "bzpopmin", "getdel", "lmpop",
+            "lpop", "migrate", "rpop", "spop", "zmpop", "zpopmax", "zpopmin",
+        ],
+    ),
+    (
+        "RW delete",
+        &[
+            "hdel",
+            "lrem",
+            "ltrim",
+            "srem",
+            "xautoclaim",
+            "xdel",
+            "xgroup|delconsumer",
+            "xgroup|destroy",
+            "xtrim",
+            "zrem",
+            "zremrangebylex",
+            "zremrangebyrank",
+            "zremrangebyscore",
+        ],
+    ),
+    (
+        "RW insert",
+        &[
+            "append",
+            "hsetnx",
+            "linsert",
+            "lpush",
+            "lpushx",
+            "pfadd",
+            "rpush",
+            "rpushx",
+            "sadd",
+            "xgroup|create",
+            "xgroup|createconsumer",
+        ],
+    ),
+    (
+        "RW update",
+        &[
+            "expire",
+            "expireat",
+            "geoadd",
+            "hexpire",
+            "hexpireat",
+            "hmset",
+            "hpersist",
+            "hpexpire",
+            "hpexpireat",
+            "hset",
+            "lset",
+            "persist",
+            "pexpire",
+            "pexpireat",
+            "setrange",
+            "xack",
+            "xadd",
+            "xclaim",
+            "xgroup|setid",
+            "xsetid",
+            "zadd",
+        ],
+    ),
+    ("RW access", &["pfcount"]),
+    ("RO access", &["xreadgroup"]),
+    // As GETKEYSANDFLAGS finds out, it depends on the options.
+    ("RW access update variable_flags", &["set"]),
+];
+
+/// Commands whose first key is treated unlike the others: names, first, others.
+const UNLIKE: &[(&[&str], &str, &str)] = &[
+    (
+        &["blmove", "brpoplpush", "lmove", "rpoplpush", "smove"],
+        MOVED,
+        "RW insert",
+    ),
+    (&["rename"], MOVED, "OW update"),
+    (&["renamenx"], MOVED, "OW insert"),
+    (&["copy", "sort"], "RO access", "OW update"),
+    (
+        &[
+            "bitop",
+            "geosearchstore",
+            "sdiffstore",
+            "sinterstore",
+            "sunionstore",
+            "zdiffstore",
+            "zinterstore",
+            "zrangestore",
+            "zunionstore",
+        ],
+        "OW update",
+        "RO access",
+    ),
+    (&["pfmerge"], "RW access insert", "RO access"),
+];
+
+/// What happens to a command's first key and to the others, and whether that differs.
+pub(super) fn of(name: &str, command: &Command) -> (&'static str, &'static str) {
+    if let Some((_, first, others)) = UNLIKE.iter().find(|(names, ..)| names.contains(&name)) {
+        return (first, others);
+    }
+    if let Some((alike, _)) = ALIKE.iter().find(|(_, names)| names.contains(&name)) {
+        return (alike, alike);
+    }
+    if command.flags.any(Flags::WRITE) {
+        ("RW access update", "RW access update")
+    } else {
+        ("RO access", "RO access")
+    }
+}

@@ -1,0 +1,58 @@
+//! Bounds on connections: how many, how long idle, and the Unix socket.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+use crate::raw::Raw;
+use crate::server::Server;
+
+#[test]
+fn one_client_too_many_is_refused_until_another_leaves() {
+    let server = Server::weir(&["--maxclients", "3"]);
+    let mut inside: Vec<Raw> = (0..3).map(|_| Raw::open(server.address)).collect();
+    for raw in &mut inside {
+        raw.ask(&["PING"], "+PONG\r\n");
+    }
+    let mut refused = Raw::open(server.address);
+    assert_eq!(refused.rest(), b"-ERR max number of clients reached\r\n");
+    inside.pop();
+    // The server notices the one that left in its own time.
+    for _ in 0..10_000 {
+        let mut next = Raw::open(server.address);
+        // A refused client's request may meet a closed socket.
+        if next.stream.write_all(b"PING\r\n").is_ok() {
+            let mut start = [0; 1];
+            if matches!(next.stream.read(&mut start), Ok(1)) && start[0] == b'+' {
+                return;
+            }
+        }
+    }
+    panic!("the place of the client that left is never given to another");
+}
+
+#[test]
+fn the_idle_are_closed_but_not_those_who_listen() {
+    let server = Server::weir(&["--timeout", "1"]);
+    let mut listener = Raw::open(server.address);
+    listener.ask(
+        &["SUBSCRIBE", "c"],
+        "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n",
+    );
+    let mut idle = Raw::open(server.address);
+    idle.ask(&["PING"], "+PONG\r\n");
+    assert_eq!(idle.rest(), b"", "closed without a word");
+    listener.ask(&["PING"], "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+}
+
+#[test]
+fn a_unix_socket_serves_like_tcp() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("weir.sock");
+    let server = Server::weir(&["--unixsocket", path.to_str().unwrap()]);
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.write_all(b"PING\r\n").unwrap();
+    let mut reply = [0; 7];
+    stream.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"+PONG\r\n");
+    Raw::open(server.address).ask(&["PING"], "+PONG\r\n");
+}
