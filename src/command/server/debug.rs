@@ -109,6 +109,7 @@ fn object(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         .shard(&key)
         .peek(&key, now_ms)
         .ok_or(Error::NoSuchKey)?;
+    let idle_s = entry.idle_s(now_ms);
     let line = format!(
         "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:0 lru_seconds_idle:{}",
         &raw const entry.value,
