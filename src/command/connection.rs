@@ -132,6 +132,11 @@ fn echo(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 /// SELECT index
 fn select(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let index = parse_i64(args.at(1)).ok_or(Error::NotInteger)?;
+    if i32::try_from(index).is_err() {
+        return Err(Error::text(
+            "value is out of range, value must between -2147483648 and 2147483647",
+        ));
+    }
     let databases = call.engine.config.settings().databases;
     let db = u8::try_from(index)
         .ok()

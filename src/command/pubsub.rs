@@ -336,7 +336,9 @@ fn part(call: &mut Call<'_, '_>, args: Args<'_>, way: Way) -> Result {
     for name in names {
         leave_one(call, way, &name);
         // What was published before stands before the confirmation.
-        call.collect_mail();
+        if !call.session.is_atomic {
+            call.collect_mail();
+        }
         confirm(call, way, way.unsubscribed(), Some(&name));
     }
     call.session.note_state();
@@ -396,7 +398,7 @@ fn send(call: &mut Call<'_, '_>, args: Args<'_>, space: Space) -> Result {
     let receivers = call.publish(space, args.at(1), args.at(2));
     call.reply
         .integer(i64::try_from(receivers).unwrap_or(i64::MAX));
-    if receivers > 0 && call.session.is_subscribed() {
+    if receivers > 0 && call.session.is_subscribed() && !call.session.is_atomic {
         // A client that is among its own subscribers gets the reply first, then the message.
         call.collect_mail();
     }

@@ -132,11 +132,19 @@ fn exec(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
         return Ok(Outcome::Done);
     }
     forget_watched(call);
+    if call.session.is_subscribed() {
+        // What was published before stands before the reply, never inside it.
+        call.collect_mail();
+    }
     call.session.is_atomic = true;
     call.held.pin();
     let outcome = run_queued(call, &transaction);
     call.held.unpin();
     call.session.is_atomic = false;
+    if call.session.is_subscribed() {
+        // What the transaction published to its own client follows its reply.
+        call.collect_mail();
+    }
     Ok(outcome)
 }
 

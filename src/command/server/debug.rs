@@ -115,7 +115,7 @@ fn object(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         &raw const entry.value,
         entry.value.kind().name(),
         entry.value.heap_bytes(),
-        entry.idle_s(now_ms),
+        idle_s,
     );
     call.reply.simple(&line);
     Ok(Outcome::Done)
