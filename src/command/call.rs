@@ -6,7 +6,7 @@ use crate::metrics::WorkerStats;
 use crate::outbox::WakeList;
 use crate::protocol::{Args, Reply};
 use crate::pubsub::Space;
-use crate::store::{Held, Key, Shard};
+use crate::store::{Held, Key, Shard, Value};
 
 use super::engine::Engine;
 use super::session::Session;
@@ -99,6 +99,13 @@ impl Call<'_, '_> {
     pub fn changed(&mut self, key: &Key<'_>, class: Events, event: &str) {
         self.held.shard_of(key).watched.changed(key);
         self.notify(key, class, event);
+    }
+
+    /// Lets go of a value that is deleted or overwritten, and counts what is lost with it.
+    pub fn let_go(&self, value: Value) {
+        // LOSS: deleted
+        self.stats.deleted.add(value.messages_len());
+        drop(value);
     }
 
     /// Publishes a keyspace notification, where the settings ask for it.

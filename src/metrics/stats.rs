@@ -103,6 +103,8 @@ pub struct WorkerStats {
     pub returned: Counter,
     /// Messages that LTRIM removed.
     pub trimmed: Counter,
+    /// Messages of queues that were deleted or overwritten.
+    pub deleted: Counter,
     /// Messages that could not go back because their key holds another type by now.
     pub returned_lost: Counter,
     /// Reads from sockets.
@@ -130,6 +132,7 @@ impl WorkerStats {
             outbox_dropped: Counter::default(),
             returned: Counter::default(),
             trimmed: Counter::default(),
+            deleted: Counter::default(),
             returned_lost: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
@@ -180,6 +183,7 @@ impl WorkerStats {
             &self.outbox_dropped,
             &self.returned,
             &self.trimmed,
+            &self.deleted,
             &self.returned_lost,
             &self.reads,
             &self.writes,

@@ -67,6 +67,11 @@ impl Keyspace {
         u64::from(shard) << (u64::BITS - SHARD_BITS)
     }
 
+    /// The SCAN cursor at which the keys of a shard begin.
+    pub fn first_cursor(shard: u32) -> u64 {
+        table::cursor_from_position(Self::first_position(shard))
+    }
+
     /// A holder of no locks yet.
     pub fn hold(&self) -> Held<'_> {
         Held {

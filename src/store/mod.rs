@@ -9,6 +9,7 @@ mod key;
 mod keyspace;
 mod lines;
 pub mod queue;
+pub mod reclaim;
 mod shard;
 pub mod table;
 mod value;

@@ -12,6 +12,7 @@ use super::deadlines::Deadlines;
 use super::key::Key;
 use super::lines::{Lines, WaitKey};
 use super::queue::Queue;
+use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use super::table::{IntoIter, Table};
 use super::value::{Kind, Text, Value};
 use super::watch::WatchList;
@@ -23,8 +24,8 @@ pub struct Entry {
     hash: u64,
     /// Wall clock in milliseconds; 0 is never.
     deadline_ms: u64,
-    /// Monotonic clock in seconds of the last access, for OBJECT IDLETIME.
-    used_s: u32,
+    /// Wall clock of the last access in quarters of a second (see [`quarters`]), for OBJECT IDLETIME.
+    used: u32,
     /// What the key holds.
     pub value: Value,
 }
@@ -47,15 +48,9 @@ impl Entry {
         (self.deadline_ms != 0).then_some(self.deadline_ms)
     }
 
-    /// Monotonic seconds of the last access.
-    pub fn used_s(&self) -> u32 {
-        self.used_s
-    }
-
-    /// Notes an access.
-    #[inline]
-    pub fn touch(&mut self, now_s: u32) {
-        self.used_s = now_s;
+    /// Whole seconds since the last access.
+    pub fn idle_s(&self, now_ms: u64) -> u64 {
+        u64::from(quarters(now_ms).wrapping_sub(self.used)) * QUARTER_MS / 1000
     }
 
     /// Bytes that the key and its value take.
@@ -63,9 +58,21 @@ impl Entry {
         size_of::<Self>() + self.name.len() + self.value.heap_bytes()
     }
 
-    fn is_due(&self, now_ms: u64) -> bool {
+    /// Whether its time is over: it is gone for every reader, though not yet removed.
+    #[inline]
+    pub fn is_due(&self, now_ms: u64) -> bool {
         self.deadline_ms != 0 && self.deadline_ms <= now_ms
     }
+}
+
+/// Milliseconds of the unit in which accesses are noted: a power of two near a quarter of a second.
+const QUARTER_MS: u64 = 256;
+
+/// A wall-clock moment in that unit. It wraps after 34 years, long after any access.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "it may wrap")]
+fn quarters(now_ms: u64) -> u32 {
+    (now_ms / QUARTER_MS) as u32
 }
 
 /// The key holds another type than the command works on.
@@ -100,6 +107,25 @@ pub struct Expired {
     pub name: Box<[u8]>,
 }
 
+/// What one key with a small value takes, allocations included.
+const ENTRY_BYTES: usize = 128;
+
+/// The keys of a database that was emptied. Heavy values among them hand themselves over.
+struct Entries(IntoIter<Entry>);
+
+impl Shed for Entries {
+    fn shed(&mut self) -> bool {
+        let mut freed = 0;
+        while freed < SLICE_BYTES {
+            let Some(entry) = self.0.next() else {
+                return false;
+            };
+            freed += ENTRY_BYTES.max(entry.heap_bytes().min(HEAVY_BYTES_MIN));
+        }
+        true
+    }
+}
+
 #[derive(Debug)]
 struct Database {
     table: Table<Entry>,
@@ -123,6 +149,11 @@ pub struct Shard {
     pub expired: Vec<Expired>,
     /// All keys that expired, by traffic or by time.
     pub expired_total: u64,
+    /// Messages of queues that expired.
+    pub expired_messages: u64,
+    /// The last moment that anybody brought along, in quarters of a second: when a key is inserted.
+    /// The ticks that expire keys keep it fresh.
+    used: u32,
 }
 
 impl Shard {
@@ -140,12 +171,30 @@ impl Shard {
             ready: Vec::new(),
             expired: Vec::new(),
             expired_total: 0,
+            expired_messages: 0,
+            used: 0,
         }
     }
 
-    /// The entry of a key, unless it has expired: then it is removed first. One probe.
+    /// The entry of a key, unless it has expired: then it is removed first. Notes the access.
     #[inline]
     pub fn entry(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
+        let used = quarters(now_ms);
+        self.used = used;
+        let entry = self.look(key, now_ms)?;
+        entry.used = used;
+        Some(entry)
+    }
+
+    /// The entry of a key, unless it has expired, for those whose looks are no use of the key.
+    #[inline]
+    pub fn peek(&mut self, key: &Key, now_ms: u64) -> Option<&Entry> {
+        self.look(key, now_ms).map(|entry| &*entry)
+    }
+
+    /// One probe, whether the key has a deadline or not.
+    #[inline]
+    fn look(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
         let db = usize::from(key.db);
         if self.dbs[db].expiring_len == 0 {
             return self.dbs[db]
@@ -169,9 +218,9 @@ impl Shard {
         self.entry(key, now_ms).map(|entry| &mut entry.value)
     }
 
-    /// Whether the key exists.
+    /// Whether the key exists. Asking is no use of the key.
     pub fn exists(&mut self, key: &Key, now_ms: u64) -> bool {
-        self.entry(key, now_ms).is_some()
+        self.peek(key, now_ms).is_some()
     }
 
     /// The list at a key.
@@ -212,11 +261,13 @@ impl Shard {
         let found = self.dbs[usize::from(key.db)]
             .table
             .find_mut(key.hash, |entry| *entry.name == *key.name);
+        let used = self.used;
         let Some(entry) = found else {
             self.insert_new(key, value, deadline_ms);
             return None;
         };
         let is_text = value.kind() == Kind::Text;
+        entry.used = used;
         let old = std::mem::replace(&mut entry.value, value);
         self.set_deadline(key, deadline_ms);
         // Whoever waits for a stream learns that it has gone.
@@ -234,7 +285,7 @@ impl Shard {
             name: key.name.into(),
             hash: key.hash,
             deadline_ms: 0,
-            used_s: 0,
+            used: self.used,
             value,
         };
         self.dbs[usize::from(key.db)]
@@ -328,12 +379,16 @@ impl Shard {
     /// Removes a key whose deadline has passed.
     #[cold]
     fn expire(&mut self, key: &Key) {
-        self.remove(key);
-        self.note_expired(key);
+        let messages_len = self
+            .remove(key)
+            .map_or(0, |entry| entry.value.messages_len());
+        self.note_expired(key, messages_len);
     }
 
-    fn note_expired(&mut self, key: &Key) {
+    fn note_expired(&mut self, key: &Key, messages_len: u64) {
         self.expired_total += 1;
+        // LOSS: expired
+        self.expired_messages += messages_len;
         self.watched.changed(key);
         self.expired.push(Expired {
             db: key.db,
@@ -344,6 +399,7 @@ impl Shard {
     /// Removes up to `limit` keys whose deadline has passed, earliest first; their values come
     /// back for freeing after the lock is let go. Fewer than `limit`: none is due any more.
     pub fn expire_due(&mut self, now_ms: u64, limit: usize) -> Vec<Entry> {
+        self.used = quarters(now_ms);
         let mut removed = Vec::new();
         while removed.len() < limit {
             let Some((db, hash)) = self.deadlines.pop_due(now_ms) else {
@@ -361,7 +417,7 @@ impl Shard {
                     hash,
                     name: &entry.name,
                 };
-                self.note_expired(&key);
+                self.note_expired(&key, entry.value.messages_len());
                 self.mark_ready(&key);
                 removed.push(entry);
             }
@@ -414,6 +470,12 @@ impl Shard {
         self.deadlines.clear_database(db);
         database.expiring_len = 0;
         database.table.clear()
+    }
+
+    /// Gives back what [`Shard::take_database`] took: many keys are freed elsewhere, in slices.
+    pub fn free(entries: IntoIter<Entry>) {
+        let bytes = entries.len() * ENTRY_BYTES;
+        reclaim::free(Entries(entries), bytes);
     }
 
     /// Swaps two databases, and marks the keys that somebody waits for in either.

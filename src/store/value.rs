@@ -67,9 +67,12 @@ impl Value {
         }
     }
 
-    /// Whether freeing it can take so long that it is better done elsewhere than under a lock.
-    pub fn is_heavy(&self) -> bool {
-        self.heap_bytes() > 1 << 20
+    /// Messages that are lost when it goes.
+    pub fn messages_len(&self) -> u64 {
+        match self {
+            Self::Text(_) => 0,
+            Self::Queue(queue) => queue.len() as u64,
+        }
     }
 }
 

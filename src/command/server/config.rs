@@ -25,15 +25,18 @@ pub(super) const CONFIG: Command =
     ]);
 
 /// CONFIG GET parameter [parameter ...]
+///
+/// A name asked for outright comes back as it was written.
 fn get(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let wanted = |name: &str| {
+    let asked = |name: &str| {
         args.from(2)
-            .any(|pattern| glob::matches(pattern, name.as_bytes(), true))
+            .find(|pattern| glob::matches(pattern, name.as_bytes(), true))
     };
-    let found = call.engine.config.get(wanted);
+    let found = call.engine.config.get(|name| asked(name).is_some());
     call.reply.map(found.len());
     for (name, value) in found {
-        call.reply.bulk_str(name);
+        let literal = asked(name).filter(|pattern| glob::is_literal(pattern));
+        call.reply.bulk(literal.unwrap_or(name.as_bytes()));
         call.reply.bulk_str(&value);
     }
     Ok(Outcome::Done)
@@ -82,7 +85,7 @@ mod tests {
         let bench = Bench::new();
         assert_eq!(
             bench.run("CONFIG GET TIMEOUT max?lients"),
-            "*4 $10 maxclients $5 10000 $7 timeout $1 0"
+            "*4 $10 maxclients $5 10000 $7 TIMEOUT $1 0"
         );
         assert_eq!(bench.run("CONFIG GET nosuch"), "*0");
         assert_eq!(bench.run("CONFIG SET timeout 7 maxclients 9"), "+OK");

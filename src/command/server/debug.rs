@@ -104,18 +104,17 @@ fn hold(call: &mut Call<'_, '_>, key: &Key<'_>) {
 fn object(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(2));
     hold(call, &key);
-    let (now_ms, uptime_s) = (call.now_ms(), call.now.mono_us / 1_000_000);
+    let now_ms = call.now_ms();
     let entry = call
         .shard(&key)
-        .entry(&key, now_ms)
+        .peek(&key, now_ms)
         .ok_or(Error::NoSuchKey)?;
     let line = format!(
-        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:0 lru_seconds_idle:{}",
         &raw const entry.value,
         entry.value.kind().name(),
         entry.value.heap_bytes(),
-        entry.used_s(),
-        uptime_s.saturating_sub(u64::from(entry.used_s())),
+        entry.idle_s(now_ms),
     );
     call.reply.simple(&line);
     Ok(Outcome::Done)

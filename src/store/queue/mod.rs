@@ -34,9 +34,11 @@ mod tests;
 mod walk;
 
 use std::collections::VecDeque;
+use std::mem;
 
 use bytes::Bytes;
 
+use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use chunk::Chunk;
 use segment::{Segment, record_bytes};
 
@@ -260,12 +262,18 @@ impl Queue {
     #[cold]
     #[inline(never)]
     fn drop_chunk(&mut self, end: End) {
+        drop(self.take_chunk(end));
+    }
+
+    /// Takes the chunk at one end out, whose messages are already discounted.
+    fn take_chunk(&mut self, end: End) -> Option<Chunk> {
         let chunk = match end {
             End::Front => self.chunks.pop_front(),
             End::Back => self.chunks.pop_back(),
         };
-        self.heap -= chunk.map_or(0, |chunk| chunk.heap_bytes());
+        self.heap -= chunk.as_ref().map_or(0, Chunk::heap_bytes);
         self.shrink_list();
+        chunk
     }
 
     /// Gives back the list's room after a long queue has become short. Amortised O(1) a chunk. A
@@ -373,6 +381,7 @@ impl Queue {
     ) -> Dropped {
         let mut dropped = Dropped::default();
         let mut left = count;
+        let (heap, mut gone) = (self.heap, VecDeque::new());
         while let Some(chunk) = chunk_at(&mut self.chunks, end) {
             let some = eligible(chunk).min(left);
             left -= some;
@@ -388,7 +397,7 @@ impl Queue {
                 break;
             };
             if all {
-                self.drop_chunk(end);
+                gone.extend(self.take_chunk(end));
             }
             dropped.messages += part.messages;
             dropped.bytes += part.bytes;
@@ -398,6 +407,8 @@ impl Queue {
         }
         self.len -= usize::try_from(dropped.messages).unwrap_or(usize::MAX);
         self.bytes -= dropped.bytes;
+        // What is cut from a long queue may be as heavy as a whole one.
+        reclaim::free(Chunks(gone), heap - self.heap);
         if let [Chunk::Segment(segment)] = self.chunks.as_slices().0
             && segment.is_sparse()
         {
@@ -405,20 +416,29 @@ impl Queue {
         }
         dropped
     }
+}
 
-    /// Frees at most `chunks` chunks from the front, for a huge queue that is deleted in slices;
-    /// true while there is more. The caller has counted the messages: `len` and `bytes` fall.
-    pub fn shed(&mut self, chunks: usize) -> bool {
-        for _ in 0..chunks {
-            let Some(chunk) = self.chunks.front() else {
-                break;
-            };
-            let held = chunk.held();
-            self.len -= usize::try_from(held.messages).unwrap_or(usize::MAX);
-            self.bytes -= held.bytes;
-            self.drop_chunk(End::Front);
+impl Drop for Queue {
+    /// Hands a heavy queue over to be freed elsewhere: whoever drops it may hold a shard.
+    fn drop(&mut self) {
+        if self.heap >= HEAVY_BYTES_MIN {
+            reclaim::free(Chunks(mem::take(&mut self.chunks)), self.heap);
         }
-        !self.chunks.is_empty()
+    }
+}
+
+/// Chunks that have gone from their queue.
+struct Chunks(VecDeque<Chunk>);
+
+impl Shed for Chunks {
+    fn shed(&mut self) -> bool {
+        let mut freed = 0;
+        while freed < SLICE_BYTES
+            && let Some(chunk) = self.0.pop_front()
+        {
+            freed += chunk.heap_bytes();
+        }
+        !self.0.is_empty()
     }
 }
 
