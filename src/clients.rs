@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize,
 
 use std::collections::BTreeMap;
 
+use crate::metrics::Counter;
 use crate::outbox::{Bell, Mailbox};
 use crate::protocol::Reply;
 use crate::store::{End, WaitKey, Waiter};
@@ -65,11 +66,11 @@ pub struct Client {
     /// Bytes of replies that wait to be sent.
     pub output_bytes: AtomicUsize,
     /// Bytes received so far.
-    pub received_bytes: AtomicU64,
+    pub received_bytes: Counter,
     /// Bytes sent so far.
     pub sent_bytes: AtomicU64,
     /// Commands executed so far.
-    pub commands_total: AtomicU64,
+    pub commands_total: Counter,
     /// Whether it runs MONITOR.
     pub is_monitor: AtomicBool,
     /// CLIENT NO-EVICT.
@@ -157,9 +158,9 @@ impl Client {
             watched_len: AtomicUsize::new(0),
             query_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
-            received_bytes: AtomicU64::new(0),
+            received_bytes: Counter::default(),
             sent_bytes: AtomicU64::new(0),
-            commands_total: AtomicU64::new(0),
+            commands_total: Counter::default(),
             is_monitor: AtomicBool::new(false),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),

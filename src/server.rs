@@ -15,6 +15,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Sender, channel};
 
+use crate::allocator::Collector;
 use crate::banner::{Facts, banner};
 use crate::clock;
 use crate::command::Engine;
@@ -50,6 +51,7 @@ pub fn run(start: &Start) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     raise_file_limit(u64::from(settings.maxclients) + SPARE_FILES);
+    let _collector = Collector::start()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let seed = ahash::RandomState::new().hash_one(std::process::id());
     let engine = Engine::new(

@@ -8,12 +8,11 @@ from wire import Wire, connect, drain, fill
 
 QUEUE = "bench:queue"
 MESSAGES = {16: 5_000_000, 64: 5_000_000, 1024: 500_000}
-AFTER_DRAIN_SECONDS = [1, 5, 15]
 CONNECTIONS = 10_000
 IDLE_SECONDS = 2
 
 
-def queued(records, servers, round_, scale):
+def queued(records, servers, round_, scale, waits):
     """Section `memory`. Every server is started afresh for each size, and so that the wait after
     the drain is spent once, all are filled and drained in turn and then watched together."""
     for size, full_count in MESSAGES.items():
@@ -41,7 +40,7 @@ def queued(records, servers, round_, scale):
                     drained.append((time.monotonic(), server, before, full))
                 except (OSError, RuntimeError) as error:
                     print(f"{server.name} drain of {test}: {error}", file=sys.stderr)
-            _watch(records, round_, test, drained)
+            _watch(records, round_, test, drained, waits)
         finally:
             for server in servers:
                 server.stop()
@@ -57,12 +56,12 @@ def _fill(server, count, size):
         return before, server.rss_bytes()
 
 
-def _watch(records, round_, test, drained):
+def _watch(records, round_, test, drained, waits):
     """The share of the queue's memory that is back after each wait."""
     moments = [
         (end + wait, wait, server, before, full)
         for end, server, before, full in drained
-        for wait in AFTER_DRAIN_SECONDS
+        for wait in waits
     ]
     for moment, wait, server, before, full in sorted(moments, key=lambda entry: entry[0]):
         time.sleep(max(0, moment - time.monotonic()))

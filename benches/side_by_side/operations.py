@@ -16,8 +16,8 @@ VALUE = "v" * VALUE_BYTES
 CONNECTIONS = 50
 PIPELINES = [1, 16, 64]
 
-# Operations per round: enough for the slowest server to spend a second on them.
-OPERATIONS = {1: 200_000, 16: 1_500_000, 64: 3_000_000}
+# Operations per round: the slowest server spends about a second on them.
+OPERATIONS = {1: 160_000, 16: 1_200_000, 64: 2_400_000}
 WARM_UP_SHARE = 0.1
 
 QUEUE = "bench:queue"

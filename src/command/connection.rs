@@ -65,7 +65,7 @@ pub const COMMANDS: &[Command] = &[
         "hello",
         -1,
         flags![
-            NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, SUBSCRIBED, ALLOW_BUSY, NO_PAUSE
+            NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY, NO_PAUSE
         ],
         Keys::None,
         "connection",

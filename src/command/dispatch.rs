@@ -168,14 +168,22 @@ fn is_paused(call: &Call<'_, '_>, flags: Flags) -> bool {
     }
 }
 
-/// Answers with an error without running anything; inside a transaction that breaks it.
+/// Answers with an error without running anything; that breaks a transaction, and ends it where
+/// the refused command is EXEC.
 fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
-    if let Some(transaction) = &mut call.session.transaction
-        && !args.at(0).eq_ignore_ascii_case(b"exec")
-    {
+    let line = error.as_line();
+    if args.at(0).eq_ignore_ascii_case(b"exec") {
+        super::transaction::abandon(call);
+        let cause = line.strip_prefix(b"ERR ").unwrap_or(&line);
+        let head = b"EXECABORT Transaction discarded because of: ";
+        let line = [&head[..], cause].concat();
+        call.reply.error(&line);
+        call.stats.note_error(&line);
+        return Outcome::Done;
+    }
+    if let Some(transaction) = &mut call.session.transaction {
         transaction.is_broken = true;
     }
-    let line = error.as_line();
     call.reply.error(&line);
     call.stats.note_error(&line);
     Outcome::Done
@@ -304,8 +312,6 @@ pub fn note_activity(call: &Call<'_, '_>, commands_len: u64) {
     client
         .command
         .store(call.session.last_command, Ordering::Relaxed);
-    client
-        .commands_total
-        .fetch_add(commands_len, Ordering::Relaxed);
+    client.commands_total.add(commands_len);
     call.stats.commands_total.add(commands_len);
 }

@@ -39,19 +39,18 @@ pub struct Block {
     pub wakes_on_removal: bool,
     /// Microseconds to wait; `None` is for ever.
     pub timeout_us: Option<u64>,
-    /// What to answer when the time is over.
-    pub on_timeout: OnTimeout,
+    /// What to answer inside a transaction or script, where nothing waits.
+    pub nothing: Nothing,
     /// The request to try again, where it is not the one that came (XREAD's `$` is resolved once).
     pub retry: Option<OwnedArgs>,
 }
 
-/// The answer when nothing came in time.
+/// The answer of a blocking command that finds nothing and may not wait. When a wait ends by its
+/// timeout the answer is a null array whatever the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnTimeout {
+pub enum Nothing {
     /// `*-1`, or `_` in RESP3.
     NullArray,
     /// `$-1`, or `_` in RESP3.
     Null,
-    /// An integer (WAIT-like commands).
-    Integer(i64),
 }

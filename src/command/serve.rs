@@ -15,7 +15,7 @@ use crate::store::{self, Held, Key, ShardSet, WaitKey, Waiter};
 
 use super::call::Call;
 use super::error::Error;
-use super::outcome::{Block, OnTimeout, Outcome};
+use super::outcome::{Block, Nothing, Outcome};
 use super::session::{Blocked, Session};
 use super::table::Found;
 
@@ -27,7 +27,6 @@ struct Attempt {
     request: OwnedArgs,
     resp: Resp,
     db: u8,
-    on_timeout: OnTimeout,
 }
 
 impl store::Attempt for Attempt {}
@@ -48,7 +47,10 @@ pub(super) fn wait(
         return Outcome::Blocked;
     }
     if call.session.is_atomic {
-        answer_timeout(call.reply, block.on_timeout);
+        match block.nothing {
+            Nothing::NullArray => call.reply.null_array(),
+            Nothing::Null => call.reply.null(),
+        }
         return Outcome::Done;
     }
     let keys: Box<[WaitKey]> = block
@@ -69,7 +71,6 @@ pub(super) fn wait(
         request: block.retry.unwrap_or_else(|| args.to_vec()),
         resp: call.reply.resp(),
         db: call.session.db,
-        on_timeout: block.on_timeout,
     };
     let waiter = Arc::new(Waiter {
         ticket: call.engine.next_ticket(),
@@ -90,19 +91,9 @@ pub(super) fn wait(
         deadline_us: block
             .timeout_us
             .map(|timeout_us| call.now.mono_us.saturating_add(timeout_us)),
-        on_timeout: block.on_timeout,
         command: found.index,
     });
     Outcome::Blocked
-}
-
-/// Writes what a blocking command answers when its time is over.
-pub fn answer_timeout(reply: &mut Reply, on_timeout: OnTimeout) {
-    match on_timeout {
-        OnTimeout::NullArray => reply.null_array(),
-        OnTimeout::Null => reply.null(),
-        OnTimeout::Integer(integer) => reply.integer(integer),
-    }
 }
 
 /// Holds, beside `set`, every shard that serving waiters of these shards may touch.
@@ -221,20 +212,18 @@ pub fn cancel(call: &mut Call<'_, '_>, client: &Client) -> bool {
 
 /// CLIENT UNBLOCK: ends the wait of another client with a reply.
 pub(super) fn unblock(call: &mut Call<'_, '_>, client: &Client, error: Option<Error>) -> bool {
-    let (resp, on_timeout) = match &*client.wait.lock() {
-        Wait::Standing(waiter) => match attempt_of(waiter) {
-            Some(attempt) => (attempt.resp, attempt.on_timeout),
-            None => return false,
-        },
-        Wait::None | Wait::Served(_) => return false,
+    let resp = match &*client.wait.lock() {
+        Wait::Standing(waiter) => attempt_of(waiter).map(|attempt| attempt.resp),
+        Wait::None | Wait::Served(_) => None,
     };
+    let Some(resp) = resp else { return false };
     if !cancel(call, client) {
         return false;
     }
     let mut reply = Reply::new(resp);
     match error {
         Some(error) => reply.error(&error.as_line()),
-        None => answer_timeout(&mut reply, on_timeout),
+        None => reply.null_array(),
     }
     *client.wait.lock() = Wait::Served(Served {
         reply,

@@ -9,7 +9,6 @@ use crate::clients::{Client, Taken};
 use crate::protocol::{OwnedArgs, Resp};
 use crate::store::{WaitKey, WatchFlag};
 
-use super::outcome::OnTimeout;
 use super::table::Found;
 
 /// Names that a client is subscribed to, in no order.
@@ -49,8 +48,6 @@ pub struct Watching {
 pub struct Blocked {
     /// Monotonic microseconds; `None` is never.
     pub deadline_us: Option<u64>,
-    /// What it answers then.
-    pub on_timeout: OnTimeout,
     /// Index of the command.
     pub command: usize,
 }

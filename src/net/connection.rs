@@ -121,6 +121,10 @@ impl Connection {
             }
             if self.has_requests && self.held == Held::No {
                 self.execute_input();
+                // A timer wakes nobody before it was polled once.
+                if self.held != Held::No {
+                    self.poll_hold(cx);
+                }
             }
             match self.poll_flush(cx) {
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
@@ -186,9 +190,7 @@ impl Connection {
             let was_waiting =
                 self.with_call(|call| command::cancel(call, &call.session.client.clone()));
             if was_waiting {
-                if let Some(blocked) = self.session.blocked {
-                    command::answer_timeout(&mut self.output, blocked.on_timeout);
-                }
+                self.output.null_array();
                 self.release_hold();
             } else {
                 self.take_served();
@@ -347,16 +349,13 @@ impl Connection {
             let until = Instant::now() + Duration::from_micros(wait_us);
             Box::pin(tokio::time::sleep_until(until))
         });
-        // The timer must be polled once to be armed.
         self.has_requests = false;
     }
 
     /// Writes what waits; ready when all of it is written.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let len = self.output.slices(&mut slices);
-            let sent = match self.stream.poll_write(cx, &slices[..len]) {
+            let sent = match send(&mut self.stream, &self.output, cx) {
                 Poll::Ready(Ok(sent)) => sent,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
@@ -442,10 +441,7 @@ impl Connection {
         let stats = &self.engine.workers[self.worker];
         stats.reads.add(1);
         stats.received_bytes.add(len as u64);
-        self.session
-            .client
-            .received_bytes
-            .fetch_add(len as u64, Ordering::Relaxed);
+        self.session.client.received_bytes.add(len as u64);
     }
 
     /// Runs something outside a batch of requests.
@@ -486,4 +482,16 @@ impl Connection {
         });
         self.engine.clients.remove(self.session.client.id);
     }
+}
+
+/// Writes the replies that wait, as far as the socket takes them at once. Most batches are one run
+/// of bytes: they are spared the long list of slices that large values by reference need.
+fn send(stream: &mut Stream, output: &Reply, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    let mut slices = [IoSlice::new(&[]); 2];
+    if output.slices(&mut slices) < slices.len() {
+        return stream.poll_write(cx, &slices[..1]);
+    }
+    let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+    let len = output.slices(&mut slices);
+    stream.poll_write(cx, &slices[..len])
 }

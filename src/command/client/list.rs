@@ -162,9 +162,9 @@ fn describe(client: &Client, now: Now) -> Vec<u8> {
         String::from_utf8_lossy(&identity.library),
         String::from_utf8_lossy(&identity.library_version),
         mailbox.worker(),
-        client.received_bytes.load(Relaxed),
+        client.received_bytes.get(),
         client.sent_bytes.load(Relaxed),
-        client.commands_total.load(Relaxed),
+        client.commands_total.get(),
         mailbox.dropped_messages(),
     );
     [

@@ -54,7 +54,7 @@ pub const COMMANDS: &[Command] = &[Command {
             "Lists open connections.", list::list),
         client!("kill", -3, flags![ADMIN, NOSCRIPT, LOADING, STALE], "2.4.0",
             "Terminates open connections.", kill::kill),
-        client!("unblock", -3, flags![ADMIN, NOSCRIPT, LOADING, STALE], "5.0.0",
+        client!("unblock", -3, flags![WALKS_KEYS, ADMIN, NOSCRIPT, LOADING, STALE], "5.0.0",
             "Unblocks a client blocked by a blocking command from a different connection.", kill::unblock),
         client!("pause", -3, flags![ADMIN, NOSCRIPT, LOADING, STALE], "3.0.0",
             "Suspends commands processing.", pause::pause),

@@ -8,10 +8,8 @@ use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
-use crate::store::{Entry, Queue, Text, Value};
+use crate::store::{Entry, Queue, Value};
 
-/// Longest string that Redis keeps beside its key.
-const EMBEDDED_BYTES_MAX: usize = 44;
 /// Bytes of a listpack without entries: its header and its end.
 const LISTPACK_BYTES: usize = 7;
 /// Bytes of a listpack whose size is bounded by its number of entries.
@@ -26,7 +24,7 @@ pub fn object(_call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 pub fn encoding(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let list_limit = call.engine.config.live().list_max_listpack_size();
     let found = look(call, args, |entry, _| match &entry.value {
-        Value::Text(text) => text_encoding(text),
+        Value::Text(text) => text.encoding(),
         Value::Queue(queue) => queue_encoding(queue, list_limit),
     });
     match found {
@@ -91,15 +89,6 @@ fn look<R>(
     let shown = found.map(|entry| show(entry, now_ms));
     call.count_lookup(shown.is_some());
     shown
-}
-
-/// A short string with room to spare was changed in place, which takes it from its key's side.
-fn text_encoding(text: &Text) -> &'static str {
-    match text {
-        Text::Integer(_) => "int",
-        Text::Own(own) if own.capacity() <= EMBEDDED_BYTES_MAX => "embstr",
-        Text::Own(_) | Text::Shared(_) => "raw",
-    }
 }
 
 /// Whether a list with these messages fits into one listpack, by `list-max-listpack-size`: a

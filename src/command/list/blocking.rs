@@ -6,9 +6,9 @@ use smallvec::SmallVec;
 
 use crate::command::call::Call;
 use crate::command::error::Error;
-use crate::command::outcome::{Block, OnTimeout, Outcome, Result};
+use crate::command::outcome::{Block, Nothing, Outcome, Result};
 use crate::protocol::Args;
-use crate::protocol::number::parse_f64;
+use crate::protocol::number::{DecimalError, add_decimal, parse_f64};
 use crate::store::{End, Kind};
 
 use super::parse_end;
@@ -42,7 +42,7 @@ fn pop_or_wait(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
         (1..last).collect(),
         None,
         timeout_us,
-        OnTimeout::NullArray,
+        Nothing::NullArray,
     ))
 }
 
@@ -54,7 +54,7 @@ pub fn blmpop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         return Ok(Outcome::Done);
     }
     let keys = wanted.first_key..wanted.first_key + wanted.keys_len;
-    Ok(wait(keys.collect(), None, timeout_us, OnTimeout::NullArray))
+    Ok(wait(keys.collect(), None, timeout_us, Nothing::NullArray))
 }
 
 /// BLMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout
@@ -84,7 +84,7 @@ fn transfer_or_wait(
         SmallVec::from_slice(&[1]),
         Some(2),
         timeout_us,
-        OnTimeout::Null,
+        Nothing::Null,
     ))
 }
 
@@ -92,7 +92,7 @@ fn wait(
     keys: SmallVec<[usize; 4]>,
     destination: Option<usize>,
     timeout_us: Option<u64>,
-    on_timeout: OnTimeout,
+    nothing: Nothing,
 ) -> Outcome {
     Outcome::Block(Box::new(Block {
         keys,
@@ -100,15 +100,21 @@ fn wait(
         kind: Kind::Queue,
         wakes_on_removal: false,
         timeout_us,
-        on_timeout,
+        nothing,
         retry: None,
     }))
 }
 
 /// A timeout in seconds, perhaps with a fraction, as microseconds; 0 is for ever.
 pub(in crate::command) fn parse_timeout(argument: &[u8]) -> Result<Option<u64>> {
-    let seconds =
-        parse_f64(argument).ok_or_else(|| Error::text("timeout is not a float or out of range"))?;
+    let Some(seconds) = parse_f64(argument) else {
+        // A number that only Redis's wider floats can hold is too large, not malformed.
+        let refusal = match add_decimal(b"0", argument) {
+            Ok(_) | Err(DecimalError::NotFinite) => "timeout is out of range",
+            Err(DecimalError::NotAFloat) => "timeout is not a float or out of range",
+        };
+        return Err(Error::text(refusal));
+    };
     if seconds < 0.0 {
         return Err(Error::text("timeout is negative"));
     }
@@ -118,7 +124,7 @@ pub(in crate::command) fn parse_timeout(argument: &[u8]) -> Result<Option<u64>> 
         clippy::cast_precision_loss,
         reason = "the bound may be off by a millisecond"
     )]
-    if milliseconds > i64::MAX as f64 {
+    if milliseconds >= i64::MAX as f64 {
         return Err(Error::text("timeout is out of range"));
     }
     #[allow(

@@ -109,12 +109,18 @@ fn object(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         .shard(&key)
         .peek(&key, now_ms)
         .ok_or(Error::NoSuchKey)?;
+    let idle_s = entry.idle_s(now_ms);
     let line = format!(
         "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:0 lru_seconds_idle:{}",
         &raw const entry.value,
         entry.value.kind().name(),
         entry.value.heap_bytes(),
+<<<<<<< HEAD
         entry.idle_s(now_ms),
+=======
+        (now_ms / 1000).saturating_sub(idle_s),
+        idle_s,
+>>>>>>> fstring
     );
     call.reply.simple(&line);
     Ok(Outcome::Done)

@@ -126,11 +126,15 @@ fn put(call: &mut Call<'_, '_>, key: &Key<'_>, bytes: &[u8], deadline: Deadline)
         text.replace(bytes);
         Before::Text
     } else {
-        drop(shard.insert(key, Value::Text(Text::new(bytes)), old_deadline_ms));
+        let text = Value::Text(Text::new(bytes));
+        let old = shard.insert(key, text, old_deadline_ms);
+        if let Some(old) = old {
+            call.let_go(old);
+        }
         Before::OtherType
     };
     if deadline != Deadline::Keep && old_deadline_ms != new_deadline_ms {
-        shard.set_deadline(key, new_deadline_ms);
+        call.shard(key).set_deadline(key, new_deadline_ms);
     }
     before
 }

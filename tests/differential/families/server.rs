@@ -10,7 +10,7 @@ pub const COMMANDS: &[Entry] = &[
     (6, config),
     (10, command),
     (2, |_| Command::new("TIME").compared(Compare::Kind)),
-    (1, |_| Command::new("ROLE")),
+    (1, |_| Command::new("ROLE").compared(Compare::Kind)),
     (1, |_| Command::new("LASTSAVE").compared(Compare::Kind)),
     (1, |_| Command::new("LOLWUT").compared(Compare::Kind)),
     (1, |_| Command::words("REPLICAOF NO ONE").undamaged()),
