@@ -67,7 +67,7 @@ impl File {
         for prefix in [root, &up] {
             let places = self.code.match_indices(prefix);
             for (at, _) in places.filter(|(at, _)| starts_word(&self.code, *at)) {
-                let line = self.code[..at].lines().count().max(1);
+                let line = self.code[..at].matches('\n').count() + 1;
                 let mut mentions = Vec::new();
                 paths(&self.code[at + prefix.len()..], &mut mentions);
                 found.extend(
