@@ -115,12 +115,7 @@ fn object(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         &raw const entry.value,
         entry.value.kind().name(),
         entry.value.heap_bytes(),
-<<<<<<< HEAD
         entry.idle_s(now_ms),
-=======
-        (now_ms / 1000).saturating_sub(idle_s),
-        idle_s,
->>>>>>> fstring
     );
     call.reply.simple(&line);
     Ok(Outcome::Done)
