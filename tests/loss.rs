@@ -1,6 +1,8 @@
 //! Every way of losing a message, one test each: how much goes, and that it is counted. The rows
 //! of docs/LOSS.md name these tests; `tidy` checks that they do.
 
+#![allow(clippy::unwrap_used, reason = "a test panics")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -178,6 +180,8 @@ fn deleting_a_queue_counts_its_messages() {
     scene.run("RPUSH new c");
     assert_eq!(scene.run("RENAME new old"), "+OK\r\n");
     assert_eq!(scene.count(|stats| &stats.deleted), 5);
+    assert_eq!(scene.run("SET old text"), "+OK\r\n");
+    assert_eq!(scene.count(|stats| &stats.deleted), 6);
 }
 
 #[test]

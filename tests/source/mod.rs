@@ -204,8 +204,8 @@ fn token_to_blank(rest: &str, before: Option<char>) -> usize {
     if rest.starts_with('"') {
         return quoted_len(rest, '"');
     }
-    if rest.starts_with('\'') {
-        let mut chars = rest[1..].chars();
+    if let Some(character) = rest.strip_prefix('\'') {
+        let mut chars = character.chars();
         let (first, second) = (chars.next(), chars.next());
         if first == Some('\\') || second == Some('\'') {
             return quoted_len(rest, '\'');
