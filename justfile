@@ -9,6 +9,22 @@ check:
     cargo clippy --all-targets --locked -- -D warnings
     cargo test --locked
 
+# Unit, integration and rule tests; `just test loss` for one of them.
+test *NAMES:
+    cargo test --locked {{ if NAMES == "" { "" } else { "--test " + NAMES } }}
+
+# All that CI runs: comparison with Redis, stock clients and load included.
+ci:
+    ./.ci/test
+
+# Licences, sources and advisories of what we depend on (cargo install cargo-deny).
+deny:
+    cargo deny --locked check
+
+# A fuzz target for so many seconds, as in `just fuzz glob 60` (cargo install cargo-fuzz; nightly).
+fuzz TARGET="request_parser" SECONDS="60":
+    cargo +nightly fuzz run {{ TARGET }} -- -max_total_time={{ SECONDS }}
+
 # Criterion benches, as in `just bench queue`.
 bench *NAMES:
     cargo bench --locked {{ if NAMES == "" { "" } else { "--bench " + NAMES } }}

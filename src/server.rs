@@ -22,7 +22,6 @@ use crate::command::Engine;
 use crate::config::{Settings, Start};
 use crate::net::{Arrival, Connections, Listener, NetDuty, bind_tcp, bind_unix, is_local, refuse};
 use crate::outbox::{Bell, CloseReason, WakeList};
-use crate::store::reclaim;
 use crate::{logging, worker};
 
 /// Connections on their way to one worker.
@@ -68,7 +67,6 @@ async fn serve(engine: Arc<Engine>, settings: &Settings) -> anyhow::Result<()> {
     let listeners = bind(settings)?;
     let addresses: Vec<String> = listeners.iter().map(Listener::address).collect();
     engine.note_addresses(&addresses);
-    reclaim::start();
     let workers = start_workers(&engine)?;
     announce(&engine, settings, &addresses);
     {

@@ -105,7 +105,7 @@ impl Call<'_, '_> {
     pub fn let_go(&self, value: Value) {
         // LOSS: deleted
         self.stats.deleted.add(value.messages_len());
-        drop(value);
+        value.free();
     }
 
     /// Publishes a keyspace notification, where the settings ask for it.

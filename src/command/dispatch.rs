@@ -12,7 +12,7 @@ use crate::store::ShardSet;
 
 use super::call::Call;
 use super::engine::Gates;
-use super::error::Error;
+use super::error::{Error, SHOWN_BYTES_MAX, shown};
 use super::outcome::Outcome;
 use super::pause::Paused;
 use super::serve;
@@ -36,20 +36,23 @@ pub fn execute(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
     }
 }
 
+/// Whether the first word is that of an HTTP request: somebody makes a browser send commands.
+/// Redis ends such a connection without a word, and so does Weir.
+fn is_http(args: Args<'_>) -> bool {
+    args.at(0).eq_ignore_ascii_case(b"post") || args.at(0).eq_ignore_ascii_case(b"host:")
+}
+
 /// The same for clients in a special state, or when the server is in one.
 fn execute_special(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outcome {
     let mark = call.reply.mark();
-    let mode = call.session.reply_mode;
+    if call.session.reply_mode == ReplyMode::SkipNext {
+        call.session.reply_mode = ReplyMode::Skipping;
+    }
     let outcome = execute_checked(call, args, gates);
-    let silent = match mode {
-        ReplyMode::On => false,
-        ReplyMode::Off => call.session.reply_mode == ReplyMode::Off,
-        ReplyMode::SkipNext => true,
-    };
-    if silent {
+    if call.session.reply_mode != ReplyMode::On {
         call.reply.truncate_to(mark);
     }
-    if mode == ReplyMode::SkipNext && call.session.reply_mode == ReplyMode::SkipNext {
+    if call.session.reply_mode == ReplyMode::Skipping {
         call.session.reply_mode = ReplyMode::On;
         call.session.note_state();
     }
@@ -94,42 +97,25 @@ fn find(args: Args<'_>) -> Result<Found, Error> {
 
 /// What an unknown command gets: its name and the first arguments, cut as Redis cuts them.
 fn unknown_command(args: Args<'_>) -> Error {
-    const SHOWN_BYTES_MAX: usize = 128;
-    let cut = |bytes: &[u8]| bytes[..bytes.len().min(SHOWN_BYTES_MAX)].to_vec();
-    let mut shown = Vec::new();
+    let mut arguments = Vec::new();
     for argument in args.from(1) {
-        if shown.len() >= SHOWN_BYTES_MAX {
+        if arguments.len() >= SHOWN_BYTES_MAX {
             break;
         }
-        let room = SHOWN_BYTES_MAX - shown.len();
-        shown.push(b'\'');
-        shown.extend_from_slice(&argument[..argument.len().min(room)]);
-        shown.extend_from_slice(b"' ");
+        let room = SHOWN_BYTES_MAX - arguments.len();
+        let argument = shown(argument);
+        arguments.push(b'\'');
+        arguments.extend_from_slice(&argument[..argument.len().min(room)]);
+        arguments.extend_from_slice(b"' ");
     }
-    let name = cut(args.at(0));
-    Error::Bytes(
-        [
-            b"ERR unknown command '",
-            &name[..],
-            b"', with args beginning with: ",
-            &shown,
-        ]
-        .concat(),
-    )
+    let head = [b"ERR unknown command '", shown(args.at(0))].concat();
+    Error::Bytes([&head[..], b"', with args beginning with: ", &arguments].concat())
 }
 
 fn unknown_subcommand(command: &Command, args: Args<'_>) -> Error {
-    let name = &args.at(1)[..args.at(1).len().min(128)];
     let upper = command.name.to_ascii_uppercase();
-    let line = [
-        b"ERR unknown subcommand '",
-        name,
-        b"'. Try ",
-        upper.as_bytes(),
-        b" HELP.",
-    ]
-    .concat();
-    Error::Bytes(line)
+    let head = [b"ERR unknown subcommand '", shown(args.at(1))].concat();
+    Error::Bytes([&head[..], b"'. Try ", upper.as_bytes(), b" HELP."].concat())
 }
 
 /// Whether this client may run the command now.
@@ -171,6 +157,9 @@ fn is_paused(call: &Call<'_, '_>, flags: Flags) -> bool {
 /// Answers with an error without running anything; that breaks a transaction, and ends it where
 /// the refused command is EXEC.
 fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
+    if is_http(args) {
+        return Outcome::Close;
+    }
     let line = error.as_line();
     if args.at(0).eq_ignore_ascii_case(b"exec") {
         super::transaction::abandon(call);

@@ -40,6 +40,13 @@ impl Error {
         Self::Line(Cow::Borrowed(line))
     }
 
+    /// A subcommand with arguments that it does not take.
+    pub fn subcommand(container: &str, subcommand: &[u8]) -> Self {
+        let head = b"ERR unknown subcommand or wrong number of arguments for '";
+        let tail = format!("'. Try {container} HELP.");
+        Self::Bytes([&head[..], shown(subcommand), tail.as_bytes()].concat())
+    }
+
     /// The line as it goes on the wire, without the dash and the line end.
     pub fn as_line(&self) -> Cow<'_, [u8]> {
         let constant: &'static str = match self {
@@ -59,6 +66,15 @@ impl Error {
         };
         Cow::Borrowed(constant.as_bytes())
     }
+}
+
+/// Most bytes of a request that an error repeats, as in Redis.
+pub(super) const SHOWN_BYTES_MAX: usize = 128;
+
+/// The part of an argument that an error repeats: cut where Redis's C strings end.
+pub(super) fn shown(argument: &[u8]) -> &[u8] {
+    let argument = &argument[..argument.len().min(SHOWN_BYTES_MAX)];
+    argument.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 impl From<WrongType> for Error {

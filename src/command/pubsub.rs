@@ -421,6 +421,9 @@ fn pubsub_shardchannels(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 }
 
 fn list_channels(call: &mut Call<'_, '_>, args: Args<'_>, space: Space) -> Result {
+    if args.len() > 3 {
+        return Err(Error::subcommand("PUBSUB", args.at(1)));
+    }
     let channels = call.engine.pubsub.channels(space, args.get(2));
     call.reply.array(channels.len());
     for channel in channels {

@@ -23,6 +23,8 @@ pub enum ReplyMode {
     Off,
     /// That of the next command is not sent.
     SkipNext,
+    /// That of the command that runs is not sent.
+    Skipping,
 }
 
 /// Commands queued between MULTI and EXEC.

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::protocol::Args;
+use crate::protocol::number::parse_i64;
 
 use super::call::Call;
 use super::outcome::Result;
@@ -150,10 +151,7 @@ impl Keys {
                 if also > 0 && also < args.len() {
                     out.push(also);
                 }
-                let count = args
-                    .get(at)
-                    .and_then(crate::protocol::number::parse_i64)
-                    .unwrap_or(0);
+                let count = args.get(at).map_or(0, leading_integer);
                 let count = usize::try_from(count).unwrap_or(0);
                 if count <= args.len().saturating_sub(at + 1) {
                     out.extend(at + 1..=at + count);
@@ -162,6 +160,18 @@ impl Keys {
             Self::Found(find) => find(args, out),
         }
     }
+}
+
+/// The integer that an argument begins with, 0 where it begins with none: Redis reads counts of
+/// keys so when it only looks for keys.
+fn leading_integer(argument: &[u8]) -> i64 {
+    let digits = argument
+        .iter()
+        .skip(1)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let len = argument.len().min(digits + 1);
+    parse_i64(&argument[..len]).unwrap_or(0)
 }
 
 /// A command or a subcommand.

@@ -11,6 +11,7 @@ mod lines;
 pub mod queue;
 pub mod reclaim;
 mod shard;
+pub mod stream;
 pub mod table;
 mod value;
 mod watch;

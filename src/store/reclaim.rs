@@ -9,19 +9,14 @@
 //! Bounded by count and by bytes: while more is pending, whoever lets go of a heavy value frees it
 //! on the spot, which slows down exactly those who throw away faster than memory can be freed.
 //!
-//! The same thread gives memory back to the system. The allocator keeps what was freed for a second
-//! in case it is wanted again, and then until somebody asks: workers would pay for that with pauses.
-//!
-//! One thread for the process, of low priority, started with the server or by the first heavy
-//! value. It touches nothing but what it was handed.
+//! One thread for the process, of low priority, started by the first heavy value. It touches
+//! nothing but what it was handed. What it freed goes back to the system by `allocator`.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
-
-use crate::clock;
 
 /// A value that owns more than this is freed elsewhere. A megabyte is freed in about 50 us, and
 /// handing it over costs under 1 us.
@@ -31,8 +26,6 @@ pub const SLICE_BYTES: usize = 1 << 20;
 /// Rest between slices: workers that share the core with the thread wait for one slice at most,
 /// and it still frees about 3 GB a second.
 const REST: Duration = Duration::from_micros(200);
-/// How often memory is given back.
-const GIVE_BACK_EVERY: Duration = Duration::from_secs(1);
 /// How far the thread steps back for workers on its core: it gets a tenth of a core that is busy.
 const NICENESS: libc::c_int = 10;
 /// Values that may be pending.
@@ -92,11 +85,6 @@ pub fn free(value: impl Shed + 'static, bytes: usize) {
     while pending.value.shed() {}
 }
 
-/// Starts the thread, if nothing has yet.
-pub fn start() {
-    sender();
-}
-
 /// The way to the thread, which starts at the first call; none where the system refuses one.
 fn sender() -> Option<&'static SyncSender<Pending>> {
     static SENDER: OnceLock<Option<SyncSender<Pending>>> = OnceLock::new();
@@ -110,18 +98,8 @@ fn sender() -> Option<&'static SyncSender<Pending>> {
 
 fn run(receiver: &Receiver<Pending>) {
     step_back();
-    let mut given_back_us = clock::mono_us();
-    loop {
-        match receiver.recv_timeout(GIVE_BACK_EVERY) {
-            Ok(pending) => free_slowly(pending),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        let now_us = clock::mono_us();
-        if u128::from(now_us - given_back_us) >= GIVE_BACK_EVERY.as_micros() {
-            give_back();
-            given_back_us = now_us;
-        }
+    while let Ok(pending) = receiver.recv() {
+        free_slowly(pending);
     }
 }
 
@@ -134,12 +112,6 @@ fn free_slowly(pending: Pending) {
     PENDING_BYTES.fetch_sub(bytes, Ordering::Relaxed);
     PENDING_LEN.fetch_sub(1, Ordering::Relaxed);
     FREED_TOTAL.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Has the allocator return what has been free for longer than its delay.
-fn give_back() {
-    // SAFETY: it takes no pointers and may be called from any thread at any time.
-    unsafe { libmimalloc_sys::mi_collect(false) };
 }
 
 /// Lowers the priority of this thread; without success all works, less smoothly.

@@ -48,9 +48,10 @@ impl Entry {
         (self.deadline_ms != 0).then_some(self.deadline_ms)
     }
 
-    /// Whole seconds since the last access.
+    /// Whole seconds since the last access, right to half a unit.
     pub fn idle_s(&self, now_ms: u64) -> u64 {
-        u64::from(quarters(now_ms).wrapping_sub(self.used)) * QUARTER_MS / 1000
+        let idle = u64::from(quarters(now_ms).wrapping_sub(self.used));
+        (idle * QUARTER_MS + QUARTER_MS / 2) / 1000
     }
 
     /// Bytes that the key and its value take.
@@ -110,17 +111,20 @@ pub struct Expired {
 /// What one key with a small value takes, allocations included.
 const ENTRY_BYTES: usize = 128;
 
-/// The keys of a database that was emptied. Heavy values among them hand themselves over.
-struct Entries(IntoIter<Entry>);
+/// The keys of databases that were emptied. Heavy values among them hand themselves over.
+struct Entries(Vec<IntoIter<Entry>>);
 
 impl Shed for Entries {
     fn shed(&mut self) -> bool {
         let mut freed = 0;
         while freed < SLICE_BYTES {
-            let Some(entry) = self.0.next() else {
+            let Some(table) = self.0.last_mut() else {
                 return false;
             };
-            freed += ENTRY_BYTES.max(entry.heap_bytes().min(HEAVY_BYTES_MIN));
+            match table.next() {
+                Some(entry) => freed += ENTRY_BYTES.max(entry.heap_bytes().min(HEAVY_BYTES_MIN)),
+                None => drop(self.0.pop()),
+            }
         }
         true
     }
@@ -472,10 +476,10 @@ impl Shard {
         database.table.clear()
     }
 
-    /// Gives back what [`Shard::take_database`] took: many keys are freed elsewhere, in slices.
-    pub fn free(entries: IntoIter<Entry>) {
-        let bytes = entries.len() * ENTRY_BYTES;
-        reclaim::free(Entries(entries), bytes);
+    /// Frees what [`Shard::take_database`] took, elsewhere if it is much.
+    pub fn free(tables: Vec<IntoIter<Entry>>) {
+        let keys_len: usize = tables.iter().map(ExactSizeIterator::len).sum();
+        reclaim::free(Entries(tables), keys_len * ENTRY_BYTES);
     }
 
     /// Swaps two databases, and marks the keys that somebody waits for in either.

@@ -5,6 +5,7 @@ use std::mem;
 use bytes::Bytes;
 
 use super::queue::Queue;
+use super::reclaim::{self, Shed};
 
 /// Bytes past which a string is kept by reference, so that replies share it instead of copying.
 /// A copy of 16 KiB costs about a microsecond, as much as the system call that sends it.
@@ -67,6 +68,18 @@ impl Value {
         }
     }
 
+    /// Frees it, elsewhere if it is heavy: hundreds of megabytes take milliseconds to unmap.
+    pub fn free(self) {
+        match self {
+            Self::Text(text) => {
+                let bytes = text.heap_bytes();
+                reclaim::free(text, bytes);
+            }
+            // Hands itself over.
+            Self::Queue(queue) => drop(queue),
+        }
+    }
+
     /// Messages that are lost when it goes.
     pub fn messages_len(&self) -> u64 {
         match self {
@@ -80,6 +93,13 @@ impl Value {
 const EMBEDDED_BYTES_MAX: usize = 44;
 /// Room of a short string that was changed in place: more than an embedded one ever has.
 const GROWN_BYTES_MIN: usize = 48;
+
+impl Shed for Text {
+    /// One allocation goes at once.
+    fn shed(&mut self) -> bool {
+        false
+    }
+}
 
 /// A string value, in three words.
 ///

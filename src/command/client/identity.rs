@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::command::call::Call;
-use crate::command::error::Error;
+use crate::command::error::{Error, shown};
 use crate::command::outcome::{Outcome, Result};
 use crate::command::session::ReplyMode;
 use crate::protocol::Args;
@@ -50,7 +50,7 @@ pub fn setinfo(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let (attribute, value) = (args.at(2), args.at(3));
     let is_name = attribute.eq_ignore_ascii_case(b"lib-name");
     if !is_name && !attribute.eq_ignore_ascii_case(b"lib-ver") {
-        let line = [b"ERR Unrecognized option '", attribute, b"'"].concat();
+        let line = [b"ERR Unrecognized option '", shown(attribute), b"'"].concat();
         return Err(Error::Bytes(line));
     }
     if !is_plain(value) {
@@ -78,7 +78,7 @@ pub fn reply(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     } else if mode.eq_ignore_ascii_case(b"off") {
         call.session.reply_mode = ReplyMode::Off;
     } else if mode.eq_ignore_ascii_case(b"skip") {
-        if call.session.reply_mode == ReplyMode::On {
+        if call.session.reply_mode != ReplyMode::Off {
             call.session.reply_mode = ReplyMode::SkipNext;
         }
     } else {

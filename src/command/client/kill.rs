@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clients::Client;
 use crate::command::call::Call;
-use crate::command::error::Error;
+use crate::command::error::{Error, shown};
 use crate::command::outcome::{Outcome, Result};
 use crate::command::serve;
 use crate::outbox::CloseReason;
@@ -90,7 +90,9 @@ fn known_user(name: &[u8]) -> Result<&[u8]> {
     if name == b"default" {
         return Ok(name);
     }
-    Err(Error::Bytes([b"ERR No such user '", name, b"'"].concat()))
+    Err(Error::Bytes(
+        [b"ERR No such user '", shown(name), b"'"].concat(),
+    ))
 }
 
 /// CLIENT KILL <ip:port | <[ID client-id] | [TYPE type] | [USER username] | [ADDR ip:port] |
@@ -137,10 +139,13 @@ pub fn kill(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 
 /// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
 pub fn unblock(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    if args.len() > 4 {
+        return Err(Error::subcommand("CLIENT", args.at(1)));
+    }
     let error = match args.get(3) {
         None => None,
-        Some(how) if how.eq_ignore_ascii_case(b"timeout") && args.len() == 4 => None,
-        Some(how) if how.eq_ignore_ascii_case(b"error") && args.len() == 4 => {
+        Some(how) if how.eq_ignore_ascii_case(b"timeout") => None,
+        Some(how) if how.eq_ignore_ascii_case(b"error") => {
             Some(Error::line("UNBLOCKED client unblocked via CLIENT UNBLOCK"))
         }
         Some(_) => {

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::clients::Client;
 use crate::clock::Now;
 use crate::command::call::Call;
-use crate::command::error::Error;
+use crate::command::error::{Error, shown};
 use crate::command::outcome::{Outcome, Result};
 use crate::command::table::table;
 use crate::protocol::number::parse_i64;
@@ -30,7 +30,7 @@ pub fn info(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 /// CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]
 pub fn list(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let all = call.engine.clients.all();
-    let shown: Vec<Arc<Client>> = match args.len() {
+    let listed: Vec<Arc<Client>> = match args.len() {
         2 => all,
         4 if args.at(2).eq_ignore_ascii_case(b"type") => {
             let class = Class::parse(args.at(3))?;
@@ -39,17 +39,20 @@ pub fn list(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
                 .collect()
         }
         4.. if args.at(2).eq_ignore_ascii_case(b"id") => {
-            let mut shown = Vec::new();
+            let mut listed = Vec::new();
             for id in args.from(3) {
-                let id = parse_client_id(id)?;
-                shown.extend(call.engine.clients.get(id));
+                let id = parse_i64(id).ok_or_else(|| Error::text("Invalid client ID"))?;
+                let client = u64::try_from(id)
+                    .ok()
+                    .and_then(|id| call.engine.clients.get(id));
+                listed.extend(client);
             }
-            shown
+            listed
         }
         _ => return Err(Error::Syntax),
     };
     let mut lines = Vec::new();
-    for client in shown {
+    for client in listed {
         lines.extend_from_slice(&describe(&client, call.now));
     }
     call.reply.verbatim("txt", &lines);
@@ -80,7 +83,7 @@ impl Class {
             b"pubsub" => Ok(Self::Subscriber),
             b"master" | b"replica" | b"slave" => Ok(Self::Replication),
             _ => {
-                let line = [b"ERR Unknown client type '", argument, b"'"].concat();
+                let line = [b"ERR Unknown client type '", shown(argument), b"'"].concat();
                 Err(Error::Bytes(line))
             }
         }

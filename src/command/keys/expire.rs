@@ -1,7 +1,7 @@
 //! EXPIRE EXPIREAT PEXPIRE PEXPIREAT PERSIST.
 
 use crate::command::call::Call;
-use crate::command::error::Error;
+use crate::command::error::{Error, shown};
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
 use crate::protocol::Args;
@@ -90,7 +90,11 @@ impl Condition {
                 b"xx" => &mut wanted.present,
                 b"gt" => &mut wanted.later,
                 b"lt" => &mut wanted.earlier,
-                _ => return Err(Error::Bytes([b"ERR Unsupported option ", option].concat())),
+                _ => {
+                    return Err(Error::Bytes(
+                        [b"ERR Unsupported option ", shown(option)].concat(),
+                    ));
+                }
             };
             *flag = true;
         }

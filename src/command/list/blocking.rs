@@ -48,8 +48,8 @@ fn pop_or_wait(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
 
 /// BLMPOP timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]
 pub fn blmpop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let timeout_us = parse_timeout(args.at(1))?;
     let wanted = MultiPop::parse(args, 2)?;
+    let timeout_us = parse_timeout(args.at(1))?;
     if wanted.try_pop(call, args)? {
         return Ok(Outcome::Done);
     }

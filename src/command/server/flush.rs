@@ -2,13 +2,14 @@
 
 use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
+use crate::store::Shard;
 
 use super::super::call::Call;
 use super::super::error::Error;
 use super::super::outcome::{Outcome, Result};
 use super::as_integer;
 
-/// Keys whose freeing is left to a thread of its own; fewer are freed in about a millisecond.
+/// Keys whose freeing is left to `store::reclaim`; fewer are freed in about a millisecond.
 const KEYS_FREED_HERE_MAX: usize = 10_000;
 
 /// DBSIZE
@@ -32,8 +33,8 @@ pub(super) fn flushall(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     flush(call, args, 0..u8::try_from(databases).unwrap_or(u8::MAX))
 }
 
-/// Empties databases in one step. Both modes free outside the locks; a large keyspace on a thread
-/// of its own, so that not even this worker's clients wait.
+/// Empties databases in one step. Both modes free outside the locks; a large keyspace
+/// elsewhere and in slices, so that not even this worker's clients wait.
 fn flush(call: &mut Call<'_, '_>, args: Args<'_>, dbs: std::ops::Range<u8>) -> Result {
     let is_mode =
         |mode: &[u8]| mode.eq_ignore_ascii_case(b"async") || mode.eq_ignore_ascii_case(b"sync");
@@ -49,9 +50,7 @@ fn flush(call: &mut Call<'_, '_>, args: Args<'_>, dbs: std::ops::Range<u8>) -> R
         tables.collect::<Vec<_>>()
     });
     if keys_len > KEYS_FREED_HERE_MAX {
-        let freeing = std::thread::Builder::new().name("weir-free".into());
-        // Where there is no thread to be had, the closure is dropped, and the keys with it.
-        let _ = freeing.spawn(move || drop(taken));
+        Shard::free(taken.into_iter().flatten().collect());
     } else if keys_len > 0 {
         call.held.discard(taken);
     }
@@ -61,7 +60,12 @@ fn flush(call: &mut Call<'_, '_>, args: Args<'_>, dbs: std::ops::Range<u8>) -> R
 
 /// SWAPDB index1 index2
 pub(super) fn swapdb(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let index = |at: usize, error: &str| parse_i64(args.at(at)).ok_or_else(|| Error::text(error));
+    let index = |at: usize, error: &str| {
+        let index = parse_i64(args.at(at))
+            .and_then(|index| i32::try_from(index).ok())
+            .map(i64::from);
+        index.ok_or_else(|| Error::text(error))
+    };
     let a = index(1, "invalid first DB index")?;
     let b = index(2, "invalid second DB index")?;
     let databases = call.engine.config.settings().databases;

@@ -33,14 +33,14 @@ pub(super) const MEMORY: Command =
 ///
 /// The answer is exact, so there is nothing to sample.
 fn usage(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    match args.len() {
-        3 => {}
-        5 if args.at(3).eq_ignore_ascii_case(b"samples") => {
-            if parse_i64(args.at(4)).ok_or(Error::NotInteger)? < 0 {
-                return Err(Error::Syntax);
-            }
+    let mut options = args.from(3);
+    while let Some(option) = options.next() {
+        let count = options
+            .next()
+            .filter(|_| option.eq_ignore_ascii_case(b"samples"));
+        if parse_i64(count.ok_or(Error::Syntax)?).ok_or(Error::NotInteger)? < 0 {
+            return Err(Error::Syntax);
         }
-        _ => return Err(Error::Syntax),
     }
     let key = call.key(args.at(2));
     let now_ms = call.now_ms();

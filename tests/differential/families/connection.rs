@@ -91,11 +91,13 @@ fn client(g: &mut Gen) -> Command {
         11 => client
             .arg("SETINFO")
             .arg(g.word_of(&["LIB-NAME", "LIB-VER", "NOSUCH"]))
-            .arg("lib"),
+            .arg("lib")
+            .undamaged(),
         12 => client
             .arg("SETINFO")
             .arg(g.word("LIB-NAME"))
-            .arg(client_name(g)),
+            .arg(client_name(g))
+            .undamaged(),
         13 => client
             .arg("NO-EVICT")
             .arg(g.word_of(&["ON", "OFF", "MAYBE"])),

@@ -6,6 +6,7 @@ use super::facts::Facts;
 use super::process::{self, Cpu};
 use super::{Text, ratio};
 use crate::command::connection::REDIS_VERSION;
+use crate::store::reclaim;
 
 pub(super) fn server(text: &mut Text, facts: &Facts<'_>) {
     let engine = facts.engine;
@@ -104,11 +105,9 @@ pub(super) fn memory(text: &mut Text, facts: &Facts<'_>) {
         "mem_aof_buffer",
     ]);
     text.line("mem_allocator", "mimalloc");
-    text.zeros(&[
-        "active_defrag_running",
-        "lazyfree_pending_objects",
-        "lazyfreed_objects",
-    ]);
+    text.zeros(&["active_defrag_running"]);
+    text.line("lazyfree_pending_objects", reclaim::pending_len());
+    text.line("lazyfreed_objects", reclaim::freed_total());
 }
 
 pub(super) fn persistence(text: &mut Text, facts: &Facts<'_>) {

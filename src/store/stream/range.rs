@@ -1,0 +1,156 @@
+//! Ways through a log: in order, in reverse, and from id to id.
+//!
+//! All of them hand out views that borrow the log and copy nothing. Starting costs a search over
+//! segments and a walk within one; going on costs a few nanoseconds an entry.
+
+use super::entry::{Entries, Entry};
+use super::id::StreamId;
+use super::log::{Based, Log};
+use super::sorted::Place;
+
+/// Live entries in order. See [`Log::range`].
+#[derive(Clone, Debug)]
+pub struct Range<'a> {
+    log: &'a Log,
+    /// The next segment to unpack.
+    place: Option<Place>,
+    current: Option<Entries<'a>>,
+    from: StreamId,
+    to: StreamId,
+}
+
+impl<'a> Range<'a> {
+    pub(super) fn new(log: &'a Log, from: StreamId, to: StreamId) -> Self {
+        let place = log.segments.floor(from).or(log.segments.start());
+        Self {
+            log,
+            place: place.filter(|_| from <= to),
+            current: None,
+            from,
+            to,
+        }
+    }
+}
+
+impl<'a> Iterator for Range<'a> {
+    type Item = Entry<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Entry<'a>> {
+        loop {
+            if let Some(entries) = &mut self.current {
+                for placed in entries.by_ref() {
+                    let id = placed.entry.id;
+                    if id > self.to {
+                        self.current = None;
+                        self.place = None;
+                        return None;
+                    }
+                    if !placed.dead && id >= self.from {
+                        return Some(placed.entry);
+                    }
+                }
+            }
+            let place = self.place?;
+            let segment = &self.log.segments.at(place).segment;
+            self.place = self.log.segments.after(place);
+            self.current = (segment.last() >= self.from).then(|| segment.entries_from(self.from));
+        }
+    }
+}
+
+/// Live entries in reverse order; unpacks one segment at a time. See [`Log::range_rev`].
+#[derive(Clone, Debug)]
+pub struct RangeRev<'a> {
+    log: &'a Log,
+    /// The next segment to unpack.
+    place: Option<Place>,
+    /// Entries of the segment at hand, in order; taken from the end.
+    current: Vec<Entry<'a>>,
+    from: StreamId,
+    to: StreamId,
+}
+
+impl<'a> RangeRev<'a> {
+    pub(super) fn new(log: &'a Log, from: StreamId, to: StreamId) -> Self {
+        Self {
+            log,
+            place: log.segments.floor(to).filter(|_| from <= to),
+            current: Vec::new(),
+            from,
+            to,
+        }
+    }
+}
+
+impl<'a> Iterator for RangeRev<'a> {
+    type Item = Entry<'a>;
+
+    fn next(&mut self) -> Option<Entry<'a>> {
+        loop {
+            if let Some(entry) = self.current.pop() {
+                return Some(entry);
+            }
+            let place = self.place?;
+            let Based { base, segment } = self.log.segments.at(place);
+            self.place = self
+                .log
+                .segments
+                .before(place)
+                .filter(|_| *base > self.from);
+            let (from, to) = (self.from, self.to);
+            self.current.extend(
+                segment
+                    .entries()
+                    .take_while(|placed| placed.entry.id <= to)
+                    .filter(|placed| !placed.dead && placed.entry.id >= from)
+                    .map(|placed| placed.entry),
+            );
+        }
+    }
+}
+
+/// Finds entries by id; rising ids continue where the last one was found.
+#[derive(Clone, Debug)]
+pub struct Seeker<'a> {
+    log: &'a Log,
+    current: Option<Standing<'a>>,
+}
+
+/// Where a seeker stands: a segment's greatest id, what is left of it, and what was seen last.
+#[derive(Clone, Debug)]
+struct Standing<'a> {
+    last: StreamId,
+    entries: Entries<'a>,
+    seen: Option<(Entry<'a>, bool)>,
+}
+
+impl<'a> Seeker<'a> {
+    pub(super) fn new(log: &'a Log) -> Self {
+        Self { log, current: None }
+    }
+
+    /// The live entry with this id.
+    pub fn seek(&mut self, id: StreamId) -> Option<Entry<'a>> {
+        let usable = self.current.as_ref().is_some_and(|place| {
+            id <= place.last && place.seen.is_some_and(|(entry, _)| entry.id <= id)
+        });
+        if !usable {
+            let segment = self.log.segment_before(id)?;
+            self.current = Some(Standing {
+                last: segment.last(),
+                entries: segment.entries_from(id),
+                seen: None,
+            });
+        }
+        let place = self.current.as_mut()?;
+        while place.seen.is_none_or(|(entry, _)| entry.id < id) {
+            let placed = place.entries.next()?;
+            place.seen = Some((placed.entry, placed.dead));
+        }
+        place
+            .seen
+            .filter(|(entry, dead)| entry.id == id && !dead)
+            .map(|(entry, _)| entry)
+    }
+}

@@ -1,0 +1,220 @@
+//! Every way of losing a message, one test each: how much goes, and that it is counted. The rows
+//! of docs/LOSS.md name these tests; `tidy` checks that they do.
+
+#![allow(clippy::unwrap_used, reason = "a test panics")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use weir::clients::{Client, Origin, Taken};
+use weir::clock::Now;
+use weir::command::{self, Call, Engine, Session};
+use weir::config::Config;
+use weir::metrics::{Counter, WorkerStats};
+use weir::outbox::{Bell, CloseReason, Mailbox, WakeList};
+use weir::overflow::{OutboxBounds, WhenFull};
+use weir::protocol::{OwnedArgs, Reply, Resp};
+use weir::store::{End, ShardSet, WaitKey};
+
+/// An engine and one client of it, without sockets.
+struct Scene {
+    engine: Engine,
+    session: Session,
+    now: Now,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let now = Now {
+            unix_ms: 1_700_000_000_000,
+            mono_us: 1_000_000,
+        };
+        let engine = Engine::new(Arc::new(Config::default()), 1, 7, now);
+        let origin = Origin {
+            address: "127.0.0.1:1".into(),
+            local_address: "127.0.0.1:2".into(),
+            ip: None,
+            fd: 3,
+            by_unix_socket: false,
+        };
+        let client = Client::new(1, origin, 0, Arc::new(Bell::default()), now.mono_us);
+        let session = Session::new(Arc::new(client), true);
+        Self {
+            engine,
+            session,
+            now,
+        }
+    }
+
+    fn with_call<R>(&mut self, act: impl FnOnce(&mut Call<'_, '_>) -> R) -> R {
+        let mut held = self.engine.keyspace.hold();
+        let (mut reply, mut wakes) = (Reply::new(Resp::V2), WakeList::default());
+        let mut call = Call {
+            engine: &self.engine,
+            held: &mut held,
+            session: &mut self.session,
+            reply: &mut reply,
+            wakes: &mut wakes,
+            stats: &self.engine.workers[0],
+            now: self.now,
+            worker: 0,
+            remembered: None,
+        };
+        let result = act(&mut call);
+        command::finish(&mut call);
+        result
+    }
+
+    /// Runs a command; words are split at blanks.
+    fn run(&mut self, command: &str) -> String {
+        let request: OwnedArgs = command.split(' ').map(str::as_bytes).collect();
+        self.with_call(|call| {
+            command::execute(call, request.as_args());
+            String::from_utf8_lossy(&call.reply.to_bytes()).into_owned()
+        })
+    }
+
+    fn count(&self, counter: impl Fn(&WorkerStats) -> &Counter) -> u64 {
+        counter(&self.engine.workers[0]).get()
+    }
+}
+
+/// Room for two of the messages that [`publish`] leaves.
+fn bounds(when_full: WhenFull) -> OutboxBounds {
+    OutboxBounds {
+        bytes_max: 8,
+        when_full,
+    }
+}
+
+/// Leaves messages of four bytes; returns how many were let go of.
+fn publish(mailbox: &Arc<Mailbox>, messages: &[&'static str], when_full: WhenFull) -> u64 {
+    let mut wakes = WakeList::default();
+    messages
+        .iter()
+        .map(|message| {
+            let message = Bytes::from_static(message.as_bytes());
+            mailbox.publish(message, bounds(when_full), &mut wakes)
+        })
+        .sum()
+}
+
+fn mailbox() -> Arc<Mailbox> {
+    Arc::new(Mailbox::new(1, 0, Arc::new(Bell::default())))
+}
+
+/// What the connection finds.
+fn drain(mailbox: &Mailbox) -> (String, Option<CloseReason>) {
+    let mut reply = Reply::new(Resp::V2);
+    let close = mailbox.drain(&mut reply, usize::MAX);
+    let text = String::from_utf8_lossy(&reply.to_bytes()).into_owned();
+    (text, close)
+}
+
+#[test]
+fn a_full_outbox_lets_the_oldest_go() {
+    let mailbox = mailbox();
+    let messages = ["aaaa", "bbbb", "cccc", "dddd"];
+    assert_eq!(publish(&mailbox, &messages, WhenFull::DropOldest), 2);
+    assert_eq!(mailbox.dropped_messages(), 2);
+    assert_eq!(mailbox.backlog_bytes(), 8);
+    assert_eq!(drain(&mailbox), ("ccccdddd".into(), None));
+}
+
+#[test]
+fn a_full_outbox_lets_the_newest_go() {
+    let mailbox = mailbox();
+    let messages = ["aaaa", "bbbb", "cccc", "dddd"];
+    assert_eq!(publish(&mailbox, &messages, WhenFull::DropNewest), 2);
+    assert_eq!(mailbox.dropped_messages(), 2);
+    assert_eq!(drain(&mailbox), ("aaaabbbb".into(), None));
+}
+
+#[test]
+fn a_full_outbox_disconnects() {
+    let mailbox = mailbox();
+    let messages = ["aaaa", "bbbb", "cccc"];
+    assert_eq!(publish(&mailbox, &messages, WhenFull::Disconnect), 3);
+    assert_eq!(mailbox.dropped_messages(), 3);
+    let nothing = (String::new(), Some(CloseReason::OutboxFull));
+    assert_eq!(drain(&mailbox), nothing);
+}
+
+#[test]
+fn what_outboxes_drop_is_counted_for_the_publisher() {
+    let mut scene = Scene::new();
+    let settings = [
+        ("client-output-buffer-limit", "pubsub 64 0 0"),
+        ("pubsub-overflow", "drop-oldest"),
+    ];
+    scene.engine.config.set(&settings).unwrap();
+    scene.run("SUBSCRIBE news");
+    for n in 0..3 {
+        // 38 bytes on the wire: one waits.
+        scene.with_call(|call| call.publish(weir::pubsub::Space::Global, b"news", &[b'0' + n]));
+    }
+    assert_eq!(scene.count(|stats| &stats.delivered), 3);
+    assert_eq!(scene.count(|stats| &stats.outbox_dropped), 2);
+}
+
+#[test]
+fn ltrim_counts_what_it_removes() {
+    let mut scene = Scene::new();
+    scene.run("RPUSH q a b c d e");
+    assert_eq!(scene.run("LTRIM q 1 2"), "+OK\r\n");
+    assert_eq!(scene.count(|stats| &stats.trimmed), 3);
+    assert_eq!(scene.run("LTRIM q 5 1"), "+OK\r\n");
+    assert_eq!(scene.count(|stats| &stats.trimmed), 5);
+    assert_eq!(scene.run("EXISTS q"), ":0\r\n");
+}
+
+#[test]
+fn deleting_a_queue_counts_its_messages() {
+    let mut scene = Scene::new();
+    scene.run("RPUSH q a b c");
+    scene.run("SET s text");
+    assert_eq!(scene.run("DEL q s"), ":2\r\n");
+    assert_eq!(scene.count(|stats| &stats.deleted), 3);
+    scene.run("RPUSH old a b");
+    scene.run("RPUSH new c");
+    assert_eq!(scene.run("RENAME new old"), "+OK\r\n");
+    assert_eq!(scene.count(|stats| &stats.deleted), 5);
+    assert_eq!(scene.run("SET old text"), "+OK\r\n");
+    assert_eq!(scene.count(|stats| &stats.deleted), 6);
+}
+
+#[test]
+fn a_queue_that_expires_counts_its_messages() {
+    let mut scene = Scene::new();
+    scene.run("RPUSH q a b c");
+    assert_eq!(scene.run("PEXPIRE q 100"), ":1\r\n");
+    scene.now = scene.now.after(Duration::from_millis(101));
+    assert_eq!(scene.run("EXISTS q"), ":0\r\n");
+    let mut held = scene.engine.keyspace.hold();
+    held.need(ShardSet::ALL);
+    let expired: u64 = held.shards().map(|(_, shard)| shard.expired_messages).sum();
+    assert_eq!(expired, 3);
+}
+
+#[test]
+fn a_returned_message_without_a_place_is_counted() {
+    let mut scene = Scene::new();
+    let taken = |scene: &Scene, name: &[u8]| Taken {
+        key: WaitKey::from(&scene.engine.keyspace.key(0, name)),
+        end: End::Front,
+        message: b"m".to_vec(),
+        arrival: 1,
+    };
+    let back = vec![taken(&scene, b"q")];
+    scene.with_call(|call| command::put_back(call, back));
+    assert_eq!(scene.run("LRANGE q 0 -1"), "*1\r\n$1\r\nm\r\n");
+    assert_eq!(scene.count(|stats| &stats.returned), 1);
+
+    scene.run("SET s text");
+    let lost = vec![taken(&scene, b"s")];
+    scene.with_call(|call| command::put_back(call, lost));
+    assert_eq!(scene.count(|stats| &stats.returned), 1);
+    assert_eq!(scene.count(|stats| &stats.returned_lost), 1);
+    assert_eq!(scene.run("GET s"), "$4\r\ntext\r\n");
+}
