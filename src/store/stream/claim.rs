@@ -13,10 +13,10 @@
 //! them; it may take a few more looks than Redis before it gives up with a cursor.
 
 use super::consumer::ConsumerIndex;
+use super::entry::Entry;
 use super::group::GroupMut;
 use super::id::StreamId;
 use super::pending::Pending;
-use super::entry::Entry;
 
 /// Looks that XAUTOCLAIM takes for each entry it may return.
 const LOOKS_PER_ENTRY: u64 = 10;

@@ -7,10 +7,10 @@
 //! Costs: reading n new entries is O(n) and a search; acknowledging is O(log pending).
 
 use super::consumer::{Consumer, ConsumerIndex, Consumers};
+use super::entry::Entry;
 use super::id::StreamId;
 use super::log::Log;
 use super::pending::{DELIVERIES_MAX, Pending, PendingList};
-use super::entry::Entry;
 
 /// Most due entries that are collected and sorted by id before a walk by id looks cheaper.
 const DUE_SORT_MAX: u64 = 1024;
