@@ -83,7 +83,7 @@ fn adding(criterion: &mut Criterion) {
                 let mut stream = Stream::new();
                 for index in 0..ENTRIES {
                     add(&mut stream, index);
-                    black_box(stream.trim(trim));
+                    let _ = black_box(stream.trim(trim));
                 }
                 stream
             });
@@ -140,7 +140,9 @@ fn groups(criterion: &mut Criterion) {
                     let now_ms = START_MS;
                     while let Some(mut group) = stream.group_mut(b"group") {
                         let (reader, _) = group.consumer(b"reader", now_ms);
-                        let visit = |entry| drop(black_box(entry));
+                        let visit = |entry| {
+                            black_box(entry);
+                        };
                         if group.read_new(reader, count, false, now_ms, visit) == 0 {
                             break;
                         }
@@ -196,8 +198,8 @@ fn claims(criterion: &mut Criterion) {
                 min_idle_ms: 500_000,
                 just_id: true,
             };
-            let claimed = group.autoclaim(claimer, StreamId::MIN, options, now_ms);
-            let ids: Vec<StreamId> = claimed.entries.iter().map(|e| e.entry.id).collect();
+            let due = group.autoclaim(claimer, StreamId::MIN, options, now_ms);
+            let ids: Vec<StreamId> = due.entries.iter().map(|e| e.entry.id).collect();
             assert_eq!(ids.len(), 10);
             // Due again for the next round; this costs about as much as the claim itself.
             let options = ClaimOptions {
