@@ -36,7 +36,7 @@ const ODD_WORDS: &[&str] = &[
     "PERSIST",
     "ASYNC",
     "SYNC",
-    "list",
+    "zset",
     "string",
     "*",
     "?",
