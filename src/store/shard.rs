@@ -274,8 +274,9 @@ impl Shard {
         entry.used = used;
         let old = std::mem::replace(&mut entry.value, value);
         self.set_deadline(key, deadline_ms);
-        // Whoever waits for a stream learns that it has gone.
-        if !is_text || old.kind() != Kind::Text {
+        // Whoever waits for a stream learns that it has gone. Nothing else that goes makes a key
+        // ready: its place in the order of service is that of what comes.
+        if !is_text || old.kind() == Kind::Stream {
             self.mark_ready(key);
         }
         Some(old)
@@ -314,7 +315,9 @@ impl Shard {
             database.expiring_len -= 1;
             self.deadlines.remove(entry.deadline_ms, key.db, key.hash);
         }
-        self.mark_ready(key);
+        if entry.value.kind() == Kind::Stream {
+            self.mark_ready(key);
+        }
         Some(entry)
     }
 
