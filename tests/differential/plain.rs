@@ -264,6 +264,7 @@ impl Run<'_> {
             }
             if !expires_soon(&command)
                 && !is_truncated(&command)
+                && !names_a_client(&command)
                 && !self.is_left_out(&command.full_name())
             {
                 return command;
@@ -470,6 +471,19 @@ fn is_past(pair: &[Vec<u8>]) -> bool {
         _ => return false,
     };
     moment.is_some_and(|moment| (1..floor).contains(&moment))
+}
+
+/// Whether it lists or kills a client by an id that either server may have given out: the two count
+/// their connections apart.
+fn names_a_client(command: &Command) -> bool {
+    let name = command.full_name().to_ascii_uppercase();
+    let ids = command
+        .args
+        .iter()
+        .skip(2)
+        .filter_map(|arg| std::str::from_utf8(arg).ok());
+    let given_out = |id: &str| id.parse().is_ok_and(|id: i64| (1..900_000).contains(&id));
+    (name == "CLIENT KILL" || name == "CLIENT LIST") && ids.into_iter().any(given_out)
 }
 
 /// LSET with an index of more than 32 bits, which Redis cuts off (docs/DIFFERENCES.md).

@@ -38,11 +38,15 @@ fn push(call: &mut Call<'_, '_>, args: Args<'_>, end: End, only_if_exists: bool)
         return Ok(Outcome::Done);
     }
     let queue = shard.queue_or_new(&key, now_ms)?;
+    let is_new = queue.is_empty();
     for message in args.from(2) {
         queue.push(end, message, tick);
     }
     let len = reply_len(queue.len());
     call.reply.integer(len);
+    if is_new {
+        call.notify(&key, Events::NEW, "new");
+    }
     call.changed(&key, Events::LIST, push_event(end));
     Ok(Outcome::Done)
 }

@@ -48,15 +48,20 @@ pub(super) fn transfer(
     };
     let is_drained = queue.is_empty();
     // A list that is moved from and to itself may be drained only for this moment.
-    call.shard(&destination)
-        .queue_or_new(&destination, now_ms)?
-        .push_message(to, moved.message.clone(), tick);
+    let is_same = source.name == destination.name;
+    let queue = call
+        .shard(&destination)
+        .queue_or_new(&destination, now_ms)?;
+    let is_new = queue.is_empty() && !is_same;
+    queue.push_message(to, moved.message.clone(), tick);
     match moved.message.shared() {
         Some(shared) => call.reply.bulk_shared(shared),
         None => call.reply.bulk(&moved.message),
     }
+    if is_new {
+        call.notify(&destination, Events::NEW, "new");
+    }
     call.changed(&destination, Events::LIST, push_event(to));
-    let is_same = source.name == destination.name;
     popped(call, &source, from, is_drained && !is_same);
     Ok(true)
 }
