@@ -226,6 +226,11 @@ impl Connection {
     }
 
     fn release_hold(&mut self) {
+        if self.held == Held::Paused {
+            self.engine
+                .blocked_clients_len
+                .fetch_sub(1, Ordering::Relaxed);
+        }
         self.held = Held::No;
         self.sleep = None;
         self.session.blocked = None;
@@ -344,6 +349,9 @@ impl Connection {
         };
         if self.held == Held::Paused {
             self.engine.pauses.wait(&self.session.client.mailbox);
+            self.engine
+                .blocked_clients_len
+                .fetch_add(1, Ordering::Relaxed);
         }
         self.sleep = wait_us.map(|wait_us| {
             let until = Instant::now() + Duration::from_micros(wait_us);
@@ -468,6 +476,7 @@ impl Connection {
     /// Takes the client out of everything; messages that it was to get go back.
     fn clean_up(&mut self) {
         let in_flight = self.in_flight.take();
+        self.release_hold();
         self.with_call(|call| {
             let client = Arc::clone(&call.session.client);
             command::cancel(call, &client);
