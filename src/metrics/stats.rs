@@ -99,14 +99,6 @@ pub struct WorkerStats {
     pub delivered: Counter,
     /// Messages that full outboxes let go of.
     pub outbox_dropped: Counter,
-    /// Popped messages put back because their client had gone.
-    pub returned: Counter,
-    /// Messages that LTRIM removed.
-    pub trimmed: Counter,
-    /// Messages of queues that were deleted or overwritten.
-    pub deleted: Counter,
-    /// Messages that could not go back because their key holds another type by now.
-    pub returned_lost: Counter,
     /// Reads from sockets.
     pub reads: Counter,
     /// Writes to sockets.
@@ -130,10 +122,6 @@ impl WorkerStats {
             published: Counter::default(),
             delivered: Counter::default(),
             outbox_dropped: Counter::default(),
-            returned: Counter::default(),
-            trimmed: Counter::default(),
-            deleted: Counter::default(),
-            returned_lost: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
         }
@@ -181,10 +169,6 @@ impl WorkerStats {
             &self.published,
             &self.delivered,
             &self.outbox_dropped,
-            &self.returned,
-            &self.trimmed,
-            &self.deleted,
-            &self.returned_lost,
             &self.reads,
             &self.writes,
         ]
