@@ -200,6 +200,8 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
         serve::serve_ready(call);
         call.notify_expired();
     }
+    #[cfg(debug_assertions)]
+    call.held.check_ledgers();
     outcome
 }
 

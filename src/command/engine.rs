@@ -9,7 +9,7 @@ use crate::clients::Clients;
 use crate::clock::Now;
 use crate::config::{Config, PubsubOverflow};
 use crate::metrics::{Counter, Rates, Totals, WorkerStats};
-use crate::outbox::Mailbox;
+use crate::outbox::{Mailbox, OutboxLedger};
 use crate::overflow::{OutboxBounds, WhenFull};
 use crate::pubsub::PubSub;
 use crate::store::Keyspace;
@@ -93,6 +93,8 @@ pub struct Engine {
     pub resident_bytes_peak: AtomicU64,
     /// Where the server listens.
     pub addresses: Lock<Vec<String>>,
+    /// The account of the outboxes of clients that have gone.
+    pub departed: Lock<OutboxLedger>,
     /// Connections turned away; written by all.
     pub rejected_connections: Counter,
     shutdown_waker: Lock<Option<Waker>>,
@@ -135,6 +137,7 @@ impl Engine {
             resident_bytes: AtomicU64::new(0),
             resident_bytes_peak: AtomicU64::new(0),
             addresses: Lock::default(),
+            departed: Lock::default(),
             rejected_connections: Counter::default(),
             shutdown_waker: Lock::default(),
             tickets: AtomicU64::new(0),
@@ -209,6 +212,18 @@ impl Engine {
     /// The sum of one counter over all workers.
     pub fn sum(&self, counter: impl Fn(&WorkerStats) -> &Counter) -> u64 {
         self.workers.iter().map(|stats| counter(stats).get()).sum()
+    }
+
+    /// The account of all outboxes, those of clients that have gone included.
+    pub fn outbox_ledger(&self) -> OutboxLedger {
+        let clients = self.clients.all();
+        // A client that leaves from here on either has not yet moved its account, or waits to.
+        let departed = self.departed.lock();
+        let mut sum = *departed;
+        for client in clients {
+            sum.append(&client.mailbox.ledger());
+        }
+        sum
     }
 
     /// Samples what INFO shows per second.

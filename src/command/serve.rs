@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use crate::clients::{Client, Served, Taken, Wait};
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
-use crate::store::{self, Held, Key, ShardSet, WaitKey, Waiter};
+use crate::store::{self, Cause, Held, Key, ShardSet, Tally, WaitKey, Waiter};
 
 use super::call::Call;
 use super::error::Error;
@@ -242,13 +242,16 @@ pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
         hold_waiters(call, set);
         let now_ms = call.now_ms();
         // A key that holds another type by now has no place for the message.
-        if let Ok(queue) = call.shard(&key).queue_or_new(&key, now_ms) {
-            queue.unpop(taken.end, &taken.message, taken.arrival);
-            call.stats.returned.add(1);
+        let tally = Tally::one(taken.message.len());
+        if let Ok(slot) = call.shard(&key).slot_or_new(&key, now_ms) {
+            slot.queue.unpop(taken.end, &taken.message, taken.arrival);
+            slot.queue.give_back(tally);
+            slot.ledger.give_back(tally);
             call.shard(&key).mark_ready(&key);
         } else {
             // LOSS: returned-wrong-type
-            call.stats.returned_lost.add(1);
+            let ledger = call.shard(&key).ledger(key.db);
+            ledger.lose_delivered(Cause::ReturnedLost, tally);
         }
         serve_ready(call);
     }

@@ -20,6 +20,7 @@ const FAMILIES: &[&[Command]] = &[
     super::pubsub::COMMANDS,
     super::transaction::COMMANDS,
     super::server::COMMANDS,
+    super::weir::COMMANDS,
 ];
 
 /// Longest name that is looked up; longer ones are unknown.

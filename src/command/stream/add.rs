@@ -76,7 +76,7 @@ pub fn xadd(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     write_id(call.reply, added.map_err(refusal)?);
     call.changed(&key, Events::STREAM, "xadd");
     if trimmed > 0 {
-        call.stats.trimmed.add(trimmed);
+        call.stats.entries_trimmed.add(trimmed);
         call.notify(&key, Events::STREAM, "xtrim");
     }
     Ok(Outcome::Done)

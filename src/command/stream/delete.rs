@@ -25,7 +25,7 @@ pub fn xdel(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         .filter(|&&id| matches!(stream.delete(id, References::Keep), Deleted::Gone(_)))
         .count() as u64;
     if deleted > 0 {
-        call.stats.deleted.add(deleted);
+        call.stats.entries_deleted.add(deleted);
         call.changed(&key, Events::STREAM, "xdel");
     }
     call.reply.integer(reply_len(deleted));
@@ -126,7 +126,7 @@ fn delete(
         call.reply.integer(answer);
     }
     if group.is_none() {
-        call.stats.deleted.add(gone);
+        call.stats.entries_deleted.add(gone);
     }
     if is_changed {
         call.changed(&key, Events::STREAM, "xdel");

@@ -199,7 +199,7 @@ pub fn xtrim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     };
     let lost = stream.trim(trim);
     if lost.entries > 0 {
-        call.stats.trimmed.add(lost.entries);
+        call.stats.entries_trimmed.add(lost.entries);
         call.changed(&key, Events::STREAM, "xtrim");
     }
     call.reply.integer(reply_len(lost.entries));
