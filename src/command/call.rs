@@ -10,6 +10,7 @@ use crate::store::{Cause, Held, Key, Shard, Value};
 
 use super::engine::Engine;
 use super::session::Session;
+use super::spec::Flags;
 
 /// One command being run.
 ///
@@ -176,8 +177,12 @@ impl Call<'_, '_> {
         }
     }
 
-    /// Sends a line to all who run MONITOR.
-    pub fn feed_monitors(&mut self, args: Args<'_>) {
+    /// Sends a line to all who run MONITOR, unless the command's flags keep it from them.
+    #[cold]
+    pub(super) fn show_monitors(&mut self, flags: Flags, args: Args<'_>) {
+        if flags.any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
+            return;
+        }
         let line = super::monitor::line(self, args);
         let bounds = self.engine.outbox_bounds();
         for mailbox in self.engine.monitors.lock().iter() {

@@ -85,7 +85,7 @@ pub struct Engine {
     pub expires_by_time: AtomicBool,
     /// Seconds since the epoch of the last SAVE or its kin, which do nothing; else of the start.
     pub saved_s: AtomicU64,
-    /// Clients that wait in lines.
+    /// Clients that wait in lines or for the end of a pause.
     pub blocked_clients_len: AtomicUsize,
     /// Resident memory of the process, read by a tick, in bytes.
     pub resident_bytes: AtomicU64,

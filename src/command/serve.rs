@@ -10,10 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::clients::{Client, Served, Taken, Wait};
+use crate::clock;
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
 use crate::store::{self, Cause, Held, Key, ShardSet, Tally, WaitKey, Waiter};
 
 use super::call::Call;
+use super::dispatch;
+use super::engine::Gates;
 use super::error::Error;
 use super::outcome::{Block, Nothing, Outcome};
 use super::session::{Blocked, Session};
@@ -170,9 +173,16 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
         worker: call.worker,
         remembered: None,
     };
-    let outcome = super::dispatch::invoke(&mut stand_in, attempt.found, attempt.request.as_args());
+    let args = attempt.request.as_args();
+    let is_timed = call.engine.gates.load() & Gates::TIMED != 0;
+    let started_us = is_timed.then(clock::mono_us);
+    let outcome = dispatch::invoke(&mut stand_in, attempt.found, args);
     if matches!(outcome, Outcome::Blocked) {
         return;
+    }
+    if let Some(started_us) = started_us {
+        let took_us = clock::mono_us().saturating_sub(started_us);
+        dispatch::note_slow(&stand_in, attempt.found.command, args, took_us);
     }
     leave_lines(call.held, waiter);
     call.engine
