@@ -469,12 +469,8 @@ impl worker::Connection for Connection {
     /// Takes the client out of everything; messages that it was to get go back.
     fn close(mut self, now: Now) {
         let in_flight = self.in_flight.take();
-<<<<<<< HEAD
         self.release_hold();
-        self.with_call(|call| {
-=======
         self.with_call(now, |call| {
->>>>>>> main
             let client = Arc::clone(&call.session.client);
             command::cancel(call, &client);
             let served = match mem::take(&mut *client.wait.lock()) {
