@@ -5,7 +5,11 @@ use crate::command::Command;
 
 /// Whether both servers must answer alike, and end up alike.
 pub fn is_fit(command: &Command) -> bool {
-    !expires_soon(command) && !is_truncated(command) && !names_a_client(command)
+    !expires_soon(command)
+        && !is_truncated(command)
+        && !names_a_client(command)
+        && !takes_an_id_from_the_clock(command)
+        && !is_due_soon(command)
 }
 
 /// Commands whose keys would expire while the test runs, at a moment of each server's own, or
@@ -80,4 +84,31 @@ fn names_a_client(command: &Command) -> bool {
         .filter_map(|arg| std::str::from_utf8(arg).ok());
     let given_out = |id: &str| id.parse().is_ok_and(|id: i64| (1..900_000).contains(&id));
     (name == "CLIENT KILL" || name == "CLIENT LIST") && ids.into_iter().any(given_out)
+}
+
+/// XADD with an id of the server's own choice, unless what precedes it makes the choice certain.
+fn takes_an_id_from_the_clock(command: &Command) -> bool {
+    let is_auto = command.args.iter().skip(2).any(|arg| arg == b"*");
+    command.damageable && command.args[0].eq_ignore_ascii_case(b"XADD") && is_auto
+}
+
+/// Commands for pending entries that have been idle for so long, where the clock decides which have.
+fn is_due_soon(command: &Command) -> bool {
+    const SAFE: std::ops::RangeInclusive<i64> = 20_000_000..=80_000_000;
+    let name = command.args[0].to_ascii_uppercase();
+    let is_idle = command
+        .args
+        .get(3)
+        .is_some_and(|arg| arg.eq_ignore_ascii_case(b"IDLE"));
+    let at = match name.as_slice() {
+        b"XCLAIM" | b"XAUTOCLAIM" => 4,
+        b"XPENDING" if is_idle => 4,
+        _ => return false,
+    };
+    let number: Option<i64> = command
+        .args
+        .get(at)
+        .and_then(|arg| std::str::from_utf8(arg).ok())
+        .and_then(|text| text.parse().ok());
+    number.is_some_and(|number| (1..1 << 40).contains(&number) && !SAFE.contains(&number))
 }

@@ -128,6 +128,15 @@ fn waiting_clients_are_served_like_redis() {
 }
 
 #[test]
+fn waiting_readers_are_served_like_redis() {
+    let plan = plan(commands() / 20);
+    let next = families::stream_waits::next_action;
+    compare("stream waits", &plan, |pair| {
+        rounds::run(pair, Rest::Blocked, &plan, next)
+    });
+}
+
+#[test]
 fn subscribers_hear_like_redis() {
     let plan = plan(commands() / 20);
     let next = families::pubsub::next_action;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::command::{Command, Compare};
 use crate::compare::agree;
-use crate::families::{FAMILIES, Family};
+use crate::families::{FAMILIES, Family, groups, streams};
 use crate::fit::is_fit;
 use crate::reply::Reply;
 use crate::scenarios;
@@ -222,8 +222,13 @@ impl Run<'_> {
             command: Command::words("HELLO 3").compared(Compare::Hello),
         };
         self.history.extend((0..CONNECTIONS).step_by(2).map(hello));
+        let settings = streams::opening(&mut self.gen_).map(|command| Step {
+            connection: 0,
+            command,
+        });
+        self.history.extend(settings);
         let found = self.connections.run_all(&self.history);
-        assert!(found.is_none(), "HELLO 3 must work on both");
+        assert!(found.is_none(), "HELLO 3 and CONFIG SET must work on both");
     }
 
     fn batch(&mut self) {
@@ -231,7 +236,7 @@ impl Run<'_> {
         let count = 50 + self.gen_.rng.below(150);
         let mut steps = Vec::with_capacity(count);
         let mut bytes = 0;
-        while steps.len() < count && bytes < BATCH_BYTES_MAX {
+        while (steps.len() < count && bytes < BATCH_BYTES_MAX) || !self.gen_.queued.is_empty() {
             let command = self.command();
             bytes += command.args.iter().map(Vec::len).sum::<usize>();
             steps.push(Step {
@@ -244,6 +249,9 @@ impl Run<'_> {
 
     fn command(&mut self) -> Command {
         loop {
+            if let Some(command) = self.gen_.queued.pop_front() {
+                return command;
+            }
             let family = self
                 .gen_
                 .rng
@@ -289,6 +297,10 @@ impl Run<'_> {
             for key in Gen::all_keys() {
                 add(Command::new("GET").arg(&key));
                 add(Command::new("LRANGE").arg(&key).arg("0").arg("-1"));
+                add(Command::words("XINFO STREAM")
+                    .arg(&key)
+                    .args(["FULL", "COUNT", "0"])
+                    .compared(Compare::Clocked(groups::SLACK_MS)));
                 add(Command::new("PTTL")
                     .arg(&key)
                     .compared(Compare::Within(3000)));
@@ -313,6 +325,22 @@ impl Run<'_> {
             return;
         };
         self.history.truncate(start + index + 1);
+        if std::env::var_os("DBG").is_some() {
+            let mut t = String::new();
+            write_steps(
+                &mut t,
+                self.history[self.history.len().saturating_sub(60)..].iter(),
+            );
+            println!("{t}");
+            let mut o = Vec::new();
+            for x in &self.history {
+                let mut b = Vec::new();
+                x.command.encode(&mut b);
+                o.extend(format!("{} {}\n", x.connection, b.len()).into_bytes());
+                o.extend(b);
+            }
+            std::fs::write("/tmp/st/hist.resp", o).unwrap();
+        }
         let command = &self.history[start + index].command;
         let name = signature(command, &mismatch);
         let known = self.found.contains_key(&name);
