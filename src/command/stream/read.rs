@@ -9,12 +9,13 @@ use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Block, Nothing, Outcome, Result};
 use crate::command::spec::KeyPositions;
+use crate::config::Events;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Later, Mark, OwnedArgs, Reply, Resp};
 use crate::store::Kind;
 use crate::store::stream::StreamId;
 
-use super::ids::{parse_id, write_entries};
+use super::ids::{error_with, parse_id, write_entries, write_entry, write_id};
 use super::text;
 
 /// What XREAD and XREADGROUP ask for besides their streams.
@@ -224,6 +225,124 @@ pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     }
     let kept = is_relative.then(|| resolved(args, ids_at, &after));
     Ok(wanted.wait(call, kept))
+}
+
+/// Where a group reader wants to read on.
+#[derive(Clone, Copy)]
+enum From {
+    /// `>`: what the group has not delivered.
+    New,
+    /// The reader's own pending entries past this id.
+    History(StreamId),
+}
+
+/// XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [CLAIM min-idle-time]
+/// [NOACK] STREAMS key [key ...] id [id ...]
+pub fn xreadgroup(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let now_ms = call.now_ms();
+    let wanted = Wanted::parse(args, true, now_ms)?;
+    let (group, _) = wanted.group.unwrap_or_default();
+    let ids_at = wanted.keys_at + wanted.keys_len;
+    let mut from: SmallVec<[From; 4]> = SmallVec::new();
+    for at in 0..wanted.keys_len {
+        let name = args.at(wanted.keys_at + at);
+        let key = call.key(name);
+        let stream = call.shard(&key).stream(&key, now_ms)?;
+        if stream.is_none_or(|stream| stream.group(group).is_none()) {
+            return Err(error_with(NO_GROUP, [name, group]));
+        }
+        from.push(match args.at(ids_at + at) {
+            b">" => From::New,
+            b"$" => return Err(text(MEANINGLESS_NEXT)),
+            b"+" => return Err(text(MEANINGLESS_LAST)),
+            // Redis keeps `>` as the greatest id, and takes the one for the other.
+            id => match parse_id(id, 0)? {
+                StreamId::MAX => From::New,
+                after => From::History(after),
+            },
+        });
+    }
+    let opened = Opened::new(call.reply, wanted.keys_len);
+    let mut served = 0;
+    for (at, &from) in from.iter().enumerate() {
+        served += usize::from(read_group(call, args, &wanted, at, from));
+    }
+    if opened.close(call.reply, served) {
+        return Ok(Outcome::Done);
+    }
+    Ok(wanted.wait(call, None))
+}
+
+const NO_GROUP: [&str; 3] = [
+    "NOGROUP No such key '",
+    "' or consumer group '",
+    "' in XREADGROUP with GROUP option",
+];
+const MEANINGLESS_NEXT: &str = "The $ ID is meaningless in the context of XREADGROUP: you want to \
+    read the history of this consumer by specifying a proper ID, or use the > ID to get new \
+    messages. The $ ID would just return an empty result set.";
+const MEANINGLESS_LAST: &str = "The + ID is meaningless in the context of XREADGROUP: you want to \
+    read the history of this consumer by specifying a proper ID, or use the > ID to get new \
+    messages. The + ID would just return an empty result set.";
+
+/// Serves one stream of XREADGROUP; says whether there was anything to write.
+fn read_group(
+    call: &mut Call<'_, '_>,
+    args: Args<'_>,
+    wanted: &Wanted<'_>,
+    at: usize,
+    from: From,
+) -> bool {
+    let name = args.at(wanted.keys_at + at);
+    let (group, consumer) = wanted.group.unwrap_or_default();
+    let key = call.key(name);
+    let now_ms = call.now_ms();
+    let found = call.held.shard_of(&key).stream(&key, now_ms);
+    let Some(mut group) = found
+        .ok()
+        .flatten()
+        .and_then(|stream| stream.group_mut(group))
+    else {
+        return false;
+    };
+    let (reader, is_new) = group.consumer(consumer, now_ms);
+    let reply = &mut *call.reply;
+    let start = reply.mark();
+    write_name(reply, name);
+    let later = reply.array_later();
+    let count = wanted.limit() as u64;
+    let mut len = 0;
+    let is_served = match from {
+        From::History(after) => {
+            group.read_history(reader, after, count, now_ms, |id, entry| {
+                if let Some(entry) = entry {
+                    write_entry(reply, entry);
+                } else {
+                    reply.array(2);
+                    write_id(reply, id);
+                    reply.null_array();
+                }
+                len += 1;
+            });
+            true
+        }
+        From::New => {
+            group.read_new(reader, count, wanted.noack, now_ms, |entry| {
+                write_entry(reply, entry);
+                len += 1;
+            });
+            len > 0
+        }
+    };
+    if is_served {
+        reply.close_array(later, len);
+    } else {
+        reply.truncate_to(start);
+    }
+    if is_new {
+        call.notify(&key, Events::STREAM, "xgroup-createconsumer");
+    }
+    is_served
 }
 
 /// The request with every `$` replaced by the id that it meant.

@@ -100,12 +100,7 @@ impl Wanted {
         let option = args.at(at);
         let more = args.len() - 1 - at;
         let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
-        let references = match () {
-            () if is(b"keepref") => Some(References::Keep),
-            () if is(b"delref") => Some(References::Delete),
-            () if is(b"acked") => Some(References::Acked),
-            () => None,
-        };
+        let references = parse_references(option);
         if references.is_some() && self.references.is_none() {
             self.references = references;
             return Ok(Some(1));
@@ -173,6 +168,17 @@ impl Wanted {
             limit,
             references,
         }))
+    }
+}
+
+/// KEEPREF, DELREF or ACKED.
+pub(super) fn parse_references(option: &[u8]) -> Option<References> {
+    let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
+    match () {
+        () if is(b"keepref") => Some(References::Keep),
+        () if is(b"delref") => Some(References::Delete),
+        () if is(b"acked") => Some(References::Acked),
+        () => None,
     }
 }
 

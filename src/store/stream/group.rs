@@ -105,6 +105,11 @@ impl Group {
         self.pending.get(id)
     }
 
+    /// Pending entries by id.
+    pub fn pending_entries(&self) -> impl Iterator<Item = Pending> + '_ {
+        self.pending.iter_from(StreamId::MIN)
+    }
+
     /// When the entry that has been idle longest will have been idle for `min_idle_ms`.
     pub fn next_due_ms(&self, min_idle_ms: u64) -> Option<u64> {
         let oldest_ms = self.pending.oldest_ms()?;
