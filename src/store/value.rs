@@ -249,7 +249,7 @@ impl Text {
     }
 
     /// The integer that `bytes` spell, if they spell it the one way that printing it gives back.
-    fn canonical_integer(bytes: &[u8]) -> Option<i64> {
+    pub(super) fn canonical_integer(bytes: &[u8]) -> Option<i64> {
         if bytes.len() > 20 || bytes.is_empty() {
             return None;
         }
