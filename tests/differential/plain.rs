@@ -159,7 +159,8 @@ struct Run<'a> {
     gen_: Gen,
     connections: Connections,
     history: Vec<Step>,
-    sent: usize,
+    /// Commands that the families have made; what sweeps and scenarios send comes on top.
+    drawn: usize,
     found: BTreeMap<String, Found>,
     /// Commands that differ too often to let a run go on.
     muted: Vec<String>,
@@ -182,7 +183,7 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
         gen_: Gen::new(plan.seed),
         connections: Connections::fresh(pair, patience()),
         history: Vec::new(),
-        sent: 0,
+        drawn: 0,
         found: BTreeMap::new(),
         muted: Vec::new(),
     };
@@ -192,7 +193,7 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
         plan.families
     );
     run.start_round();
-    while run.sent < plan.commands && run.found.len() < plan.differences_max {
+    while run.drawn < plan.commands && run.found.len() < plan.differences_max {
         if run.history.len() >= COMMANDS_PER_ROUND {
             run.start_round();
         }
@@ -206,7 +207,7 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
     }
     println!(
         "plain: {} commands, {} differences",
-        run.sent,
+        run.drawn,
         run.found.len()
     );
     run.report()
@@ -244,6 +245,7 @@ impl Run<'_> {
                 command,
             });
         }
+        self.drawn += steps.len();
         self.send(steps);
     }
 
@@ -318,29 +320,12 @@ impl Run<'_> {
 
     /// Sends steps of one connection each and records the first difference.
     fn send(&mut self, steps: Vec<Step>) {
-        self.sent += steps.len();
         let start = self.history.len();
         self.history.extend(steps);
         let Some((index, mismatch)) = self.connections.run_all(&self.history[start..]) else {
             return;
         };
         self.history.truncate(start + index + 1);
-        if std::env::var_os("DBG").is_some() {
-            let mut t = String::new();
-            write_steps(
-                &mut t,
-                self.history[self.history.len().saturating_sub(60)..].iter(),
-            );
-            println!("{t}");
-            let mut o = Vec::new();
-            for x in &self.history {
-                let mut b = Vec::new();
-                x.command.encode(&mut b);
-                o.extend(format!("{} {}\n", x.connection, b.len()).into_bytes());
-                o.extend(b);
-            }
-            std::fs::write("/tmp/st/hist.resp", o).unwrap();
-        }
         let command = &self.history[start + index].command;
         let name = signature(command, &mismatch);
         let known = self.found.contains_key(&name);
@@ -371,7 +356,7 @@ impl Run<'_> {
     fn explain(&self, mismatch: &Mismatch) -> String {
         let mut text = String::new();
         let last = self.history.last().expect("a step that differs");
-        let step = self.sent;
+        let step = self.drawn;
         let _ = writeln!(text, "seed {} near step {step}", self.plan.seed);
         let _ = writeln!(text, "  command  {}", last.command.shown());
         let _ = write!(text, "{}", shown(mismatch));

@@ -42,11 +42,11 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
 }
 
 fn group(g: &mut Gen) -> &'static str {
-    *g.rng.pick(&["g", "h"])
+    g.rng.pick(&["g", "h"])
 }
 
 fn consumer(g: &mut Gen) -> &'static str {
-    *g.rng.pick(&["c", "d", "e"])
+    g.rng.pick(&["c", "d", "e"])
 }
 
 /// A blocking read; its time is far off, or so short that it runs out by itself.

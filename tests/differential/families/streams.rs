@@ -162,13 +162,18 @@ fn add(g: &mut Gen) -> Command {
 /// MAXLEN or MINID and all that goes with them, now and then what does not.
 fn trimming(g: &mut Gen, mut command: Command) -> Command {
     const STRATEGIES: &[&str] = &["KEEPREF", "DELREF", "ACKED"];
+    let sign = *g.rng.pick(&["", "", "=", "~", "~", "~"]);
+    let strategies = if sign == "~" {
+        &["KEEPREF"]
+    } else {
+        STRATEGIES
+    };
     let early = g.rng.percent(10);
     if early {
-        command = command.arg(g.word_of(STRATEGIES));
+        command = command.arg(g.word_of(strategies));
     }
     let by_len = g.rng.percent(65);
     command = command.arg(g.word(if by_len { "MAXLEN" } else { "MINID" }));
-    let sign = *g.rng.pick(&["", "", "=", "~", "~", "~"]);
     if !sign.is_empty() {
         command = command.arg(sign);
     }
@@ -183,7 +188,7 @@ fn trimming(g: &mut Gen, mut command: Command) -> Command {
         command = command.arg(g.word("LIMIT")).arg(g.int(0, 30));
     }
     if !early && g.rng.percent(30) {
-        command = command.arg(g.word_of(STRATEGIES));
+        command = command.arg(g.word_of(strategies));
     }
     if g.rng.percent(2) {
         command = command
@@ -313,7 +318,9 @@ fn info(g: &mut Gen) -> Command {
             .arg(g.word("CONSUMERS"))
             .arg(g.stream_key())
             .arg(groups::group(g)),
-        _ => info.arg(g.word_of(&["HELP", "NOSUCH", "STREAM"])),
+        _ => info
+            .arg(g.word_of(&["HELP", "NOSUCH", "STREAM"]))
+            .compared(Compare::Kind),
     }
 }
 
