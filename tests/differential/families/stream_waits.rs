@@ -42,11 +42,12 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
 }
 
 fn group(g: &mut Gen) -> &'static str {
-    g.rng.pick(&["g", "h"])
+    if g.rng.percent(50) { "g" } else { "h" }
 }
 
 fn consumer(g: &mut Gen) -> &'static str {
-    g.rng.pick(&["c", "d", "e"])
+    const NAMES: &[&str] = &["c", "d", "e"];
+    NAMES[g.rng.below(NAMES.len())]
 }
 
 /// A blocking read; its time is far off, or so short that it runs out by itself.
