@@ -18,6 +18,7 @@ use super::queue::Queue;
 use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use super::stream::Stream;
 use super::table::{IntoIter, Table};
+use super::tend::wants_tending;
 use super::value::{Kind, Text, Value};
 use super::vanished::Vanished;
 use super::watch::WatchList;
@@ -167,6 +168,10 @@ pub struct Shard {
     /// How often the accounts were checked.
     #[cfg(debug_assertions)]
     looks: usize,
+    /// Entries of streams that were older than their policy allows.
+    pub entries_expired: u64,
+    /// Streams that do something by themselves, for the tick to see to.
+    pub(super) tended: Vec<WaitKey>,
     /// The last moment that anybody brought along, in quarters of a second: when a key is inserted.
     /// The ticks that expire keys keep it fresh.
     used: u32,
@@ -191,6 +196,8 @@ impl Shard {
             vanished: Vanished::default(),
             #[cfg(debug_assertions)]
             looks: 0,
+            entries_expired: 0,
+            tended: Vec::new(),
             used: 0,
         }
     }
@@ -213,7 +220,7 @@ impl Shard {
 
     /// One probe, whether the key has a deadline or not.
     #[inline]
-    fn look(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
+    pub(super) fn look(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
         let db = usize::from(key.db);
         if self.dbs[db].expiring_len == 0 {
             return self.dbs[db]
@@ -255,6 +262,9 @@ impl Shard {
     /// The stream at a key.
     #[inline]
     pub fn stream(&mut self, key: &Key, now_ms: u64) -> Result<Option<&mut Stream>, WrongType> {
+        if !self.tended.is_empty() {
+            self.drop_overdue(key, now_ms);
+        }
         match self.value(key, now_ms) {
             None => Ok(None),
             Some(Value::Stream(stream)) => Ok(Some(stream)),
@@ -290,6 +300,7 @@ impl Shard {
             return None;
         };
         let is_text = value.kind() == Kind::Text;
+        let is_tended = wants_tending(&value);
         if let Value::Queue(queue) = &mut value {
             database.ledger.book_in(queue);
             self.vanished.take(key);
@@ -300,6 +311,9 @@ impl Shard {
             database.ledger.book_out(queue);
         }
         self.set_deadline(key, deadline_ms);
+        if is_tended {
+            self.tend(key);
+        }
         // Whoever waits for a stream learns that it has gone. Nothing else that goes makes a key
         // ready: its place in the order of service is that of what comes.
         if !is_text || old.kind() == Kind::Stream {
@@ -312,6 +326,7 @@ impl Shard {
     #[inline]
     pub fn insert_new(&mut self, key: &Key, mut value: Value, deadline_ms: Option<u64>) {
         let is_text = value.kind() == Kind::Text;
+        let is_tended = wants_tending(&value);
         let database = &mut self.dbs[usize::from(key.db)];
         if let Value::Queue(queue) = &mut value {
             database.ledger.book_in(queue);
@@ -327,6 +342,9 @@ impl Shard {
         database.table.insert_unique(key.hash, entry, Entry::hash);
         if deadline_ms.is_some() {
             self.set_deadline(key, deadline_ms);
+        }
+        if is_tended {
+            self.tend(key);
         }
         if !is_text {
             self.mark_ready(key);
@@ -542,6 +560,13 @@ impl Shard {
         }
         for db in [a, b] {
             self.vanished.forget_database(db);
+        }
+        for listed in &mut self.tended {
+            match listed.db {
+                db if db == a => listed.db = b,
+                db if db == b => listed.db = a,
+                _ => {}
+            }
         }
         self.dbs.swap(usize::from(a), usize::from(b));
         self.deadlines.swap_databases(a, b);
