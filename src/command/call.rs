@@ -164,9 +164,9 @@ impl Call<'_, '_> {
         }
     }
 
-    /// Sends a line to all who run MONITOR.
-    pub fn feed_monitors(&mut self, args: Args<'_>) {
-        let line = super::monitor::line(self, args);
+    /// Sends a line to all who run MONITOR; `source` stands for the client's address.
+    pub fn feed_monitors(&mut self, args: Args<'_>, source: Option<&str>) {
+        let line = super::monitor::line(self, args, source);
         let bounds = self.engine.outbox_bounds();
         for mailbox in self.engine.monitors.lock().iter() {
             mailbox.publish(line.clone(), bounds, self.wakes);
