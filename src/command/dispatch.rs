@@ -218,8 +218,7 @@ pub(super) fn run_inside(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) 
     let calls = stats.calls.get();
     stats.calls.add(1);
     let is_timed = gates & Gates::TIMED != 0;
-    let started_us =
-        (is_timed || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
+    let started_us = (is_timed || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
     invoke(call, found, args);
     if let Some(started_us) = started_us {
         let took_us = clock::mono_us().saturating_sub(started_us);

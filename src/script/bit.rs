@@ -18,7 +18,9 @@ pub(super) fn library(lua: &Lua) -> mlua::Result<Table> {
     many(lua, &bit, "bxor", |a, b| a ^ b)?;
     shift(lua, &bit, "lshift", |x, n| x << n)?;
     shift(lua, &bit, "rshift", |x, n| x >> n)?;
-    shift(lua, &bit, "arshift", |x, n| (x.cast_signed() >> n).cast_unsigned())?;
+    shift(lua, &bit, "arshift", |x, n| {
+        (x.cast_signed() >> n).cast_unsigned()
+    })?;
     shift(lua, &bit, "rol", u32::rotate_left)?;
     shift(lua, &bit, "ror", u32::rotate_right)?;
     let tohex = lua.create_function(|lua, args: Variadic<Value>| {

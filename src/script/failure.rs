@@ -87,7 +87,9 @@ fn position(lua: &Lua, level: usize) -> Vec<u8> {
         let source = debug.source().short_src?.into_owned();
         Some(format!("{source}:{line}: ").into_bytes())
     };
-    lua.inspect_stack(level, place).flatten().unwrap_or_default()
+    lua.inspect_stack(level, place)
+        .flatten()
+        .unwrap_or_default()
 }
 
 /// The failure in an error of the binding, if a native of ours raised it.

@@ -31,12 +31,7 @@ fn write_nested(reply: &mut Reply, resp: Resp, value: &Value, depth: usize) -> m
     Ok(())
 }
 
-fn write_table(
-    reply: &mut Reply,
-    resp: Resp,
-    table: &Table,
-    depth: usize,
-) -> mlua::Result<()> {
+fn write_table(reply: &mut Reply, resp: Resp, table: &Table, depth: usize) -> mlua::Result<()> {
     // What has a first element is nothing else, in all but made-up cases; those with both keep
     // the order of the checks.
     let field = |name: &str| table.raw_get::<Value>(name);
@@ -84,12 +79,7 @@ fn write_table(
     write_array(reply, resp, table, depth)
 }
 
-fn write_array(
-    reply: &mut Reply,
-    resp: Resp,
-    table: &Table,
-    depth: usize,
-) -> mlua::Result<()> {
+fn write_array(reply: &mut Reply, resp: Resp, table: &Table, depth: usize) -> mlua::Result<()> {
     let later = reply.array_later();
     let mut len = 0;
     loop {

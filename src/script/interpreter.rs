@@ -11,9 +11,7 @@ use std::sync::atomic::Ordering;
 use bstr::BStr;
 use hashbrown::HashMap;
 use mlua::chunk::ChunkMode;
-use mlua::{
-    Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState,
-};
+use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 
 use super::arguments::as_bytes;
 use super::failure::{self, Failure, failure_in};
@@ -99,7 +97,10 @@ pub enum Replied {
 /// Lends the worker's interpreter of a generation; one of another generation is dropped first.
 pub fn with_interpreter<R>(generation: u64, work: impl FnOnce(&mut Interpreter) -> R) -> R {
     INTERPRETER.with_borrow_mut(|slot| {
-        if slot.as_ref().is_none_or(|present| present.generation != generation) {
+        if slot
+            .as_ref()
+            .is_none_or(|present| present.generation != generation)
+        {
             *slot = None;
             *slot = Some(Interpreter::new(generation));
         }
@@ -115,8 +116,7 @@ impl Interpreter {
     }
 
     fn with_sandbox(generation: u64) -> mlua::Result<Self> {
-        let libraries =
-            StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
+        let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
         let shared = Shared::new(MEMORY_BYTES_MAX);
         let natives = natives(&lua, &shared)?;
@@ -232,7 +232,9 @@ impl Interpreter {
         let keys = list(&self.lua, run.keys)?;
         let arguments = list(&self.lua, run.arguments)?;
         self.lua.set_memory_limit(self.shared.memory_bytes_max)?;
-        let result = hosted(host, || self.run.call((&run.script.function, keys, arguments)));
+        let result = hosted(host, || {
+            self.run.call((&run.script.function, keys, arguments))
+        });
         self.lua.set_memory_limit(0)?;
         result
     }

@@ -39,7 +39,12 @@ fn write(out: &mut Vec<u8>, value: &Value, level: u32) -> mlua::Result<()> {
     match value {
         Value::String(text) => {
             let text = text.as_bytes();
-            write_length(out, text.len(), (0xa0, 31), [Some(0xd9), Some(0xda), Some(0xdb)]);
+            write_length(
+                out,
+                text.len(),
+                (0xa0, 31),
+                [Some(0xd9), Some(0xda), Some(0xdb)],
+            );
             out.extend_from_slice(&text);
         }
         Value::Integer(integer) => write_integer(out, *integer),
@@ -256,11 +261,14 @@ impl<'a> Reading<'a> {
 
     fn unsigned(&mut self, len: usize) -> Result<u64, Broken> {
         let bytes = self.take(len)?;
-        Ok(bytes.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+        Ok(bytes
+            .iter()
+            .fold(0, |value, &byte| value << 8 | u64::from(byte)))
     }
 
     fn length(&mut self, len: usize) -> Result<usize, Broken> {
-        self.unsigned(len).map(|len| usize::try_from(len).unwrap_or(usize::MAX))
+        self.unsigned(len)
+            .map(|len| usize::try_from(len).unwrap_or(usize::MAX))
     }
 
     /// A signed integer of so many bytes.

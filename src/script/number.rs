@@ -28,7 +28,10 @@ pub(super) fn write_general(out: &mut Vec<u8>, value: f64, digits: usize) {
     };
     out.extend_from_slice(sign.as_bytes());
     let all: Vec<u8> = mantissa.bytes().filter(|&byte| byte != b'.').collect();
-    let kept = all.iter().rposition(|&byte| byte != b'0').map_or(1, |at| at + 1);
+    let kept = all
+        .iter()
+        .rposition(|&byte| byte != b'0')
+        .map_or(1, |at| at + 1);
     let kept = &all[..kept];
     let point = usize::try_from(exponent + 1);
     if exponent < -4 || usize::try_from(exponent).is_ok_and(|exponent| exponent >= digits) {
@@ -124,7 +127,10 @@ fn mantissa_len(text: &[u8], is_digit: impl Fn(&u8) -> bool) -> Option<usize> {
 }
 
 fn exponent_len(text: &[u8], letter: u8) -> usize {
-    if !text.first().is_some_and(|byte| byte.eq_ignore_ascii_case(&letter)) {
+    if !text
+        .first()
+        .is_some_and(|byte| byte.eq_ignore_ascii_case(&letter))
+    {
         return 0;
     }
     let sign = usize::from(matches!(text.get(1), Some(b'-' | b'+')));

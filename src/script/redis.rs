@@ -104,7 +104,10 @@ pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     redis.raw_set("replicate_commands", yes)?;
     let no = lua.create_function(|_, _: Variadic<Value>| Ok(false))?;
     redis.raw_set("breakpoint", no)?;
-    redis.raw_set("debug", lua.create_function(|_, _: Variadic<Value>| Ok(()))?)?;
+    redis.raw_set(
+        "debug",
+        lua.create_function(|_, _: Variadic<Value>| Ok(()))?,
+    )?;
     let numbers = [
         ("LOG_DEBUG", 0),
         ("LOG_VERBOSE", 1),
@@ -179,7 +182,11 @@ fn call_unlimited(
         return if raises {
             Err(failure.into())
         } else {
-            Ok(Value::Table(failure::table_of(lua, refusal.as_bytes(), true)?))
+            Ok(Value::Table(failure::table_of(
+                lua,
+                refusal.as_bytes(),
+                true,
+            )?))
         };
     }
     let bytes = reply.as_run();

@@ -139,7 +139,10 @@ mod tests {
             ("#!Lua\n", "ERR Unexpected engine in script shebang: #!Lua"),
             ("#! lua\n", "ERR Unexpected engine in script shebang: #!"),
             ("#!lua x\n", "ERR Unknown lua shebang option: x"),
-            ("#!lua flags=no-writes,\n", "ERR Unexpected flag in script shebang: "),
+            (
+                "#!lua flags=no-writes,\n",
+                "ERR Unexpected flag in script shebang: ",
+            ),
         ] {
             assert_eq!(rules(text), Err(error.to_owned()));
         }

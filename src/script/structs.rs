@@ -231,7 +231,9 @@ fn unpack(lua: &Lua, args: Variadic<Value>) -> mlua::Result<Variadic<Value>> {
             }
             b'c' => {
                 if item.bytes_len == 0 {
-                    let len = values.last().and_then(|len| number(lua, &[len.clone()], 1).ok());
+                    let len = values
+                        .last()
+                        .and_then(|len| number(lua, &[len.clone()], 1).ok());
                     let Some(len) = len else {
                         return Err(text(lua, "format 'c0' needs a previous size"));
                     };
@@ -253,7 +255,9 @@ fn unpack(lua: &Lua, args: Variadic<Value>) -> mlua::Result<Variadic<Value>> {
         position += taken;
     }
     values.push(Value::Integer(
-        i64::try_from(position).unwrap_or(i64::MAX).saturating_add(1),
+        i64::try_from(position)
+            .unwrap_or(i64::MAX)
+            .saturating_add(1),
     ));
     Ok(values.into())
 }

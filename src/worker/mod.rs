@@ -17,6 +17,10 @@ use crate::outbox::Bell;
 /// How often a worker does what time alone brings; Redis's `hz 10`.
 pub const TICK: Duration = Duration::from_millis(100);
 
+/// Address space of a worker's stack, touched only as far as it is used: scripts may nest what they
+/// encode and decode thousands deep.
+const STACK_BYTES: usize = 16 << 20;
+
 /// What a worker is told to do with what it is handed.
 pub trait Duty<T>: Send + Sync + 'static {
     /// Takes charge of a connection: spawns what it needs on the worker's own runtime.
@@ -37,6 +41,7 @@ pub fn start<T: Send + 'static>(
     let runtime = Builder::new_current_thread().enable_all().build()?;
     thread::Builder::new()
         .name(format!("weir-{index}"))
+        .stack_size(STACK_BYTES)
         .spawn(move || run(&runtime, bell, arrivals, duty))
 }
 

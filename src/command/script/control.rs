@@ -14,7 +14,14 @@ use super::running::Unkillable;
 macro_rules! sub {
     ($name:literal, $arity:literal, $flags:expr, $since:literal, $summary:literal, $handler:path) => {
         Command::new(
-            $name, $arity, $flags, Keys::None, "scripting", $since, $summary, $handler,
+            $name,
+            $arity,
+            $flags,
+            Keys::None,
+            "scripting",
+            $since,
+            $summary,
+            $handler,
         )
     };
 }

@@ -73,7 +73,10 @@ impl Library {
     /// The script of a name.
     pub fn get(&self, sha: &Sha) -> Option<Arc<Script>> {
         let shelves = self.shelves.lock();
-        shelves.scripts.get(sha).map(|entry| Arc::clone(&entry.script))
+        shelves
+            .scripts
+            .get(sha)
+            .map(|entry| Arc::clone(&entry.script))
     }
 
     /// How many scripts there are.
@@ -89,7 +92,11 @@ impl Library {
     /// Bytes of their text.
     pub fn text_bytes(&self) -> usize {
         let shelves = self.shelves.lock();
-        shelves.scripts.values().map(|entry| entry.script.text.len()).sum()
+        shelves
+            .scripts
+            .values()
+            .map(|entry| entry.script.text.len())
+            .sum()
     }
 
     /// How many scripts were dropped to make room.

@@ -44,7 +44,14 @@ const RUNS: Flags = flags![
 macro_rules! script {
     ($name:literal, $flags:expr, $since:literal, $summary:literal, $handler:path) => {
         Command::new(
-            $name, -3, $flags, KEYS, "scripting", $since, $summary, $handler,
+            $name,
+            -3,
+            $flags,
+            KEYS,
+            "scripting",
+            $since,
+            $summary,
+            $handler,
         )
     };
 }
@@ -118,11 +125,7 @@ fn with_own<R>(
 }
 
 /// A script that was loaded before, on whichever worker.
-fn known(
-    call: &Call<'_, '_>,
-    interpreter: &mut Interpreter,
-    sha: &Sha,
-) -> Result<Compiled> {
+fn known(call: &Call<'_, '_>, interpreter: &mut Interpreter, sha: &Sha) -> Result<Compiled> {
     if let Some(compiled) = interpreter.compiled(sha) {
         return Ok(compiled);
     }

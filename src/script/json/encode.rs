@@ -27,7 +27,10 @@ pub(super) fn encode(lua: &Lua, settings: &Settings, value: &Value) -> mlua::Res
 impl Encoding<'_> {
     fn refuse<T>(&self, value: &Value, reason: &str) -> mlua::Result<T> {
         let kind = type_of(value);
-        Err(text(self.lua, &format!("Cannot serialise {kind}: {reason}")))
+        Err(text(
+            self.lua,
+            &format!("Cannot serialise {kind}: {reason}"),
+        ))
     }
 
     fn value(&mut self, value: &Value, depth: u32) -> mlua::Result<()> {
@@ -71,7 +74,8 @@ impl Encoding<'_> {
             && *integer != 0
         {
             let mut digits = itoa::Buffer::new();
-            self.out.extend_from_slice(digits.format(*integer).as_bytes());
+            self.out
+                .extend_from_slice(digits.format(*integer).as_bytes());
             return;
         }
         let digits = usize::try_from(self.settings.digits).unwrap_or(14);

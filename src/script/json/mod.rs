@@ -83,7 +83,10 @@ pub(super) fn library(lua: &Lua) -> mlua::Result<Table> {
     };
     library.raw_set("decode", lua.create_function(decode)?)?;
     add_settings(lua, &library, &settings)?;
-    library.raw_set("new", lua.create_function(|lua, _: Variadic<Value>| self::library(lua))?)?;
+    library.raw_set(
+        "new",
+        lua.create_function(|lua, _: Variadic<Value>| self::library(lua))?,
+    )?;
     library.raw_set("null", Value::NULL)?;
     library.raw_set("_NAME", "cjson")?;
     library.raw_set("_VERSION", "2.1.0")?;
@@ -116,20 +119,58 @@ fn add(
 }
 
 fn add_settings(lua: &Lua, library: &Table, settings: &Shared) -> mlua::Result<()> {
-    add(lua, library, "encode_sparse_array", settings, (sparse_array, 3))?;
-    add(lua, library, "encode_max_depth", settings, (encode_max_depth, 1))?;
-    add(lua, library, "decode_max_depth", settings, (decode_max_depth, 1))?;
-    add(lua, library, "encode_number_precision", settings, (precision, 1))?;
-    add(lua, library, "encode_keep_buffer", settings, (keep_buffer, 1))?;
-    add(lua, library, "encode_invalid_numbers", settings, (encode_invalid, 1))?;
-    add(lua, library, "decode_invalid_numbers", settings, (decode_invalid, 1))
+    add(
+        lua,
+        library,
+        "encode_sparse_array",
+        settings,
+        (sparse_array, 3),
+    )?;
+    add(
+        lua,
+        library,
+        "encode_max_depth",
+        settings,
+        (encode_max_depth, 1),
+    )?;
+    add(
+        lua,
+        library,
+        "decode_max_depth",
+        settings,
+        (decode_max_depth, 1),
+    )?;
+    add(
+        lua,
+        library,
+        "encode_number_precision",
+        settings,
+        (precision, 1),
+    )?;
+    add(
+        lua,
+        library,
+        "encode_keep_buffer",
+        settings,
+        (keep_buffer, 1),
+    )?;
+    add(
+        lua,
+        library,
+        "encode_invalid_numbers",
+        settings,
+        (encode_invalid, 1),
+    )?;
+    add(
+        lua,
+        library,
+        "decode_invalid_numbers",
+        settings,
+        (decode_invalid, 1),
+    )
 }
 
-fn sparse_array(
-    lua: &Lua,
-    settings: &mut Settings,
-    args: &[Value],
-) -> mlua::Result<Vec<Value>> {
+fn sparse_array(lua: &Lua, settings: &mut Settings, args: &[Value]) -> mlua::Result<Vec<Value>> {
     set_switch(lua, args, 1, &mut settings.sparse_as_object)?;
     set_integer(lua, args, 2, &mut settings.sparse_ratio, (0, i32::MAX))?;
     set_integer(lua, args, 3, &mut settings.sparse_safe, (0, i32::MAX))?;
@@ -168,11 +209,7 @@ fn keep_buffer(lua: &Lua, settings: &mut Settings, args: &[Value]) -> mlua::Resu
     Ok(vec![Value::Boolean(settings.keeps_buffer)])
 }
 
-fn encode_invalid(
-    lua: &Lua,
-    settings: &mut Settings,
-    args: &[Value],
-) -> mlua::Result<Vec<Value>> {
+fn encode_invalid(lua: &Lua, settings: &mut Settings, args: &[Value]) -> mlua::Result<Vec<Value>> {
     if let Some(Value::String(word)) = args.first()
         && *word.as_bytes() == *b"null"
     {
@@ -182,11 +219,7 @@ fn encode_invalid(
     told_invalid(lua, args, &mut settings.encode_invalid)
 }
 
-fn decode_invalid(
-    lua: &Lua,
-    settings: &mut Settings,
-    args: &[Value],
-) -> mlua::Result<Vec<Value>> {
+fn decode_invalid(lua: &Lua, settings: &mut Settings, args: &[Value]) -> mlua::Result<Vec<Value>> {
     told_invalid(lua, args, &mut settings.decode_invalid)
 }
 
@@ -220,7 +253,11 @@ fn set_switch(lua: &Lua, args: &[Value], index: usize, setting: &mut bool) -> ml
                 b"off" => false,
                 other => {
                     let word = String::from_utf8_lossy(other);
-                    return Err(bad_argument(lua, index, &format!("invalid option '{word}'")));
+                    return Err(bad_argument(
+                        lua,
+                        index,
+                        &format!("invalid option '{word}'"),
+                    ));
                 }
             };
         }
