@@ -48,8 +48,10 @@ fn execute_special(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     if call.session.reply_mode == ReplyMode::SkipNext {
         call.session.reply_mode = ReplyMode::Skipping;
     }
+    call.session.has_confirmed = false;
     let outcome = execute_checked(call, args, gates);
-    if call.session.reply_mode != ReplyMode::On {
+    // Confirmations of subscriptions are sent whatever becomes of replies.
+    if call.session.reply_mode != ReplyMode::On && !call.session.has_confirmed {
         call.reply.truncate_to(mark);
     }
     if call.session.reply_mode == ReplyMode::Skipping {
@@ -72,13 +74,15 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     if call.session.transaction.is_some() && !flags.any(Flags::NOT_QUEUED) {
         return super::transaction::queue(call, &found, args);
     }
-    if gates & Gates::PAUSED != 0 && is_paused(call, flags) {
+    if gates & Gates::PAUSED != 0 && is_paused(call, &found) {
         return Outcome::Paused;
     }
-    if gates & Gates::MONITORED != 0 && !flags.any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
-        call.feed_monitors(args, None);
+    let outcome = run(call, found, args, gates & Gates::TIMED != 0);
+    // Afterwards, so that EXEC follows the commands that it executed.
+    if gates & Gates::MONITORED != 0 {
+        call.show_monitors(flags, args);
     }
-    run(call, found, args, gates & Gates::TIMED != 0)
+    outcome
 }
 
 /// The command that a request names, if it exists and takes as many arguments.
@@ -142,7 +146,8 @@ fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
     Ok(())
 }
 
-fn is_paused(call: &Call<'_, '_>, flags: Flags) -> bool {
+fn is_paused(call: &Call<'_, '_>, found: &Found) -> bool {
+    let flags = found.command.flags;
     match call.engine.pauses.in_force(call.now.unix_ms) {
         None => {
             call.engine.gates.set(Gates::PAUSED, false);
@@ -150,8 +155,18 @@ fn is_paused(call: &Call<'_, '_>, flags: Flags) -> bool {
         }
         Some(_) if flags.any(Flags::NO_PAUSE) => false,
         Some(Paused::All) => true,
-        Some(Paused::Writes) => flags.any(Flags::WRITE.and(Flags::MAY_REPLICATE)),
+        Some(Paused::Writes) => {
+            let writes = Flags::WRITE.and(Flags::MAY_REPLICATE);
+            flags.any(writes) || found.command.name == "exec" && queues_any(call, writes)
+        }
     }
+}
+
+/// Whether the client's transaction has a command with any of these flags.
+fn queues_any(call: &Call<'_, '_>, flags: Flags) -> bool {
+    let transaction = call.session.transaction.iter();
+    let mut queued = transaction.flat_map(|transaction| &transaction.queued);
+    queued.any(|(found, _)| found.command.flags.any(flags))
 }
 
 /// Answers with an error without running anything; that breaks a transaction, and ends it where
@@ -194,24 +209,28 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
         let took_us = clock::mono_us().saturating_sub(started_us);
         let stands_for = if alone { 1 } else { TIMED_ONE_IN };
         call.stats.commands[found.index].note_time(took_us, stands_for);
-        note_slow(call, found.command, args, took_us, false);
+        // A command that waits is judged when it is served.
+        if !matches!(outcome, Outcome::Blocked) {
+            note_slow(call, found.command, args, took_us, false);
+        }
     }
     if call.held.shards().any(|(_, shard)| shard.has_aftermath()) {
         serve::serve_ready(call);
         call.notify_expired();
     }
+    #[cfg(debug_assertions)]
+    call.held.check_ledgers();
     outcome
 }
 
 /// Runs a command that a script asked for, which holds all that it may need.
 pub(super) fn run_inside(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) {
     let gates = call.engine.gates.load();
-    if gates & Gates::MONITORED != 0
-        && !found
-            .command
-            .flags
-            .any(Flags::SKIP_MONITOR.and(Flags::ADMIN))
-    {
+    let is_shown = !found
+        .command
+        .flags
+        .any(Flags::SKIP_MONITOR.and(Flags::ADMIN));
+    if gates & Gates::MONITORED != 0 && is_shown {
         call.feed_monitors(args, Some("lua"));
     }
     let stats = &call.stats.commands[found.index];
@@ -243,8 +262,8 @@ pub(super) fn invoke(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) -> O
     }
 }
 
-fn note_slow(
-    call: &mut Call<'_, '_>,
+pub(super) fn note_slow(
+    call: &Call<'_, '_>,
     command: &Command,
     args: Args<'_>,
     took_us: u64,
@@ -260,7 +279,7 @@ fn note_slow(
     }
     let slower_than_us = live.slowlog_slower_than_us();
     let is_slow = u64::try_from(slower_than_us).is_ok_and(|limit_us| took_us >= limit_us);
-    if !is_slow || command.flags.any(Flags::SKIP_SLOWLOG.and(Flags::BLOCKING)) {
+    if !is_slow || command.flags.any(Flags::SKIP_SLOWLOG) {
         return;
     }
     // What a script does is not its client's own doing.
@@ -329,7 +348,7 @@ pub(super) fn shards_of(call: &Call<'_, '_>, command: &Command, args: Args<'_>) 
 /// Ends a batch of commands: lets go of the shards and wakes whom the commands woke.
 pub fn finish(call: &mut Call<'_, '_>) {
     call.held.release();
-    call.wakes.wake(call.worker);
+    call.wakes.wake();
 }
 
 /// Notes at the end of a batch what CLIENT LIST shows.

@@ -25,12 +25,14 @@ mod server;
 mod session;
 mod slowlog;
 mod spec;
+mod stream;
 mod string;
 mod table;
 #[cfg(test)]
 pub mod testing;
 pub mod tick;
 mod transaction;
+mod weir;
 
 pub use call::Call;
 pub use connection::leave;

@@ -10,10 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::clients::{Client, Served, Taken, Wait};
+use crate::clock;
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
-use crate::store::{self, Held, Key, ShardSet, WaitKey, Waiter};
+use crate::store::{self, Cause, Held, Key, ShardSet, Tally, WaitKey, Waiter};
 
 use super::call::Call;
+use super::dispatch;
+use super::engine::Gates;
 use super::error::Error;
 use super::outcome::{Block, Nothing, Outcome};
 use super::session::{Blocked, Session};
@@ -170,9 +173,16 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
         worker: call.worker,
         remembered: None,
     };
-    let outcome = super::dispatch::invoke(&mut stand_in, attempt.found, attempt.request.as_args());
+    let args = attempt.request.as_args();
+    let is_timed = call.engine.gates.load() & Gates::TIMED != 0;
+    let started_us = is_timed.then(clock::mono_us);
+    let outcome = dispatch::invoke(&mut stand_in, attempt.found, args);
     if matches!(outcome, Outcome::Blocked) {
         return;
+    }
+    if let Some(started_us) = started_us {
+        let took_us = clock::mono_us().saturating_sub(started_us);
+        dispatch::note_slow(&stand_in, attempt.found.command, args, took_us, false);
     }
     leave_lines(call.held, waiter);
     call.engine
@@ -242,13 +252,16 @@ pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
         hold_waiters(call, set);
         let now_ms = call.now_ms();
         // A key that holds another type by now has no place for the message.
-        if let Ok(queue) = call.shard(&key).queue_or_new(&key, now_ms) {
-            queue.unpop(taken.end, &taken.message, taken.arrival);
-            call.stats.returned.add(1);
+        let tally = Tally::one(taken.message.len());
+        if let Ok(slot) = call.shard(&key).slot_or_new(&key, now_ms) {
+            slot.queue.unpop(taken.end, &taken.message, taken.arrival);
+            slot.queue.give_back(tally);
+            slot.ledger.give_back(tally);
             call.shard(&key).mark_ready(&key);
         } else {
             // LOSS: returned-wrong-type
-            call.stats.returned_lost.add(1);
+            let ledger = call.shard(&key).ledger(key.db);
+            ledger.lose_delivered(Cause::ReturnedLost, tally);
         }
         serve_ready(call);
     }

@@ -65,6 +65,8 @@ pub struct Session {
     pub is_authenticated: bool,
     /// What becomes of replies.
     pub reply_mode: ReplyMode,
+    /// The command that runs confirmed a subscription or its end.
+    pub has_confirmed: bool,
     /// Channels subscribed to.
     pub channels: Names,
     /// Patterns subscribed to.
@@ -114,6 +116,7 @@ impl Session {
             db: 0,
             is_authenticated,
             reply_mode: ReplyMode::On,
+            has_confirmed: false,
             channels: Names::default(),
             patterns: Names::default(),
             shard_channels: Names::default(),

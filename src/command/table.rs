@@ -15,11 +15,13 @@ const FAMILIES: &[&[Command]] = &[
     super::client::COMMANDS,
     super::keys::COMMANDS,
     super::list::COMMANDS,
+    super::stream::COMMANDS,
     super::string::COMMANDS,
     super::pubsub::COMMANDS,
     super::transaction::COMMANDS,
     super::script::COMMANDS,
     super::server::COMMANDS,
+    super::weir::COMMANDS,
 ];
 
 /// Longest name that is looked up; longer ones are unknown.

@@ -99,18 +99,14 @@ pub struct WorkerStats {
     pub delivered: Counter,
     /// Messages that full outboxes let go of.
     pub outbox_dropped: Counter,
-    /// Popped messages put back because their client had gone.
-    pub returned: Counter,
-    /// Messages that LTRIM removed.
-    pub trimmed: Counter,
-    /// Messages of queues that were deleted or overwritten.
-    pub deleted: Counter,
-    /// Messages that could not go back because their key holds another type by now.
-    pub returned_lost: Counter,
     /// Reads from sockets.
     pub reads: Counter,
     /// Writes to sockets.
     pub writes: Counter,
+    /// Entries of streams that XTRIM and XADD cut off.
+    pub entries_trimmed: Counter,
+    /// Entries of streams that XDEL and XDELEX removed.
+    pub entries_deleted: Counter,
 }
 
 impl WorkerStats {
@@ -130,12 +126,10 @@ impl WorkerStats {
             published: Counter::default(),
             delivered: Counter::default(),
             outbox_dropped: Counter::default(),
-            returned: Counter::default(),
-            trimmed: Counter::default(),
-            deleted: Counter::default(),
-            returned_lost: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
+            entries_trimmed: Counter::default(),
+            entries_deleted: Counter::default(),
         }
     }
 
@@ -181,12 +175,10 @@ impl WorkerStats {
             &self.published,
             &self.delivered,
             &self.outbox_dropped,
-            &self.returned,
-            &self.trimmed,
-            &self.deleted,
-            &self.returned_lost,
             &self.reads,
             &self.writes,
+            &self.entries_trimmed,
+            &self.entries_deleted,
         ]
         .into_iter()
         .for_each(Counter::reset);

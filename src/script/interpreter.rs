@@ -102,10 +102,8 @@ pub fn with_interpreter<R>(generation: u64, work: impl FnOnce(&mut Interpreter) 
             .is_none_or(|present| present.generation != generation)
         {
             *slot = None;
-            *slot = Some(Interpreter::new(generation));
         }
-        let interpreter = slot.as_mut().expect("it was just made");
-        work(interpreter)
+        work(slot.get_or_insert_with(|| Interpreter::new(generation)))
     })
 }
 

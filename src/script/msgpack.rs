@@ -1,4 +1,9 @@
-//! The `cmsgpack` library: MessagePack as the Lua module of that name reads and writes it.
+//! The `cmsgpack` library: `MessagePack` as the Lua module of that name reads and writes it.
+
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "natives are handed their arguments"
+)]
 
 use mlua::{Lua, Table, Value, Variadic};
 

@@ -1,5 +1,10 @@
 //! The `redis` table: commands, replies, and what scripts ask about their server.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "natives are handed their arguments"
+)]
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

@@ -1,5 +1,10 @@
 //! The `struct` library: values as packed bytes, by a format string.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "natives are handed their arguments"
+)]
+
 use mlua::{Lua, Table, Value, Variadic};
 
 use super::arguments::{bytes, integer_or, number};
@@ -233,7 +238,7 @@ fn unpack(lua: &Lua, args: Variadic<Value>) -> mlua::Result<Variadic<Value>> {
                 if item.bytes_len == 0 {
                     let len = values
                         .last()
-                        .and_then(|len| number(lua, &[len.clone()], 1).ok());
+                        .and_then(|len| number(lua, std::slice::from_ref(len), 1).ok());
                     let Some(len) = len else {
                         return Err(text(lua, "format 'c0' needs a previous size"));
                     };

@@ -4,8 +4,10 @@ use std::mem;
 
 use bytes::Bytes;
 
+use super::ledger::Tally;
 use super::queue::Queue;
 use super::reclaim::{self, Shed};
+use super::stream::Stream;
 
 /// Bytes past which a string is kept by reference, so that replies share it instead of copying.
 /// A copy of 16 KiB costs about a microsecond, as much as the system call that sends it.
@@ -18,6 +20,8 @@ pub enum Value {
     Text(Text),
     /// A list, which is what queues are to a client.
     Queue(Box<Queue>),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 /// The type of a value, as TYPE names it and as waiters ask for it.
@@ -57,6 +61,7 @@ impl Value {
         match self {
             Self::Text(_) => Kind::Text,
             Self::Queue(_) => Kind::Queue,
+            Self::Stream(_) => Kind::Stream,
         }
     }
 
@@ -65,6 +70,10 @@ impl Value {
         match self {
             Self::Text(text) => text.heap_bytes(),
             Self::Queue(queue) => size_of::<Queue>() + queue.heap_bytes(),
+            Self::Stream(stream) => {
+                let bytes = usize::try_from(stream.heap_bytes()).unwrap_or(usize::MAX);
+                bytes.saturating_add(size_of::<Stream>())
+            }
         }
     }
 
@@ -75,16 +84,22 @@ impl Value {
                 let bytes = text.heap_bytes();
                 reclaim::free(text, bytes);
             }
-            // Hands itself over.
+            // They hand themselves over.
             Self::Queue(queue) => drop(queue),
+            Self::Stream(stream) => drop(stream),
         }
     }
 
     /// Messages that are lost when it goes.
     pub fn messages_len(&self) -> u64 {
+        self.held().messages
+    }
+
+    /// Messages of queues that are lost when it goes, with their bytes.
+    pub fn held(&self) -> Tally {
         match self {
-            Self::Text(_) => 0,
-            Self::Queue(queue) => queue.len() as u64,
+            Self::Queue(queue) => queue.held(),
+            Self::Text(_) | Self::Stream(_) => Tally::default(),
         }
     }
 }
@@ -239,7 +254,7 @@ impl Text {
     }
 
     /// The integer that `bytes` spell, if they spell it the one way that printing it gives back.
-    fn canonical_integer(bytes: &[u8]) -> Option<i64> {
+    pub(super) fn canonical_integer(bytes: &[u8]) -> Option<i64> {
         if bytes.len() > 20 || bytes.is_empty() {
             return None;
         }

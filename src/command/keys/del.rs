@@ -4,7 +4,7 @@ use crate::command::call::Call;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
 use crate::protocol::Args;
-use crate::store::Key;
+use crate::store::{Cause, Key};
 
 /// DEL key [key ...], UNLINK key [key ...]
 ///
@@ -25,8 +25,10 @@ pub fn del(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 
 /// Deletes a key that is there, and tells of it.
 pub(super) fn delete(call: &mut Call<'_, '_>, key: &Key<'_>) {
-    if let Some(entry) = call.shard(key).remove(key) {
-        call.let_go(entry.value);
+    let shard = call.shard(key);
+    if let Some(entry) = shard.remove(key) {
+        // LOSS: deleted
+        shard.let_go(key.db, Cause::Deleted, entry);
         call.changed(key, Events::GENERIC, "del");
     }
 }
@@ -55,7 +57,7 @@ fn count(
     for name in args.from(1) {
         let key = call.key(name);
         let is_there = holds(call, &key);
-        call.count_lookup(is_there);
+        call.looked_up(&key, is_there);
         found += i64::from(is_there);
     }
     call.reply.integer(found);
@@ -68,7 +70,7 @@ pub fn kind(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let now_ms = call.now_ms();
     let found = call.shard(&key).peek(&key, now_ms);
     let kind = found.map(|entry| entry.value.kind());
-    call.count_lookup(kind.is_some());
+    call.looked_up(&key, kind.is_some());
     call.reply.simple(kind.map_or("none", |kind| kind.name()));
     Ok(Outcome::Done)
 }

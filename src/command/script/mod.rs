@@ -1,4 +1,4 @@
-//! EVAL EVALSHA EVAL_RO EVALSHA_RO SCRIPT.
+//! EVAL EVALSHA `EVAL_RO` `EVALSHA_RO` SCRIPT.
 //!
 //! A script may touch any key, named or not, so it holds every shard from its first command to its
 //! last: one step for everybody else. Those whom it makes ready are served after it.
@@ -171,6 +171,10 @@ fn run(
     let script = &compiled.script;
     if let Some(refusal) = refusal(call, script, reads_only) {
         return Err(refusal);
+    }
+    if call.engine.gates.load() & Gates::MONITORED != 0 {
+        // Before the commands that it runs.
+        call.feed_monitors(args, None);
     }
     if call.session.is_subscribed() {
         // What was published before stands before the reply, never inside it.

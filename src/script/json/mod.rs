@@ -56,6 +56,9 @@ impl Default for Settings {
     }
 }
 
+/// What a function that sets something does with its arguments; it answers what is set now.
+type Setter = fn(&Lua, &mut Settings, &[Value]) -> mlua::Result<Vec<Value>>;
+
 type Shared = Rc<RefCell<Settings>>;
 
 /// A new instance with settings of its own.
@@ -99,10 +102,7 @@ fn add(
     library: &Table,
     name: &str,
     settings: &Shared,
-    (set, arguments_max): (
-        fn(&Lua, &mut Settings, &[Value]) -> mlua::Result<Vec<Value>>,
-        usize,
-    ),
+    (set, arguments_max): (Setter, usize),
 ) -> mlua::Result<()> {
     let settings = Rc::clone(settings);
     let function = lua.create_function(move |lua, args: Variadic<Value>| {
