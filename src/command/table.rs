@@ -19,6 +19,7 @@ const FAMILIES: &[&[Command]] = &[
     super::string::COMMANDS,
     super::pubsub::COMMANDS,
     super::transaction::COMMANDS,
+    super::script::COMMANDS,
     super::server::COMMANDS,
     super::weir::COMMANDS,
 ];
