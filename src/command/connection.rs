@@ -297,6 +297,9 @@ pub fn leave(call: &mut Call<'_, '_>) {
     transaction::abandon(call);
     pubsub::leave_all(call);
     monitor::leave(call);
+    // Nobody publishes to it any more.
+    let mut departed = call.engine.departed.lock();
+    departed.append(&call.session.client.mailbox.retire());
 }
 
 #[cfg(test)]
