@@ -47,7 +47,7 @@ fn expire(engine: &Engine, worker: usize) {
             }
             drop(held);
             drop(removed);
-            wakes.wake(worker);
+            wakes.wake();
             if is_done {
                 break;
             }
@@ -82,7 +82,7 @@ fn close_idle(engine: &Engine, worker: usize) {
             client.mailbox.close(CloseReason::Idle, &mut wakes);
         }
     }
-    wakes.wake(worker);
+    wakes.wake();
 }
 
 /// Resident memory of this process as the kernel counts it; 0 where it does not say.
