@@ -18,6 +18,7 @@ pub mod overflow;
 pub mod policy;
 pub mod protocol;
 pub mod pubsub;
+pub mod script;
 pub mod server;
 pub mod store;
 pub mod sync;

@@ -40,11 +40,12 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["metrics", "outbox", "protocol", "store", "sync"],
     ),
     ("config", &["policy", "sync"]),
+    ("script", &["protocol"]),
     (
         "command",
         &[
             "clients", "clock", "config", "glob", "limits", "metrics", "outbox", "overflow",
-            "policy", "protocol", "pubsub", "store", "sync",
+            "policy", "protocol", "pubsub", "script", "store", "sync",
         ],
     ),
     ("worker", &["clock", "outbox", "sync"]),

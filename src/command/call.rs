@@ -10,6 +10,7 @@ use crate::store::{Cause, Held, Key, Shard, Value};
 
 use super::engine::Engine;
 use super::session::Session;
+use super::spec::Flags;
 
 /// One command being run.
 ///
@@ -83,7 +84,16 @@ impl Call<'_, '_> {
         self.now.mono_ms()
     }
 
-    /// Counts a look-up by a reading command.
+    /// Counts a look-up by a reading command, and tells of one in vain.
+    #[inline]
+    pub fn looked_up(&mut self, key: &Key<'_>, found: bool) {
+        self.count_lookup(found);
+        if !found {
+            self.notify(key, Events::MISS, "keymiss");
+        }
+    }
+
+    /// Counts a look-up by a command that only looks at the entry itself, like OBJECT.
     #[inline]
     pub fn count_lookup(&self, found: bool) {
         if found {
@@ -167,9 +177,19 @@ impl Call<'_, '_> {
         }
     }
 
-    /// Sends a line to all who run MONITOR.
-    pub fn feed_monitors(&mut self, args: Args<'_>) {
-        let line = super::monitor::line(self, args);
+    /// Sends a line to all who run MONITOR, unless the command's flags keep it from them.
+    #[cold]
+    pub(super) fn show_monitors(&mut self, flags: Flags, args: Args<'_>) {
+        if flags.any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
+            return;
+        }
+        self.feed_monitors(args, None);
+    }
+
+    /// Sends a line to all who run MONITOR; `source` stands for the client's address.
+    #[cold]
+    pub(super) fn feed_monitors(&mut self, args: Args<'_>, source: Option<&str>) {
+        let line = super::monitor::line(self, args, source);
         let bounds = self.engine.outbox_bounds();
         for mailbox in self.engine.monitors.lock().iter() {
             mailbox.publish(line.clone(), bounds, self.wakes);

@@ -18,6 +18,7 @@ use crate::sync::Lock;
 
 use super::latency::LatencyLog;
 use super::pause::Pauses;
+use super::script::{Library, Running};
 use super::slowlog::Slowlog;
 use super::table::table;
 
@@ -68,6 +69,10 @@ pub struct Engine {
     pub gates: Gates,
     /// CLIENT PAUSE.
     pub pauses: Pauses,
+    /// Scripts that clients loaded.
+    pub scripts: Library,
+    /// The script that runs now.
+    pub running: Running,
     /// Commands that took long.
     pub slowlog: Slowlog,
     /// Events that took long.
@@ -86,7 +91,7 @@ pub struct Engine {
     pub expires_by_time: AtomicBool,
     /// Seconds since the epoch of the last SAVE or its kin, which do nothing; else of the start.
     pub saved_s: AtomicU64,
-    /// Clients that wait in lines.
+    /// Clients that wait in lines or for the end of a pause.
     pub blocked_clients_len: AtomicUsize,
     /// Resident memory of the process, read by a tick, in bytes.
     pub resident_bytes: AtomicU64,
@@ -129,6 +134,8 @@ impl Engine {
             workers: (0..workers_len).map(|_| stats()).collect(),
             gates: Gates::default(),
             pauses: Pauses::default(),
+            scripts: Library::default(),
+            running: Running::default(),
             slowlog: Slowlog::default(),
             latency: LatencyLog::default(),
             rates: Lock::default(),
@@ -301,7 +308,7 @@ fn when_full(overflow: PubsubOverflow) -> WhenFull {
 }
 
 /// A slowlog threshold below this makes every command timed; above it, commands of constant time
-/// are timed one call in sixteen, as none of them comes near it.
+/// are timed one call in 64, as none of them comes near it.
 const SLOWLOG_SAMPLED_US_MIN: i64 = 1000;
 
 /// The mixing step of splitmix64 (Steele, Lea and Flood 2014).

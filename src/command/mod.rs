@@ -20,11 +20,13 @@ mod monitor;
 mod outcome;
 mod pause;
 mod pubsub;
+mod script;
 mod serve;
 mod server;
 mod session;
 mod slowlog;
 mod spec;
+mod stream;
 mod string;
 mod table;
 #[cfg(test)]

@@ -99,10 +99,18 @@ pub struct WorkerStats {
     pub delivered: Counter,
     /// Messages that full outboxes let go of.
     pub outbox_dropped: Counter,
+    /// Entries that groups gave up on after as many deliveries as they allow.
+    pub exhausted: Counter,
+    /// Of those, entries that went to a dead-letter stream.
+    pub dead_lettered: Counter,
     /// Reads from sockets.
     pub reads: Counter,
     /// Writes to sockets.
     pub writes: Counter,
+    /// Entries of streams that XTRIM and XADD cut off.
+    pub entries_trimmed: Counter,
+    /// Entries of streams that XDEL and XDELEX removed.
+    pub entries_deleted: Counter,
 }
 
 impl WorkerStats {
@@ -122,8 +130,12 @@ impl WorkerStats {
             published: Counter::default(),
             delivered: Counter::default(),
             outbox_dropped: Counter::default(),
+            exhausted: Counter::default(),
+            dead_lettered: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
+            entries_trimmed: Counter::default(),
+            entries_deleted: Counter::default(),
         }
     }
 
@@ -171,6 +183,10 @@ impl WorkerStats {
             &self.outbox_dropped,
             &self.reads,
             &self.writes,
+            &self.entries_trimmed,
+            &self.entries_deleted,
+            &self.exhausted,
+            &self.dead_lettered,
         ]
         .into_iter()
         .for_each(Counter::reset);

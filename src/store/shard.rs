@@ -18,7 +18,9 @@ use super::ledger::{Cause, Ledger};
 use super::lines::{Lines, WaitKey};
 use super::queue::Queue;
 use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
+use super::stream::Stream;
 use super::table::{IntoIter, Table};
+use super::tend::wants_tending;
 use super::value::{Kind, Text, Value};
 use super::vanished::Vanished;
 use super::watch::WatchList;
@@ -175,6 +177,10 @@ pub struct Shard {
     /// How often the accounts were checked.
     #[cfg(debug_assertions)]
     looks: usize,
+    /// Entries of streams that were older than their policy allows.
+    pub entries_expired: u64,
+    /// Streams that do something by themselves, for the tick to see to.
+    pub(super) tended: Vec<WaitKey>,
     /// The last moment that anybody brought along, in quarters of a second: when a key is inserted.
     /// The ticks that expire keys keep it fresh.
     used: u32,
@@ -202,6 +208,8 @@ impl Shard {
             unsettled: Vec::new(),
             #[cfg(debug_assertions)]
             looks: 0,
+            entries_expired: 0,
+            tended: Vec::new(),
             used: 0,
         }
     }
@@ -224,17 +232,17 @@ impl Shard {
 
     /// One probe, whether the key has a deadline or not.
     #[inline]
-    fn look(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
+    pub(super) fn look(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
         let db = usize::from(key.db);
         if self.dbs[db].expiring_len == 0 {
             return self.dbs[db]
                 .table
-                .find_mut(key.hash, |entry| *entry.name == *key.name);
+                .find_mut(key.hash, |entry| key.is_named(&entry.name));
         }
         let database = &self.dbs[db];
         let place = database
             .table
-            .locate(key.hash, |entry| *entry.name == *key.name)?;
+            .locate(key.hash, |entry| key.is_named(&entry.name))?;
         if database.table.at(place)?.is_due(now_ms) {
             self.expire(key);
             return None;
@@ -263,6 +271,19 @@ impl Shard {
         }
     }
 
+    /// The stream at a key.
+    #[inline]
+    pub fn stream(&mut self, key: &Key, now_ms: u64) -> Result<Option<&mut Stream>, WrongType> {
+        if !self.tended.is_empty() {
+            self.drop_overdue(key, now_ms);
+        }
+        match self.value(key, now_ms) {
+            None => Ok(None),
+            Some(Value::Stream(stream)) => Ok(Some(stream)),
+            Some(_) => Err(WrongType),
+        }
+    }
+
     /// The string at a key.
     #[inline]
     pub fn text(&mut self, key: &Key, now_ms: u64) -> Result<Option<&mut Text>, WrongType> {
@@ -284,12 +305,13 @@ impl Shard {
         let used = self.used;
         let found = self.dbs[usize::from(key.db)]
             .table
-            .locate(key.hash, |entry| *entry.name == *key.name);
+            .locate(key.hash, |entry| key.is_named(&entry.name));
         let Some(place) = found else {
             self.insert_new(key, value, deadline_ms);
             return None;
         };
         let is_text = value.kind() == Kind::Text;
+        let is_tended = wants_tending(&value);
         if let Value::Queue(queue) = &mut value {
             self.welcome(key, queue);
         }
@@ -301,6 +323,9 @@ impl Shard {
             database.ledger.book_out(queue);
         }
         self.set_deadline(key, deadline_ms);
+        if is_tended {
+            self.tend(key);
+        }
         // Whoever waits for a stream learns that it has gone. Nothing else that goes makes a key
         // ready: its place in the order of service is that of what comes.
         if !is_text || old.kind() == Kind::Stream {
@@ -313,6 +338,7 @@ impl Shard {
     #[inline]
     pub fn insert_new(&mut self, key: &Key, mut value: Value, deadline_ms: Option<u64>) {
         let is_text = value.kind() == Kind::Text;
+        let is_tended = wants_tending(&value);
         if let Value::Queue(queue) = &mut value {
             self.welcome(key, queue);
         }
@@ -329,6 +355,9 @@ impl Shard {
         if deadline_ms.is_some() {
             self.set_deadline(key, deadline_ms);
         }
+        if is_tended {
+            self.tend(key);
+        }
         if !is_text {
             self.mark_ready(key);
         }
@@ -340,7 +369,7 @@ impl Shard {
         let entry =
             database
                 .table
-                .remove(key.hash, |entry| *entry.name == *key.name, Entry::hash)?;
+                .remove(key.hash, |entry| key.is_named(&entry.name), Entry::hash)?;
         if entry.deadline_ms != 0 {
             database.expiring_len -= 1;
             self.deadlines.remove(entry.deadline_ms, key.db, key.hash);
@@ -360,7 +389,7 @@ impl Shard {
         let database = &mut self.dbs[usize::from(key.db)];
         let found = database
             .table
-            .find(key.hash, |entry| *entry.name == *key.name);
+            .find(key.hash, |entry| key.is_named(&entry.name));
         let drained = match found.map(|entry| &entry.value) {
             Some(Value::Queue(queue)) => queue.is_empty(),
             _ => false,
@@ -376,7 +405,7 @@ impl Shard {
         let database = &mut self.dbs[usize::from(key.db)];
         let found = database
             .table
-            .find_mut(key.hash, |entry| *entry.name == *key.name);
+            .find_mut(key.hash, |entry| key.is_named(&entry.name));
         let Some(entry) = found else { return };
         let deadline_ms = deadline_ms.unwrap_or(0);
         let old = std::mem::replace(&mut entry.deadline_ms, deadline_ms);
@@ -505,7 +534,7 @@ impl Shard {
         let table = &database.table;
         let hit = |key: &Key| {
             table
-                .find(key.hash, |entry| *entry.name == *key.name)
+                .find(key.hash, |entry| key.is_named(&entry.name))
                 .is_some()
         };
         self.watched.changed_where(db, hit);
@@ -540,7 +569,7 @@ impl Shard {
             );
             let holds = |table: &Table<Entry>, key: &Key| {
                 table
-                    .find(key.hash, |entry| *entry.name == *key.name)
+                    .find(key.hash, |entry| key.is_named(&entry.name))
                     .is_some()
             };
             self.watched
@@ -550,6 +579,13 @@ impl Shard {
         }
         for db in [a, b] {
             self.vanished.forget_database(db);
+        }
+        for listed in &mut self.tended {
+            match listed.db {
+                db if db == a => listed.db = b,
+                db if db == b => listed.db = a,
+                _ => {}
+            }
         }
         self.dbs.swap(usize::from(a), usize::from(b));
         self.deadlines.swap_databases(a, b);

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::ledger::Tally;
 use super::queue::Queue;
 use super::reclaim::{self, Shed};
+use super::stream::Stream;
 
 /// Bytes past which a string is kept by reference, so that replies share it instead of copying.
 /// A copy of 16 KiB costs about a microsecond, as much as the system call that sends it.
@@ -19,6 +20,8 @@ pub enum Value {
     Text(Text),
     /// A list, which is what queues are to a client.
     Queue(Box<Queue>),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 /// The type of a value, as TYPE names it and as waiters ask for it.
@@ -58,6 +61,7 @@ impl Value {
         match self {
             Self::Text(_) => Kind::Text,
             Self::Queue(_) => Kind::Queue,
+            Self::Stream(_) => Kind::Stream,
         }
     }
 
@@ -66,6 +70,10 @@ impl Value {
         match self {
             Self::Text(text) => text.heap_bytes(),
             Self::Queue(queue) => size_of::<Queue>() + queue.heap_bytes(),
+            Self::Stream(stream) => {
+                let bytes = usize::try_from(stream.heap_bytes()).unwrap_or(usize::MAX);
+                bytes.saturating_add(size_of::<Stream>())
+            }
         }
     }
 
@@ -76,8 +84,9 @@ impl Value {
                 let bytes = text.heap_bytes();
                 reclaim::free(text, bytes);
             }
-            // Hands itself over.
+            // They hand themselves over.
             Self::Queue(queue) => drop(queue),
+            Self::Stream(stream) => drop(stream),
         }
     }
 
@@ -90,7 +99,7 @@ impl Value {
     pub fn held(&self) -> Tally {
         match self {
             Self::Queue(queue) => queue.held(),
-            Self::Text(_) => Tally::default(),
+            Self::Text(_) | Self::Stream(_) => Tally::default(),
         }
     }
 }
@@ -245,7 +254,7 @@ impl Text {
     }
 
     /// The integer that `bytes` spell, if they spell it the one way that printing it gives back.
-    fn canonical_integer(bytes: &[u8]) -> Option<i64> {
+    pub(super) fn canonical_integer(bytes: &[u8]) -> Option<i64> {
         if bytes.len() > 20 || bytes.is_empty() {
             return None;
         }

@@ -4,7 +4,7 @@
 //! Settings, all by environment: `WEIR_DIFF_SEED` (a run repeats by its seed, which is printed),
 //! `WEIR_DIFF_COMMANDS`, `WEIR_DIFF_FAMILIES` (names by comma), `WEIR_DIFF_SKIP` (commands by
 //! comma), `WEIR_DIFF_LIMIT` (stop after so many distinct differences), `REDIS_SERVER` (the one
-//! that is right), `WEIR_DIFF_SUBJECT` (another redis-server in Weir's place, to try the test).
+//! that is right), `WEIR_DIFF_PATIENCE_MS`, `WEIR_DIFF_SUBJECT` (another redis-server in Weir's place, to try the test).
 
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +17,7 @@ mod command;
 mod compare;
 mod crowd;
 mod families;
+mod fit;
 mod frames;
 mod plain;
 mod reply;
@@ -116,6 +117,16 @@ fn random_commands_answer_like_redis() {
     compare("commands", &plan, |pair| plain::run(pair, &plan));
 }
 
+/// Streams have more states than the mixture above comes to.
+#[test]
+fn random_stream_commands_answer_like_redis() {
+    let mut plan = plan(commands() / 2);
+    if plan.families.is_empty() {
+        plan.families = ["streams", "groups"].map(str::to_owned).to_vec();
+    }
+    compare("stream commands", &plan, |pair| plain::run(pair, &plan));
+}
+
 /// Clients that act in turn cost more per step, so there are fewer steps.
 #[test]
 fn waiting_clients_are_served_like_redis() {
@@ -127,10 +138,28 @@ fn waiting_clients_are_served_like_redis() {
 }
 
 #[test]
+fn waiting_readers_are_served_like_redis() {
+    let plan = plan(commands() / 20);
+    let next = families::stream_waits::next_action;
+    compare("stream waits", &plan, |pair| {
+        rounds::run(pair, Rest::Blocked, &plan, next)
+    });
+}
+
+#[test]
 fn subscribers_hear_like_redis() {
     let plan = plan(commands() / 20);
     let next = families::pubsub::next_action;
     compare("pubsub", &plan, |pair| {
+        rounds::run(pair, Rest::Pinged, &plan, next)
+    });
+}
+
+#[test]
+fn keyspace_events_are_those_of_redis() {
+    let plan = plan(commands() / 20);
+    let next = families::events::next_action;
+    compare("events", &plan, |pair| {
         rounds::run(pair, Rest::Pinged, &plan, next)
     });
 }
