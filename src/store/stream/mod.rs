@@ -13,7 +13,7 @@
 mod claim;
 mod consumer;
 #[cfg(test)]
-mod dice;
+pub(in crate::store) mod dice;
 mod entry;
 mod group;
 mod id;
