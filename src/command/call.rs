@@ -83,7 +83,16 @@ impl Call<'_, '_> {
         self.now.mono_ms()
     }
 
-    /// Counts a look-up by a reading command.
+    /// Counts a look-up by a reading command, and tells of one in vain.
+    #[inline]
+    pub fn looked_up(&mut self, key: &Key<'_>, found: bool) {
+        self.count_lookup(found);
+        if !found {
+            self.notify(key, Events::MISS, "keymiss");
+        }
+    }
+
+    /// Counts a look-up by a command that only looks at the entry itself, like OBJECT.
     #[inline]
     pub fn count_lookup(&self, found: bool) {
         if found {

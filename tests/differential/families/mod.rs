@@ -1,9 +1,10 @@
 //! The families of commands, each in a file of its own. A new family: a file with a `COMMANDS`
-//! table, and a line in `FAMILIES`. `blocking` and `pubsub` need several clients at once and are
-//! driven by `crowd` instead.
+//! table, and a line in `FAMILIES`. `blocking`, `pubsub` and `events` need several clients at once
+//! and are driven by `crowd` instead.
 
 pub mod blocking;
 pub mod connection;
+pub mod events;
 pub mod keys;
 pub mod lists;
 pub mod pubsub;
