@@ -24,6 +24,7 @@ mod server;
 mod session;
 mod slowlog;
 mod spec;
+mod stream;
 mod string;
 mod table;
 #[cfg(test)]

@@ -15,6 +15,7 @@ const FAMILIES: &[&[Command]] = &[
     super::client::COMMANDS,
     super::keys::COMMANDS,
     super::list::COMMANDS,
+    super::stream::COMMANDS,
     super::string::COMMANDS,
     super::pubsub::COMMANDS,
     super::transaction::COMMANDS,

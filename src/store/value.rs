@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::queue::Queue;
 use super::reclaim::{self, Shed};
+use super::stream::Stream;
 
 /// Bytes past which a string is kept by reference, so that replies share it instead of copying.
 /// A copy of 16 KiB costs about a microsecond, as much as the system call that sends it.
@@ -18,6 +19,8 @@ pub enum Value {
     Text(Text),
     /// A list, which is what queues are to a client.
     Queue(Box<Queue>),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 /// The type of a value, as TYPE names it and as waiters ask for it.
@@ -57,6 +60,7 @@ impl Value {
         match self {
             Self::Text(_) => Kind::Text,
             Self::Queue(_) => Kind::Queue,
+            Self::Stream(_) => Kind::Stream,
         }
     }
 
@@ -65,6 +69,10 @@ impl Value {
         match self {
             Self::Text(text) => text.heap_bytes(),
             Self::Queue(queue) => size_of::<Queue>() + queue.heap_bytes(),
+            Self::Stream(stream) => {
+                let bytes = usize::try_from(stream.heap_bytes()).unwrap_or(usize::MAX);
+                bytes.saturating_add(size_of::<Stream>())
+            }
         }
     }
 
@@ -75,8 +83,9 @@ impl Value {
                 let bytes = text.heap_bytes();
                 reclaim::free(text, bytes);
             }
-            // Hands itself over.
+            // They hand themselves over.
             Self::Queue(queue) => drop(queue),
+            Self::Stream(stream) => drop(stream),
         }
     }
 
@@ -85,6 +94,7 @@ impl Value {
         match self {
             Self::Text(_) => 0,
             Self::Queue(queue) => queue.len() as u64,
+            Self::Stream(stream) => stream.log().len(),
         }
     }
 }

@@ -26,6 +26,7 @@ pub fn encoding(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let found = look(call, args, |entry, _| match &entry.value {
         Value::Text(text) => text.encoding(),
         Value::Queue(queue) => queue_encoding(queue, list_limit),
+        Value::Stream(_) => "stream",
     });
     match found {
         Some(encoding) => call.reply.bulk_str(encoding),

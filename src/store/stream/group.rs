@@ -227,6 +227,11 @@ impl Group {
         Some(entry)
     }
 
+    /// Frees up to so many bytes of pending entries; true while there are more.
+    pub(super) fn shed_some(&mut self, left: &mut usize) -> bool {
+        self.pending.shed_some(left) || self.consumers.shed_some(left)
+    }
+
     /// Checks that both sides of ownership agree.
     ///
     /// # Panics
