@@ -17,6 +17,7 @@ const FAMILIES: &[&[Command]] = &[
     super::list::COMMANDS,
     super::stream::COMMANDS,
     super::string::COMMANDS,
+    super::sorted_set::COMMANDS,
     super::pubsub::COMMANDS,
     super::transaction::COMMANDS,
     super::server::COMMANDS,

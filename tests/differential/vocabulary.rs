@@ -37,6 +37,14 @@ const ODD_WORDS: &[&str] = &[
     "ASYNC",
     "SYNC",
     "zset",
+    "WITHSCORES",
+    "BYSCORE",
+    "REV",
+    "LIMIT",
+    "WEIGHTS",
+    "AGGREGATE",
+    "INCR",
+    "MIN",
     "string",
     "*",
     "?",
@@ -147,7 +155,8 @@ impl Gen {
             2 => b"gl*b[a-c]?".to_vec(),
             3 => b"{tag}k".to_vec(),
             4..=5 => b"absent".to_vec(),
-            6..=22 => self.family_key('l'),
+            6..=17 => self.family_key('l'),
+            18..=28 => self.family_key('z'),
             _ => self.family_key('s'),
         }
     }
@@ -170,6 +179,20 @@ impl Gen {
         }
     }
 
+    /// Mostly a key that holds a sorted set.
+    pub fn sorted_key(&mut self) -> Vec<u8> {
+        if self.rng.percent(90) {
+            self.family_key('z')
+        } else {
+            self.key()
+        }
+    }
+
+    /// A key that holds a sorted set whose scores are all the same; no other command names it.
+    pub fn even_key(&mut self) -> Vec<u8> {
+        self.family_key('y')
+    }
+
     /// Every key that the generators use, for sweeps.
     pub fn all_keys() -> Vec<Vec<u8>> {
         let mut keys: Vec<Vec<u8>> = ["", "gl*b[a-c]?", "{tag}k", "absent"]
@@ -177,7 +200,7 @@ impl Gen {
             .map(|key| key.as_bytes().to_vec())
             .collect();
         keys.push(b"bin\x00\xff\r\nkey".to_vec());
-        for prefix in ['l', 's'] {
+        for prefix in ['l', 's', 'z', 'y'] {
             keys.extend((0..KEYS_PER_FAMILY).map(|index| format!("{prefix}{index}").into_bytes()));
         }
         keys

@@ -9,7 +9,8 @@
 //! Reading order: `range`, `small`, `names`, `tree`, `large`. Costs of the large form are those of
 //! the parts: look-up O(1), everything else O(log n); a step of a walk O(1).
 //!
-//! Invariants: no score is NaN; zero has no sign; no member is twice in a set.
+//! Invariants: no score is NaN; no member is twice in a set. Zero has a sign in the large form
+//! only, again as in Redis, where clients see it.
 
 mod large;
 mod names;
@@ -123,17 +124,12 @@ impl SortedSet {
         limits: Limits,
         decide: impl FnOnce(Option<f64>) -> Option<f64>,
     ) {
-        // Zero without a sign: adding 0 takes the minus from -0 and changes nothing else.
-        let decide = |old| decide(old).map(|score| score + 0.0);
         match &mut self.0 {
             Form::Large(large) => large.update(member, decide),
             Form::Small(small) => {
-                let mut is_new = false;
-                small.update(member, |old| {
-                    is_new = old.is_none();
-                    decide(old)
-                });
-                if is_new {
+                let len = small.len();
+                small.update(member, decide);
+                if small.len() > len {
                     self.outgrow(member.len(), limits);
                 }
             }
@@ -238,15 +234,23 @@ impl SortedSet {
     /// [`Order::Down`] is the highest score.
     #[inline]
     pub fn walk(&self, rank: usize, len: usize, order: Order, mut visit: impl FnMut(&[u8], f64)) {
-        if len == 0 || rank >= self.len() {
+        if len == 0 {
             return;
         }
         let mut left = len;
-        let visit = |member: &[u8], score: f64| {
+        self.walk_while(rank, order, |member, score| {
             visit(member, score);
             left -= 1;
             left > 0
-        };
+        });
+    }
+
+    /// Shows members from a rank on for as long as `visit` says so.
+    #[inline]
+    pub fn walk_while(&self, rank: usize, order: Order, visit: impl FnMut(&[u8], f64) -> bool) {
+        if rank >= self.len() {
+            return;
+        }
         match (&self.0, order) {
             (Form::Small(small), Order::Up) => small.walk_up(rank, visit),
             (Form::Small(small), Order::Down) => small.walk_down(small.len() - rank, visit),

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod lists;
 pub mod pubsub;
 pub mod server;
+pub mod sorted_sets;
 pub mod strings;
 
 use crate::command::Command;
@@ -38,6 +39,11 @@ pub const FAMILIES: &[Family] = &[
         name: "strings",
         weight: 25,
         commands: strings::COMMANDS,
+    },
+    Family {
+        name: "sorted sets",
+        weight: 30,
+        commands: sorted_sets::COMMANDS,
     },
     Family {
         name: "keys",

@@ -84,12 +84,6 @@ impl Leaf {
         entry
     }
 
-    /// Changes the score of an entry that keeps its place.
-    #[inline]
-    pub fn set_score(&mut self, at: usize, score: f64) {
-        self.scores[at] = score;
-    }
-
     /// Takes the entries from `at` on away.
     pub fn split_off(&mut self, at: usize) -> Box<Self> {
         let mut right = Self::empty();

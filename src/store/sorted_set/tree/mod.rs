@@ -22,8 +22,6 @@ use super::names::Id;
 use inner::{CHILDREN_MAX, Inner};
 use leaf::{LEAF_LEN_MAX, Leaf};
 
-pub(super) use walk::{Backward, Forward};
-
 /// An entry: its score and its member.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Entry {
@@ -42,8 +40,6 @@ enum Node {
 pub(super) struct Tree {
     root: Option<Node>,
     len: usize,
-    leaves_len: usize,
-    inners_len: usize,
 }
 
 /// What an insertion below a node made of it, besides the node itself.
