@@ -139,7 +139,10 @@ fn add(call: &mut Call<'_, '_>, args: Args<'_>, mut wish: Wish) -> Result {
     let found = shard.sorted_set(&key, now_ms)?;
     let is_new = found.is_none();
     let done = match found {
-        Some(set) => add_pairs(set, pairs, &scores, wish, limits)?,
+        Some(set) => {
+            set.expect(scores.len(), limits);
+            add_pairs(set, pairs, &scores, wish, limits)?
+        }
         None if wish.xx => Done::default(),
         None => {
             let mut set = SortedSet::sized(scores.len(), pairs.at(1).len(), limits);

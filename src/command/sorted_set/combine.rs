@@ -79,8 +79,8 @@ fn show(call: &mut Call<'_, '_>, args: Args<'_>, name: &str, operation: Operatio
 
 fn put(call: &mut Call<'_, '_>, args: Args<'_>, name: &str, operation: Operation) -> Result {
     let (set, _) = combine(call, args, 2, name, operation)?;
-    let target = call.key(args.at(1));
-    store(call, &target, set, name);
+    let (target, limits) = (call.key(args.at(1)), limits(call));
+    store(call, &target, set.settled(limits), name);
     Ok(Outcome::Done)
 }
 
@@ -285,8 +285,9 @@ fn combine(
     let (keys, options) = read_keys(call, args, at, name)?;
     let options = Options::parse(options, keys.len(), operation, at > 1)?;
     let (limits, aggregate) = (limits(call), options.aggregate);
+    // Every result is made in the large form, whose zeros keep their signs.
     let sources = Source::all(call.held, &keys, &options.weights);
-    let mut result = SortedSet::new();
+    let mut result = SortedSet::large();
     match operation {
         Operation::Union => unite(&mut result, &by_size(sources), aggregate, limits),
         Operation::Intersection => intersect(&by_size(sources), aggregate, |member, score| {

@@ -54,7 +54,9 @@ pub fn zrangestore(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let mut part = SortedSet::new();
     if let Some(set) = found {
         let (start, len) = wanted.part_of(set);
-        part = SortedSet::sized(len, 0, limits);
+        // How much it will be is known beforehand by rank only, says Redis.
+        let expected = if wanted.is_by_rank() { len } else { 0 };
+        part = SortedSet::sized(expected, 0, limits);
         set.walk(start, len, wanted.order, |member, score| {
             part.insert(member, score, limits);
         });
@@ -182,6 +184,10 @@ impl<'a> Wanted<'a> {
             offset,
             count,
         })
+    }
+
+    fn is_by_rank(&self) -> bool {
+        matches!(self.ends, Ends::Ranks(..))
     }
 
     /// Where the part of a set begins, counted in the order of the walk, and its length.

@@ -73,9 +73,39 @@ impl SortedSet {
     /// An empty set for about so many members of up to so many bytes, in the form that fits them.
     pub fn sized(len: usize, member_bytes_max: usize, limits: Limits) -> Self {
         if len <= limits.small_len_max && member_bytes_max <= limits.small_member_bytes_max {
-            return Self::default();
+            Self::default()
+        } else {
+            Self::large()
         }
+    }
+
+    /// An empty set in the large form: for results, whose zeros keep their signs.
+    pub fn large() -> Self {
         Self(Form::Large(Box::default()))
+    }
+
+    /// Makes a small set large to which more members may come than a small one holds.
+    pub fn expect(&mut self, len: usize, limits: Limits) {
+        if len > limits.small_len_max {
+            self.enlarge();
+        }
+    }
+
+    /// Makes a result small if it fits, before it is stored.
+    #[must_use]
+    pub fn settled(self, limits: Limits) -> Self {
+        let mut fits = self.len() <= limits.small_len_max;
+        if fits {
+            self.for_each(|member, _| fits &= member.len() <= limits.small_member_bytes_max);
+        }
+        if !fits {
+            return self;
+        }
+        let mut small = Self::default();
+        self.for_each(|member, score| {
+            small.insert(member, score, limits);
+        });
+        small
     }
 
     /// Members held. O(1).
@@ -128,9 +158,16 @@ impl SortedSet {
             Form::Large(large) => large.update(member, decide),
             Form::Small(small) => {
                 let len = small.len();
-                small.update(member, decide);
-                if small.len() > len {
-                    self.outgrow(member.len(), limits);
+                let outgrows = len >= limits.small_len_max
+                    || member.len() > limits.small_member_bytes_max
+                    || small.heap_bytes() > SMALL_BYTES_MAX;
+                small.update(member, |old| {
+                    let stays = old.is_some() || !outgrows;
+                    // Adding 0 takes the minus from -0 and changes nothing else.
+                    decide(old).map(|score| if stays { score + 0.0 } else { score })
+                });
+                if outgrows && small.len() > len {
+                    self.enlarge();
                 }
             }
         }
@@ -144,17 +181,6 @@ impl SortedSet {
             Some(score)
         });
         old
-    }
-
-    /// Makes a small set that has got a member of so many bytes large if that is too much.
-    fn outgrow(&mut self, member_bytes: usize, limits: Limits) {
-        let Form::Small(small) = &self.0 else { return };
-        if small.len() > limits.small_len_max
-            || member_bytes > limits.small_member_bytes_max
-            || small.heap_bytes() > SMALL_BYTES_MAX
-        {
-            self.enlarge();
-        }
     }
 
     #[cold]

@@ -37,14 +37,13 @@ struct Found<'a> {
 #[inline]
 #[allow(
     clippy::cast_possible_truncation,
-    clippy::float_cmp,
     reason = "an integer is told by surviving the way there and back"
 )]
 fn packed_score(score: f64) -> (u8, [u8; 8]) {
     const LIMIT: f64 = 140_737_488_355_328.0;
     let integer = score as i64;
     #[allow(clippy::cast_precision_loss, reason = "the check is for that")]
-    let is_integer = score.abs() < LIMIT && integer as f64 == score;
+    let is_integer = score.abs() < LIMIT && (integer as f64).to_bits() == score.to_bits();
     if !is_integer {
         return (DOUBLE, score.to_le_bytes());
     }
@@ -318,6 +317,7 @@ mod tests {
     fn scores_come_back_from_as_few_bytes_as_hold_them() {
         for (score, bytes) in [
             (0.0, 0),
+            (-0.0, 8),
             (-1.0, 1),
             (127.0, 1),
             (-128.0, 1),
@@ -334,7 +334,7 @@ mod tests {
             let (kind, packed) = packed_score(score);
             let kept = &packed[..SCORE_BYTES[usize::from(kind)]];
             assert_eq!(kept.len(), bytes, "{score}");
-            assert!(unpacked_score(kind, kept) == score, "{score}");
+            assert_eq!(unpacked_score(kind, kept).to_bits(), score.to_bits());
         }
     }
 
