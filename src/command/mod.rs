@@ -23,6 +23,7 @@ mod serve;
 mod server;
 mod session;
 mod slowlog;
+mod sort;
 mod sorted_set;
 mod spec;
 mod stream;

@@ -18,6 +18,7 @@ const FAMILIES: &[&[Command]] = &[
     super::stream::COMMANDS,
     super::string::COMMANDS,
     super::sorted_set::COMMANDS,
+    super::sort::COMMANDS,
     super::pubsub::COMMANDS,
     super::transaction::COMMANDS,
     super::server::COMMANDS,

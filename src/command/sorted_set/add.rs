@@ -197,7 +197,9 @@ fn add_pairs(
             };
             match (old, done.last) {
                 (None, Some(_)) => done.added += 1,
-                (Some(old), Some(score)) => done.updated += i64::from(old != score),
+                // Zero of the other sign is no other score.
+                (Some(old), Some(score)) if old == score => return Some(old),
+                (Some(_), Some(_)) => done.updated += 1,
                 (_, None) => {}
             }
             done.last

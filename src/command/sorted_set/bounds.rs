@@ -14,18 +14,21 @@ pub fn parse_scores(min: &[u8], max: &[u8]) -> Result<ScoreRange> {
     Ok(ScoreRange { min, max })
 }
 
-/// Read less strictly than a score, as in Redis: nothing is 0, what is too large is infinite, what
-/// is too small is 0, and a C string ends where it ends.
 fn parse_score(argument: &[u8]) -> Option<ScoreBound> {
     let excluded = argument.first() == Some(&b'(');
-    let text = &argument[usize::from(excluded)..];
+    let score = parse_lenient(&argument[usize::from(excluded)..])?;
+    Some(ScoreBound { score, excluded })
+}
+
+/// A number read less strictly than a score, as Redis reads bounds and what it sorts by: nothing
+/// is 0, what is too large is infinite, what is too small is 0, and a C string ends where it ends.
+pub fn parse_lenient(text: &[u8]) -> Option<f64> {
     let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    let score = if text.is_empty() {
-        0.0
-    } else {
-        std::str::from_utf8(text).ok()?.parse().ok()?
-    };
-    (!f64::is_nan(score)).then_some(ScoreBound { score, excluded })
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    (!number.is_nan()).then_some(number)
 }
 
 /// A range of members.

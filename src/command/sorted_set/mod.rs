@@ -17,6 +17,8 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+pub(super) use bounds::parse_lenient;
+
 use crate::config::Events;
 use crate::flags;
 use crate::protocol::number::parse_i64;

@@ -63,7 +63,7 @@ impl Large {
         };
         let old = self.names.score(id);
         if let Some(score) = decide(Some(old))
-            && score != old
+            && score.to_bits() != old.to_bits()
         {
             self.remove_from_tree(old, id);
             self.insert_into_tree(score, id, member);

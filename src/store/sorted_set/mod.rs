@@ -183,8 +183,9 @@ impl SortedSet {
         old
     }
 
+    /// Makes it large, if it is small.
     #[cold]
-    fn enlarge(&mut self) {
+    pub fn enlarge(&mut self) {
         let Form::Small(small) = &self.0 else { return };
         let mut large = Box::<Large>::default();
         small.walk_up(0, |member, score| {

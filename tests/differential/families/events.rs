@@ -1,6 +1,6 @@
 //! One client hears of every change to keys that the others make, in classes that change too.
 
-use super::{keys, lists, strings};
+use super::{keys, lists, sorted_sets, sorts, strings};
 use crate::command::Command;
 use crate::crowd::{Action, Crowd};
 use crate::fit::is_fit;
@@ -9,7 +9,7 @@ use crate::vocabulary::Gen;
 /// Values of notify-keyspace-events, all sound: after a refused one Redis goes back to the text of
 /// the last, which leaves out `n`.
 const CLASSES: &[&str] = &[
-    "KEA", "KEA", "KEAmn", "KEAmn", "KEn", "Em", "KEl$", "Kgl", "E$g", "Elx", "K", "",
+    "KEA", "KEA", "KEAmn", "KEAmn", "KEn", "Em", "KEl$", "Kgl", "KEz", "E$g", "Elx", "K", "",
 ];
 
 /// The next action: the first client listens, the others change things.
@@ -27,9 +27,11 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
         return Action::Send(client, vec![set]);
     }
     loop {
-        let commands = match g.rng.below(3) {
+        let commands = match g.rng.below(6) {
             0 => lists::COMMANDS,
             1 => strings::COMMANDS,
+            2..=3 => sorted_sets::COMMANDS,
+            4 => sorts::COMMANDS,
             _ => keys::COMMANDS,
         };
         let entry = g.rng.weighted(commands.iter().map(|(weight, _)| *weight));

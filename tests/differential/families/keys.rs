@@ -84,7 +84,8 @@ fn keys_matching(g: &mut Gen) -> Command {
 fn scan(g: &mut Gen) -> Command {
     let mut command = Command::new("SCAN").arg("0").compared(Compare::ScanPage);
     if g.rng.percent(12) {
-        let bad = *g.rng.pick(&["abc", "", "-", "1x", "18446744073709551616"]);
+        // After one that is out of range the oracle's SORT takes no number for one.
+        let bad = *g.rng.pick(&["abc", "", "-", "1x"]);
         command.args[1] = bad.as_bytes().to_vec();
         command = command.undamaged();
     }

@@ -3,6 +3,7 @@
 //! and are driven by `crowd` instead.
 
 pub mod blocking;
+pub mod blocking_sorted;
 pub mod connection;
 pub mod events;
 pub mod keys;
@@ -10,6 +11,7 @@ pub mod lists;
 pub mod pubsub;
 pub mod server;
 pub mod sorted_sets;
+pub mod sorts;
 pub mod strings;
 
 use crate::command::Command;
@@ -44,6 +46,11 @@ pub const FAMILIES: &[Family] = &[
         name: "sorted sets",
         weight: 30,
         commands: sorted_sets::COMMANDS,
+    },
+    Family {
+        name: "sorts",
+        weight: 6,
+        commands: sorts::COMMANDS,
     },
     Family {
         name: "keys",

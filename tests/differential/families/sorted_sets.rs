@@ -339,7 +339,8 @@ fn random(g: &mut Gen) -> Command {
 fn scan(g: &mut Gen) -> Command {
     let mut command = Command::new("ZSCAN").arg(g.sorted_key()).arg("0");
     if g.rng.percent(10) {
-        let bad = *g.rng.pick(&["abc", "", "-", "1x", "18446744073709551616"]);
+        // After one that is out of range the oracle's SORT takes no number for one.
+        let bad = *g.rng.pick(&["abc", "", "-", "1x"]);
         command.args[2] = bad.as_bytes().to_vec();
     }
     if g.rng.percent(50) {
