@@ -39,14 +39,15 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["metrics", "outbox", "protocol", "store", "sync"],
     ),
     ("config", &["sync"]),
+    ("script", &["protocol"]),
     (
         "command",
         &[
             "clients", "clock", "config", "glob", "limits", "metrics", "outbox", "overflow",
-            "protocol", "pubsub", "store", "sync",
+            "protocol", "pubsub", "script", "store", "sync",
         ],
     ),
-    ("worker", &["outbox"]),
+    ("worker", &["clock", "outbox", "sync"]),
     (
         "net",
         &[
@@ -83,7 +84,9 @@ const EXCEPTIONS: &[(&str, &str, &[&str])] = &[
 
 /// Who may name a crate or type that the others reach through a room, if at all.
 const RESERVED: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "worker", "server"]),
+    ("tokio", &["net", "server"]),
+    ("mio", &["worker"]),
+    ("rustix", &["net"]),
     ("SystemTime", &["clock"]),
     ("UNIX_EPOCH", &["clock"]),
     ("Mutex", &["sync"]),

@@ -19,6 +19,7 @@ mod monitor;
 mod outcome;
 mod pause;
 mod pubsub;
+mod script;
 mod serve;
 mod server;
 mod session;
@@ -33,6 +34,7 @@ mod table;
 pub mod testing;
 pub mod tick;
 mod transaction;
+mod weir;
 
 pub use call::Call;
 pub use connection::leave;

@@ -4,6 +4,7 @@ use std::mem;
 
 use bytes::Bytes;
 
+use super::ledger::Tally;
 use super::queue::Queue;
 use super::reclaim::{self, Shed};
 use super::sorted_set::SortedSet;
@@ -97,10 +98,14 @@ impl Value {
 
     /// Messages that are lost when it goes. Members of a sorted set are no messages.
     pub fn messages_len(&self) -> u64 {
+        self.held().messages
+    }
+
+    /// Messages of queues that are lost when it goes, with their bytes.
+    pub fn held(&self) -> Tally {
         match self {
-            Self::Text(_) | Self::SortedSet(_) => 0,
-            Self::Queue(queue) => queue.len() as u64,
-            Self::Stream(stream) => stream.log().len(),
+            Self::Queue(queue) => queue.held(),
+            Self::Text(_) | Self::Stream(_) | Self::SortedSet(_) => Tally::default(),
         }
     }
 }
@@ -255,7 +260,7 @@ impl Text {
     }
 
     /// The integer that `bytes` spell, if they spell it the one way that printing it gives back.
-    fn canonical_integer(bytes: &[u8]) -> Option<i64> {
+    pub(super) fn canonical_integer(bytes: &[u8]) -> Option<i64> {
         if bytes.len() > 20 || bytes.is_empty() {
             return None;
         }

@@ -146,7 +146,10 @@ fn write_info(reply: &mut Reply, name: &str, command: &Command) {
     }
     reply.set(0);
     write_key_specs(reply, name, command);
-    reply.set(command.subcommands.len());
+    match command.subcommands.len() {
+        0 => reply.set(0),
+        len => reply.array(len),
+    }
     for sub in command.subcommands {
         write_info(reply, &format!("{}|{}", command.name, sub.name), sub);
     }

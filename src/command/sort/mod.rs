@@ -1,4 +1,4 @@
-//! SORT SORT_RO: the elements of a list or sorted set in another order, with what other keys hold
+//! SORT, `SORT_RO`: the elements of a list or sorted set in another order, with what other keys hold
 //! for each of them.
 //!
 //! `wanted` reads the options, `pattern` finds what belongs to an element. A request with a pattern
@@ -81,7 +81,7 @@ pub fn sort(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     answer(call, args, Wanted::parse(args, true)?)
 }
 
-/// SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC]
+/// `SORT_RO` key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC]
 /// [ALPHA]
 pub fn sort_ro(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     answer(call, args, Wanted::parse(args, false)?)

@@ -77,7 +77,8 @@ impl Wish {
                 "XX and NX options at the same time are not compatible",
             ));
         }
-        if self.gt && self.nx || self.lt && self.nx || self.gt && self.lt {
+        let named = [self.nx, self.gt, self.lt];
+        if named.iter().filter(|&&named| named).count() > 1 {
             return Err(Error::text(
                 "GT, LT, and/or NX options at the same time are not compatible",
             ));
@@ -177,6 +178,7 @@ struct Done {
 }
 
 /// Gives scores to members. Only an increment can fail, and comes alone: all or nothing is done.
+#[allow(clippy::float_cmp, reason = "scores that differ at all differ")]
 #[inline]
 fn add_pairs(
     set: &mut SortedSet,

@@ -51,7 +51,7 @@ pub fn zmscore(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 
 /// ZCARD key
 pub fn zcard(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let len = look(call, args, |set| set.len())?;
+    let len = look(call, args, SortedSet::len)?;
     call.reply.integer(reply_len(len.unwrap_or(0)));
     Ok(Outcome::Done)
 }

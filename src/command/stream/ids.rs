@@ -65,6 +65,12 @@ pub(super) fn write_id(reply: &mut Reply, id: StreamId) {
 #[inline]
 pub(super) fn write_entry(reply: &mut Reply, entry: Entry<'_>) {
     reply.array(2);
+    write_fields(reply, entry);
+}
+
+/// Writes the id, and the fields and values of an entry as an array: two replies.
+#[inline]
+pub(super) fn write_fields(reply: &mut Reply, entry: Entry<'_>) {
     write_id(reply, entry.id);
     reply.array(entry.fields.len() * 2);
     for (name, value) in entry.fields {
@@ -82,4 +88,28 @@ pub(super) fn write_entries<'a>(reply: &mut Reply, entries: impl Iterator<Item =
         len += 1;
     }
     reply.close_array(later, len);
+}
+
+/// An argument as an error repeats it: up to where Redis's C strings end.
+fn shown(argument: &[u8]) -> &[u8] {
+    argument.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
+/// An error line that repeats two arguments, with text before, between and behind them.
+pub(super) fn error_with(pieces: [&str; 3], arguments: [&[u8]; 2]) -> Error {
+    let [before, between, behind] = pieces.map(str::as_bytes);
+    let [first, second] = arguments.map(shown);
+    Error::Bytes([before, first, between, second, behind].concat())
+}
+
+/// What commands on a group that does not exist answer.
+pub(super) fn no_group(key: &[u8], group: &[u8]) -> Error {
+    let pieces = ["NOGROUP No such key '", "' or consumer group '", "'"];
+    error_with(pieces, [key, group])
+}
+
+/// What XGROUP and XINFO answer when the group does not exist.
+pub(super) fn no_group_for_key(key: &[u8], group: &[u8]) -> Error {
+    let pieces = ["NOGROUP No such consumer group '", "' for key name '", "'"];
+    error_with(pieces, [group, key])
 }

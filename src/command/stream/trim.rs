@@ -78,12 +78,17 @@ impl<'a> Options<'a> {
                 at += 1;
             } else if let Some((producer, taken)) = Producer::parse(args, at)? {
                 if self.producer.is_some() {
-                    return Err(text("IDMP/IDMPAUTO specified multiple times"));
+                    return Err(text("syntax error, IDMP/IDMPAUTO specified multiple times"));
                 }
                 self.producer = Some(producer);
                 at += taken;
             } else {
                 self.id = NewId::parse(option).ok_or(INVALID_ID)?;
+                if self.producer.is_some() && self.id != NewId::Auto {
+                    return Err(text(
+                        "syntax error, IDMP/IDMPAUTO can be used only with auto-generated IDs",
+                    ));
+                }
                 at += 1;
                 break;
             }
@@ -100,12 +105,7 @@ impl Wanted {
         let option = args.at(at);
         let more = args.len() - 1 - at;
         let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
-        let references = match () {
-            () if is(b"keepref") => Some(References::Keep),
-            () if is(b"delref") => Some(References::Delete),
-            () if is(b"acked") => Some(References::Acked),
-            () => None,
-        };
+        let references = parse_references(option);
         if references.is_some() && self.references.is_none() {
             self.references = references;
             return Ok(Some(1));
@@ -176,6 +176,17 @@ impl Wanted {
     }
 }
 
+/// KEEPREF, DELREF or ACKED.
+pub(super) fn parse_references(option: &[u8]) -> Option<References> {
+    let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
+    match () {
+        () if is(b"keepref") => Some(References::Keep),
+        () if is(b"delref") => Some(References::Delete),
+        () if is(b"acked") => Some(References::Acked),
+        () => None,
+    }
+}
+
 /// A number that must not be negative.
 fn parse_count(argument: &[u8], refusal: &'static str) -> Result<u64> {
     let count = parse_i64(argument).ok_or(Error::NotInteger)?;
@@ -193,7 +204,7 @@ pub fn xtrim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     };
     let lost = stream.trim(trim);
     if lost.entries > 0 {
-        call.stats.trimmed.add(lost.entries);
+        call.stats.entries_trimmed.add(lost.entries);
         call.changed(&key, Events::STREAM, "xtrim");
     }
     call.reply.integer(reply_len(lost.entries));

@@ -12,6 +12,8 @@
 //! Invariants: no score is NaN; no member is twice in a set. Zero has a sign in the large form
 //! only, again as in Redis, where clients see it.
 
+#![allow(clippy::float_cmp, reason = "the order of scores is exact")]
+
 mod large;
 mod names;
 mod range;

@@ -1,9 +1,9 @@
 //! Sorted sets against a model: a list of pairs in order.
 
 #![allow(
-    clippy::float_cmp,
+    clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
-    reason = "scores are copied, not computed"
+    reason = "small numbers"
 )]
 
 use super::{LexBound, LexRange, Limits, Order, ScoreBound, ScoreRange, SortedSet};
@@ -45,7 +45,7 @@ impl Model {
 fn members(set: &SortedSet, order: Order) -> Vec<(f64, Vec<u8>)> {
     let mut all = Vec::new();
     set.walk(0, usize::MAX, order, |member, score| {
-        all.push((score, member.to_vec()))
+        all.push((score, member.to_vec()));
     });
     all
 }

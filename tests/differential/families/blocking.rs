@@ -57,6 +57,7 @@ pub fn next_of(g: &mut Gen, crowd: &Crowd, wait: Draw, bring: Draw) -> Action {
     Action::Send(client, vec![command])
 }
 
+/// One of the few keys.
 pub fn key(g: &mut Gen) -> &'static str {
     KEYS[g.rng.below(KEYS.len())]
 }
@@ -65,6 +66,7 @@ fn side(g: &mut Gen) -> &'static str {
     if g.rng.percent(50) { "LEFT" } else { "RIGHT" }
 }
 
+/// Some of them.
 pub fn some_keys(g: &mut Gen) -> Vec<&'static str> {
     (0..=g.rng.below(3)).map(|_| key(g)).collect()
 }
@@ -152,7 +154,7 @@ pub fn bring(g: &mut Gen) -> Command {
 }
 
 /// Things that happen to waiters from outside, or to whole databases.
-fn disturb(g: &mut Gen, waiting: &[usize]) -> Command {
+pub fn disturb(g: &mut Gen, waiting: &[usize]) -> Command {
     match g.rng.below(12) {
         0..=4 if !waiting.is_empty() => {
             let command = Command::new("CLIENT")

@@ -1,4 +1,4 @@
-//! SORT SORT_RO over lists and sorted sets.
+//! SORT and `SORT_RO` over lists and sorted sets.
 
 use super::Entry;
 use crate::command::Command;
