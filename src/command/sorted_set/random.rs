@@ -31,6 +31,7 @@ pub fn zrandmember(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
             let rank = below(set.len());
             set.walk(rank, 1, Order::Up, |member, _| reply.bulk(member));
         }
+        (Some(_), Some((count, _))) if count < -REPEATS_MAX => return Err(Error::OutOfRange),
         (Some(set), Some((count, with_scores))) => {
             let ranks = draw(set, count, &mut below);
             open_members(reply, ranks.len(), with_scores);
@@ -60,7 +61,7 @@ fn parse(args: Args<'_>) -> Result<Option<(i64, bool)>> {
     if args.len() > 4 || with_scores && !args.at(3).eq_ignore_ascii_case(b"withscores") {
         return Err(Error::Syntax);
     }
-    if count < -REPEATS_MAX || with_scores && count.unsigned_abs() > i64::MAX.unsigned_abs() / 2 {
+    if with_scores && count.unsigned_abs() > i64::MAX.unsigned_abs() / 2 {
         return Err(Error::OutOfRange);
     }
     Ok(Some((count, with_scores)))
