@@ -25,6 +25,8 @@ mod serve;
 mod server;
 mod session;
 mod slowlog;
+mod sort;
+mod sorted_set;
 mod spec;
 mod stream;
 mod string;

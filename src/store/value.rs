@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::ledger::Tally;
 use super::queue::Queue;
 use super::reclaim::{self, Shed};
+use super::sorted_set::SortedSet;
 use super::stream::Stream;
 
 /// Bytes past which a string is kept by reference, so that replies share it instead of copying.
@@ -22,6 +23,8 @@ pub enum Value {
     Queue(Box<Queue>),
     /// A stream.
     Stream(Box<Stream>),
+    /// A sorted set.
+    SortedSet(Box<SortedSet>),
 }
 
 /// The type of a value, as TYPE names it and as waiters ask for it.
@@ -62,6 +65,7 @@ impl Value {
             Self::Text(_) => Kind::Text,
             Self::Queue(_) => Kind::Queue,
             Self::Stream(_) => Kind::Stream,
+            Self::SortedSet(_) => Kind::SortedSet,
         }
     }
 
@@ -74,6 +78,7 @@ impl Value {
                 let bytes = usize::try_from(stream.heap_bytes()).unwrap_or(usize::MAX);
                 bytes.saturating_add(size_of::<Stream>())
             }
+            Self::SortedSet(set) => size_of::<SortedSet>() + set.heap_bytes(),
         }
     }
 
@@ -87,10 +92,11 @@ impl Value {
             // They hand themselves over.
             Self::Queue(queue) => drop(queue),
             Self::Stream(stream) => drop(stream),
+            Self::SortedSet(set) => drop(set),
         }
     }
 
-    /// Messages that are lost when it goes.
+    /// Messages that are lost when it goes. Members of a sorted set are no messages.
     pub fn messages_len(&self) -> u64 {
         self.held().messages
     }
@@ -99,7 +105,7 @@ impl Value {
     pub fn held(&self) -> Tally {
         match self {
             Self::Queue(queue) => queue.held(),
-            Self::Text(_) | Self::Stream(_) => Tally::default(),
+            Self::Text(_) | Self::Stream(_) | Self::SortedSet(_) => Tally::default(),
         }
     }
 }
