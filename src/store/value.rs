@@ -4,8 +4,10 @@ use std::mem;
 
 use bytes::Bytes;
 
+use super::hash::Hash;
 use super::queue::Queue;
 use super::reclaim::{self, Shed};
+use super::set::Set;
 
 /// Bytes past which a string is kept by reference, so that replies share it instead of copying.
 /// A copy of 16 KiB costs about a microsecond, as much as the system call that sends it.
@@ -18,6 +20,10 @@ pub enum Value {
     Text(Text),
     /// A list, which is what queues are to a client.
     Queue(Box<Queue>),
+    /// A hash.
+    Hash(Hash),
+    /// A set.
+    Set(Set),
 }
 
 /// The type of a value, as TYPE names it and as waiters ask for it.
@@ -57,6 +63,8 @@ impl Value {
         match self {
             Self::Text(_) => Kind::Text,
             Self::Queue(_) => Kind::Queue,
+            Self::Hash(_) => Kind::Hash,
+            Self::Set(_) => Kind::Set,
         }
     }
 
@@ -65,6 +73,8 @@ impl Value {
         match self {
             Self::Text(text) => text.heap_bytes(),
             Self::Queue(queue) => size_of::<Queue>() + queue.heap_bytes(),
+            Self::Hash(hash) => hash.heap_bytes(),
+            Self::Set(set) => set.heap_bytes(),
         }
     }
 
@@ -75,15 +85,17 @@ impl Value {
                 let bytes = text.heap_bytes();
                 reclaim::free(text, bytes);
             }
-            // Hands itself over.
+            // These hand themselves over.
             Self::Queue(queue) => drop(queue),
+            Self::Hash(hash) => drop(hash),
+            Self::Set(set) => drop(set),
         }
     }
 
     /// Messages that are lost when it goes.
     pub fn messages_len(&self) -> u64 {
         match self {
-            Self::Text(_) => 0,
+            Self::Text(_) | Self::Hash(_) | Self::Set(_) => 0,
             Self::Queue(queue) => queue.len() as u64,
         }
     }

@@ -60,8 +60,8 @@ pub(super) fn stats(text: &mut Text, facts: &Facts<'_>) {
         "sync_full",
         "sync_partial_ok",
         "sync_partial_err",
-        "expired_subkeys",
     ]);
+    text.line("expired_subkeys", facts.expired_fields_total);
     text.line("expired_keys", facts.expired_total);
     text.line("expired_stale_perc", "0.00");
     text.zeros(&["evicted_keys", "evicted_clients", "evicted_scripts"]);
