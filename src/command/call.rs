@@ -93,6 +93,15 @@ impl Call<'_, '_> {
         }
     }
 
+    /// Counts a look-up by a reading command, and tells of one in vain.
+    #[inline]
+    pub fn looked_up(&mut self, key: &Key<'_>, found: bool) {
+        self.count_lookup(found);
+        if !found {
+            self.notify(key, Events::MISS, "keymiss");
+        }
+    }
+
     /// Says that a key changed, and by what event: watchers and subscribers to notifications
     /// learn of it. Every handler that changes a key calls it once per change.
     #[inline]

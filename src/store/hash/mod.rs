@@ -337,6 +337,15 @@ impl Hash {
         }
     }
 
+    /// Whether its earliest deadline is another than its shard has noted.
+    #[inline]
+    pub fn needs_note(&self) -> bool {
+        match &self.kept {
+            Kept::Pairs(_) => false,
+            Kept::Large(large) => large.noted_ms != self.first_deadline_ms().unwrap_or(0),
+        }
+    }
+
     /// The earliest deadline that its shard has noted; 0 is none.
     #[inline]
     pub(super) fn noted_ms(&self) -> u64 {
