@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize,
 use std::collections::BTreeMap;
 
 use crate::metrics::Counter;
-use crate::outbox::{Bell, Mailbox};
+use crate::outbox::{Mailbox, Seat};
 use crate::protocol::Reply;
 use crate::store::{End, WaitKey, Waiter};
 use crate::sync::Lock;
@@ -135,15 +135,15 @@ pub struct Origin {
 }
 
 impl Client {
-    /// A client that has just connected to `worker`.
-    pub fn new(id: u64, origin: Origin, worker: usize, bell: Arc<Bell>, now_us: u64) -> Self {
+    /// A client that has just got its seat.
+    pub fn new(id: u64, origin: Origin, seat: Seat, now_us: u64) -> Self {
         Self {
             id,
             address: origin.address,
             local_address: origin.local_address,
             fd: origin.fd,
             connected_us: now_us,
-            mailbox: Arc::new(Mailbox::new(id, worker, bell)),
+            mailbox: Arc::new(Mailbox::new(id, seat)),
             identity: Lock::new(Identity {
                 user: b"default".to_vec(),
                 ..Identity::default()

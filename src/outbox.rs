@@ -3,16 +3,15 @@
 //!
 //! Anyone may fill a [`Mailbox`], at any time and without waiting; only its connection drains it.
 //! Published messages are bounded in bytes, and what happens past the bound is policy. Wake-ups
-//! are collected in a [`WakeList`] while locks are held and carried out after: a connection of the
-//! same worker is woken directly, those of another worker through its [`Bell`], which is rung once
-//! however many connections it wakes.
+//! are collected in a [`WakeList`] while locks are held and carried out after: they go to the
+//! [`Bell`] of the connection's worker, which is woken once however many of its connections are.
 //!
-//! Lock order: a mailbox's lock is the last that anyone takes.
+//! Lock order: the locks of mailboxes and bells are the last that anyone takes, one at a time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -39,15 +38,24 @@ struct Contents {
     messages: VecDeque<Bytes>,
     messages_bytes: usize,
     close: Option<CloseReason>,
-    waker: Option<Waker>,
+}
+
+/// Where a connection is served.
+#[derive(Clone, Debug, Default)]
+pub struct Seat {
+    /// Its worker.
+    pub worker: usize,
+    /// Its place among the connections of that worker, taken again once it has gone.
+    pub slot: usize,
+    /// The worker's bell.
+    pub bell: Arc<Bell>,
 }
 
 /// The box of one connection.
 #[derive(Debug)]
 pub struct Mailbox {
     client_id: u64,
-    worker: usize,
-    bell: Arc<Bell>,
+    seat: Seat,
     /// The client's RESP version, for publishers to encode in. Changed only by its connection; a
     /// publisher that races with HELLO may use either.
     resp3: AtomicBool,
@@ -62,12 +70,11 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// An empty box for a connection of `worker`, which `bell` wakes.
-    pub fn new(client_id: u64, worker: usize, bell: Arc<Bell>) -> Self {
+    /// An empty box for the connection in `seat`.
+    pub fn new(client_id: u64, seat: Seat) -> Self {
         Self {
             client_id,
-            worker,
-            bell,
+            seat,
             resp3: AtomicBool::new(false),
             notified: AtomicBool::new(false),
             contents: Lock::default(),
@@ -83,7 +90,7 @@ impl Mailbox {
 
     /// The worker whose connection this is.
     pub fn worker(&self) -> usize {
-        self.worker
+        self.seat.worker
     }
 
     /// The RESP version to encode published messages in.
@@ -204,25 +211,6 @@ impl Mailbox {
         }
         contents.close
     }
-
-    /// Leaves the waker of the connection's task. For the connection, before it sleeps.
-    pub fn register(&self, waker: &Waker) {
-        let mut contents = self.contents.lock();
-        if !contents
-            .waker
-            .as_ref()
-            .is_some_and(|known| known.will_wake(waker))
-        {
-            contents.waker = Some(waker.clone());
-        }
-    }
-
-    fn wake(&self) {
-        let waker = self.contents.lock().waker.clone();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
 }
 
 /// Connections to wake once the locks are let go.
@@ -236,62 +224,84 @@ impl WakeList {
         self.0.is_empty()
     }
 
-    /// Wakes all of them. `here` is the worker that runs this, or `usize::MAX` for another thread.
-    pub fn wake(&mut self, here: usize) {
-        for mailbox in self.0.drain(..) {
-            if mailbox.worker == here {
-                mailbox.wake();
-            } else {
-                let bell = Arc::clone(&mailbox.bell);
-                bell.ring(mailbox);
+    /// Has each of them get a turn.
+    pub fn wake(&mut self) {
+        let mut mailboxes = self.0.drain(..).peekable();
+        while let Some(mailbox) = mailboxes.next() {
+            let Seat { slot, bell, .. } = &mailbox.seat;
+            let mut ringing = bell.0.lock();
+            ringing.wanted.push(*slot);
+            while let Some(next) =
+                mailboxes.next_if(|next| Arc::ptr_eq(&next.seat.bell, &mailbox.seat.bell))
+            {
+                ringing.wanted.push(next.seat.slot);
+            }
+            let alarm = ringing.alarm_if_asleep();
+            drop(ringing);
+            if let Some(alarm) = alarm {
+                alarm.wake();
             }
         }
     }
 }
 
-/// How other threads wake a worker's connections: one wake-up of the worker for any number.
+/// Which of a worker's connections others want to have a turn, and how to wake the worker.
 #[derive(Debug, Default)]
-pub struct Bell(Lock<BellState>);
+pub struct Bell(Lock<Ringing>);
 
 #[derive(Debug, Default)]
-struct BellState {
-    wanted: Vec<Arc<Mailbox>>,
-    waker: Option<Waker>,
+struct Ringing {
+    /// Slots of connections.
+    wanted: Vec<usize>,
+    /// Whether the worker itself is wanted.
+    is_rung: bool,
+    /// Whether the worker sleeps, or will before it looks here again.
+    is_asleep: bool,
+    alarm: Option<Waker>,
+}
+
+impl Ringing {
+    /// What wakes the worker, if that is needed and nobody did it yet.
+    fn alarm_if_asleep(&mut self) -> Option<Waker> {
+        if std::mem::take(&mut self.is_asleep) {
+            self.alarm.clone()
+        } else {
+            None
+        }
+    }
 }
 
 impl Bell {
-    /// Asks the worker to wake one of its connections.
-    fn ring(&self, mailbox: Arc<Mailbox>) {
-        let waker = {
-            let mut state = self.0.lock();
-            state.wanted.push(mailbox);
-            if state.wanted.len() == 1 {
-                state.waker.clone()
-            } else {
-                None
-            }
+    /// Says what wakes the worker from its sleep.
+    pub fn set_alarm(&self, alarm: Waker) {
+        self.0.lock().alarm = Some(alarm);
+    }
+
+    /// Wakes the worker for something other than a connection.
+    pub fn ring(&self) {
+        let alarm = {
+            let mut ringing = self.0.lock();
+            ringing.is_rung = true;
+            ringing.alarm_if_asleep()
         };
-        if let Some(waker) = waker {
-            waker.wake();
+        if let Some(alarm) = alarm {
+            alarm.wake();
         }
     }
 
-    /// Wakes the connections that others asked for; never ready. For a task of the worker.
-    pub fn poll_answer(&self, cx: &mut Context<'_>) -> Poll<std::convert::Infallible> {
-        let wanted = {
-            let mut state = self.0.lock();
-            if !state
-                .waker
-                .as_ref()
-                .is_some_and(|known| known.will_wake(cx.waker()))
-            {
-                state.waker = Some(cx.waker().clone());
-            }
-            std::mem::take(&mut state.wanted)
-        };
-        for mailbox in wanted {
-            mailbox.wake();
-        }
-        Poll::Pending
+    /// Moves the slots of wanted connections to `wanted`, and says whether somebody rang for the
+    /// worker itself, which is awake from now on. For the worker.
+    pub fn answer(&self, wanted: &mut Vec<usize>) -> bool {
+        let mut ringing = self.0.lock();
+        ringing.is_asleep = false;
+        wanted.append(&mut ringing.wanted);
+        std::mem::take(&mut ringing.is_rung)
+    }
+
+    /// Before the worker sleeps: says that it does, unless somebody rang. For the worker.
+    pub fn may_sleep(&self) -> bool {
+        let mut ringing = self.0.lock();
+        ringing.is_asleep = ringing.wanted.is_empty() && !ringing.is_rung;
+        ringing.is_asleep
     }
 }

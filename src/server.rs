@@ -7,36 +7,26 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{Sender, channel};
 
 use crate::allocator::Collector;
 use crate::banner::{Facts, banner};
 use crate::clock;
 use crate::command::Engine;
 use crate::config::{Settings, Start};
-use crate::net::{Arrival, Connections, Listener, NetDuty, bind_tcp, bind_unix, is_local, refuse};
+use crate::logging;
+use crate::net::{Arrival, Listener, NetDuty, bind_tcp, bind_unix, is_local, refuse};
 use crate::outbox::{Bell, CloseReason, WakeList};
-use crate::{logging, worker};
+use crate::worker::{self, Worker};
 
-/// Connections on their way to one worker.
-const ARRIVALS_MAX: usize = 1024;
 /// Longest pause after a failed accept, which is most often a lack of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 /// File descriptors that are not clients: listeners, runtimes, logs.
 const SPARE_FILES: u64 = 64;
-
-/// A worker as the acceptor sees it.
-struct Worker {
-    arrivals: Sender<Arrival>,
-    connections: Arc<Connections>,
-    thread: JoinHandle<()>,
-}
 
 /// Runs the server until it is told to stop.
 ///
@@ -132,24 +122,12 @@ fn bind(settings: &Settings) -> anyhow::Result<Vec<Listener>> {
     Ok(listeners)
 }
 
-fn start_workers(engine: &Arc<Engine>) -> io::Result<Vec<Worker>> {
+fn start_workers(engine: &Arc<Engine>) -> io::Result<Vec<Worker<Arrival>>> {
     (0..engine.workers.len())
         .map(|index| {
             let bell = Arc::new(Bell::default());
-            let connections = Arc::new(Connections::default());
-            let (arrivals, arriving) = channel(ARRIVALS_MAX);
-            let duty = NetDuty::new(
-                Arc::clone(engine),
-                index,
-                Arc::clone(&bell),
-                Arc::clone(&connections),
-            );
-            let thread = worker::start(index, bell, arriving, duty)?;
-            Ok(Worker {
-                arrivals,
-                connections,
-                thread,
-            })
+            let duty = NetDuty::new(Arc::clone(engine), index, Arc::clone(&bell));
+            worker::start(index, bell, duty)
         })
         .collect()
 }
@@ -167,7 +145,7 @@ fn announce(engine: &Engine, settings: &Settings, addresses: &[String]) {
 }
 
 /// Accepts for ever, handing each connection to the worker that has the fewest.
-async fn accept(engine: &Engine, listener: &Listener, workers: &[Worker]) {
+async fn accept(engine: &Engine, listener: &Listener, workers: &[Worker<Arrival>]) {
     loop {
         let keepalive_s = engine.config.live().tcp_keepalive_s();
         let arrival = match listener.accept(keepalive_s).await {
@@ -178,17 +156,16 @@ async fn accept(engine: &Engine, listener: &Listener, workers: &[Worker]) {
                 continue;
             }
         };
-        let connected: usize = workers.iter().map(|worker| worker.connections.len()).sum();
+        let doors = workers.iter().map(|worker| &worker.door);
+        let connected: usize = doors.clone().map(|door| door.connections_len()).sum();
         if connected >= engine.config.live().maxclients() as usize {
             engine.rejected_connections.add_shared(1);
             refuse(arrival, b"-ERR max number of clients reached\r\n");
         } else if is_kept_out(engine, &arrival) {
             engine.rejected_connections.add_shared(1);
             refuse(arrival, PROTECTED);
-        } else if let Some(worker) = workers.iter().min_by_key(|worker| worker.connections.len()) {
-            worker.connections.add();
-            // It fails only when the worker has gone, and then the process is going too.
-            let _ = worker.arrivals.send(arrival).await;
+        } else if let Some(door) = doors.min_by_key(|door| door.connections_len()) {
+            door.hand_over(arrival);
         }
     }
 }
@@ -225,17 +202,17 @@ fn told_to_stop(engine: &Engine) -> io::Result<impl Future<Output = ()> + '_> {
 }
 
 /// Has every connection answer what it has read and close; waits for that, but not for ever.
-fn shut_down(engine: &Engine, workers: Vec<Worker>, timeout: Duration) {
+fn shut_down(engine: &Engine, workers: Vec<Worker<Arrival>>, timeout: Duration) {
     let mut threads = Vec::new();
     for worker in workers {
-        drop(worker.arrivals);
+        worker.door.close();
         threads.push(worker.thread);
     }
     let mut wakes = WakeList::default();
     for client in engine.clients.all() {
         client.mailbox.close(CloseReason::Shutdown, &mut wakes);
     }
-    wakes.wake(usize::MAX);
+    wakes.wake();
     let deadline_us = clock::mono_us() + u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX);
     while threads.iter().any(|thread| !thread.is_finished()) {
         if clock::mono_us() > deadline_us {

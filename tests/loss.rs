@@ -12,7 +12,7 @@ use weir::clock::Now;
 use weir::command::{self, Call, Engine, Session};
 use weir::config::Config;
 use weir::metrics::{Counter, WorkerStats};
-use weir::outbox::{Bell, CloseReason, Mailbox, WakeList};
+use weir::outbox::{CloseReason, Mailbox, Seat, WakeList};
 use weir::overflow::{OutboxBounds, WhenFull};
 use weir::protocol::{OwnedArgs, Reply, Resp};
 use weir::store::{End, ShardSet, WaitKey};
@@ -38,7 +38,7 @@ impl Scene {
             fd: 3,
             by_unix_socket: false,
         };
-        let client = Client::new(1, origin, 0, Arc::new(Bell::default()), now.mono_us);
+        let client = Client::new(1, origin, Seat::default(), now.mono_us);
         let session = Session::new(Arc::new(client), true);
         Self {
             engine,
@@ -101,7 +101,7 @@ fn publish(mailbox: &Arc<Mailbox>, messages: &[&'static str], when_full: WhenFul
 }
 
 fn mailbox() -> Arc<Mailbox> {
-    Arc::new(Mailbox::new(1, 0, Arc::new(Bell::default())))
+    Arc::new(Mailbox::new(1, Seat::default()))
 }
 
 /// What the connection finds.

@@ -46,7 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "protocol", "pubsub", "store", "sync",
         ],
     ),
-    ("worker", &["outbox"]),
+    ("worker", &["clock", "outbox", "sync"]),
     (
         "net",
         &[
@@ -83,7 +83,9 @@ const EXCEPTIONS: &[(&str, &str, &[&str])] = &[
 
 /// Who may name a crate or type that the others reach through a room, if at all.
 const RESERVED: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "worker", "server"]),
+    ("tokio", &["net", "server"]),
+    ("mio", &["worker"]),
+    ("rustix", &["net"]),
     ("SystemTime", &["clock"]),
     ("UNIX_EPOCH", &["clock"]),
     ("Mutex", &["sync"]),

@@ -83,7 +83,7 @@ impl Call<'_, '_> {
         self.now.mono_ms()
     }
 
-    /// Counts a look-up by a reading command.
+    /// Counts a look-up by a command that only looks at the entry itself, like OBJECT.
     #[inline]
     pub fn count_lookup(&self, found: bool) {
         if found {

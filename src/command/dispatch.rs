@@ -291,7 +291,7 @@ pub(super) fn shards_of(call: &Call<'_, '_>, command: &Command, args: Args<'_>) 
 /// Ends a batch of commands: lets go of the shards and wakes whom the commands woke.
 pub fn finish(call: &mut Call<'_, '_>) {
     call.held.release();
-    call.wakes.wake(call.worker);
+    call.wakes.wake();
 }
 
 /// Notes at the end of a batch what CLIENT LIST shows.

@@ -28,6 +28,7 @@ mod session;
 mod set;
 mod slowlog;
 mod spec;
+mod stream;
 mod string;
 mod table;
 #[cfg(test)]

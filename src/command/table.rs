@@ -17,6 +17,7 @@ const FAMILIES: &[&[Command]] = &[
     super::hash::COMMANDS,
     super::set::COMMANDS,
     super::list::COMMANDS,
+    super::stream::COMMANDS,
     super::string::COMMANDS,
     super::pubsub::COMMANDS,
     super::transaction::COMMANDS,

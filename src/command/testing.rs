@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::clients::{Client, Origin, Wait};
 use crate::clock::Now;
 use crate::config::Config;
-use crate::outbox::{Bell, WakeList};
+use crate::outbox::{Seat, WakeList};
 use crate::protocol::{OwnedArgs, Reply, Resp};
 
 use super::{Call, Engine, Outcome, Session, execute, finish};
@@ -58,13 +58,8 @@ impl Bench {
             by_unix_socket: false,
         };
         let id = self.engine.clients.next_id();
-        let client = Arc::new(Client::new(
-            id,
-            origin,
-            0,
-            Arc::new(Bell::default()),
-            self.now.mono_us,
-        ));
+        let client = Client::new(id, origin, Seat::default(), self.now.mono_us);
+        let client = Arc::new(client);
         self.engine.clients.insert(&client);
         let session = Session::new(client, !self.engine.has_password());
         Player {

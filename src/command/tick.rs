@@ -50,7 +50,7 @@ fn expire(engine: &Engine, worker: usize) {
             }
             drop(held);
             drop((removed, emptied));
-            wakes.wake(worker);
+            wakes.wake();
             if is_done {
                 break;
             }
@@ -90,7 +90,7 @@ fn close_idle(engine: &Engine, worker: usize) {
             client.mailbox.close(CloseReason::Idle, &mut wakes);
         }
     }
-    wakes.wake(worker);
+    wakes.wake();
 }
 
 /// Resident memory of this process as the kernel counts it; 0 where it does not say.

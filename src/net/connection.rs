@@ -8,19 +8,17 @@
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::mem;
-use std::pin::Pin;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
-use std::time::Duration;
-
-use tokio::time::{Instant, Sleep};
+use std::task::Poll;
 
 use crate::clients::{Taken, Wait};
-use crate::clock::{self, Now};
+use crate::clock::Now;
 use crate::command::{self, Call, Engine, Outcome, Session};
 use crate::outbox::{CloseReason, WakeList};
 use crate::protocol::{Limits, Parsed, Parser, Reply, Resp};
+use crate::worker::{self, Ready, Turn};
 
 use super::stream::Stream;
 
@@ -72,7 +70,8 @@ pub struct Connection {
     has_requests: bool,
     output: Reply,
     held: Held,
-    sleep: Option<Pin<Box<Sleep>>>,
+    /// When the wait or pause ends by itself, in monotonic microseconds.
+    until_us: Option<u64>,
     in_flight: Option<InFlight>,
     sent_bytes: u64,
     is_closing: bool,
@@ -92,50 +91,35 @@ impl Connection {
             has_requests: false,
             output: Reply::new(Resp::V2),
             held: Held::No,
-            sleep: None,
+            until_us: None,
             in_flight: None,
             sent_bytes: 0,
             is_closing: false,
         }
     }
 
-    /// Serves the client until either side closes.
-    pub async fn run(mut self) {
-        std::future::poll_fn(|cx| {
-            self.session.client.mailbox.register(cx.waker());
-            Poll::Ready(())
-        })
-        .await;
-        std::future::poll_fn(|cx| self.poll(cx)).await;
-        self.clean_up();
-    }
-
-    /// Moves on as far as possible; ready when the connection is over.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Moves on as far as possible.
+    fn advance(&mut self, now: &mut Now) -> Turn {
         for _ in 0..ROUNDS_MAX {
-            if self.session.client.mailbox.is_notified() && self.take_mail() {
-                return Poll::Ready(());
+            if self.session.client.mailbox.is_notified() && self.take_mail(now) {
+                return Turn::Over;
             }
             if self.held != Held::No {
-                self.poll_hold(cx);
+                self.look_at_hold(*now);
             }
             if self.has_requests && self.held == Held::No {
-                self.execute_input();
-                // A timer wakes nobody before it was polled once.
-                if self.held != Held::No {
-                    self.poll_hold(cx);
-                }
+                self.execute_input(now);
             }
-            match self.poll_flush(cx) {
-                Poll::Ready(Err(_)) => return Poll::Ready(()),
-                Poll::Pending if self.output.len() >= OUTPUT_BYTES_MAX => return Poll::Pending,
+            match self.flush() {
+                Poll::Ready(Err(_)) => return Turn::Over,
+                Poll::Pending if self.output.len() >= OUTPUT_BYTES_MAX => return self.waiting(),
                 _ => {}
             }
             if self.is_closing {
                 return if self.output.is_empty() {
-                    Poll::Ready(())
+                    Turn::Over
                 } else {
-                    Poll::Pending
+                    self.waiting()
                 };
             }
             if self.has_requests && self.held == Held::No
@@ -143,18 +127,23 @@ impl Connection {
             {
                 continue;
             }
-            match self.poll_read(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+            match self.read(now) {
+                Poll::Pending => return self.waiting(),
+                Poll::Ready(Ok(0) | Err(_)) => return Turn::Over,
                 Poll::Ready(Ok(_)) => {}
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        Turn::Again
+    }
+
+    fn waiting(&self) -> Turn {
+        Turn::Wait {
+            until_us: self.until_us,
+        }
     }
 
     /// Takes what others left; says whether the connection must end at once.
-    fn take_mail(&mut self) -> bool {
+    fn take_mail(&mut self, now: &mut Now) -> bool {
         let close = self
             .session
             .client
@@ -165,7 +154,7 @@ impl Connection {
             Some(CloseReason::Shutdown) => {
                 self.is_closing = true;
                 if self.has_requests && self.held == Held::No {
-                    self.execute_input();
+                    self.execute_input(now);
                 }
                 false
             }
@@ -174,21 +163,21 @@ impl Connection {
     }
 
     /// Looks whether what holds up the client's requests is over.
-    fn poll_hold(&mut self, cx: &mut Context<'_>) {
+    fn look_at_hold(&mut self, now: Now) {
         if self.held == Held::Blocked && self.take_served() {
             return;
         }
-        let is_over = match &mut self.sleep {
-            None => false,
-            Some(sleep) => sleep.as_mut().poll(cx).is_ready(),
-        };
+        let is_over = self
+            .until_us
+            .is_some_and(|until_us| until_us <= now.mono_us);
         if self.held == Held::Paused {
-            if is_over || self.engine.pauses.in_force(clock::now().unix_ms).is_none() {
+            if is_over || self.engine.pauses.in_force(now.unix_ms).is_none() {
                 self.release_hold();
             }
         } else if is_over {
-            let was_waiting =
-                self.with_call(|call| command::cancel(call, &call.session.client.clone()));
+            let was_waiting = self.with_call(now, |call| {
+                command::cancel(call, &call.session.client.clone())
+            });
             if was_waiting {
                 self.output.null_array();
                 self.release_hold();
@@ -227,15 +216,15 @@ impl Connection {
 
     fn release_hold(&mut self) {
         self.held = Held::No;
-        self.sleep = None;
+        self.until_us = None;
         self.session.blocked = None;
         self.has_requests = !self.input.is_empty();
     }
 
     /// Executes the requests in `input` as far as they are complete and may run.
-    fn execute_input(&mut self) {
+    fn execute_input(&mut self, now: &mut Now) {
         let input = mem::take(&mut self.input);
-        let consumed = self.execute(&input);
+        let consumed = self.execute(&input, now);
         self.input = input;
         self.consume(consumed);
     }
@@ -250,20 +239,20 @@ impl Connection {
     }
 
     /// Executes the complete requests at the start of `bytes`; returns how many bytes they took.
-    fn execute(&mut self, bytes: &[u8]) -> usize {
-        let engine = Arc::clone(&self.engine);
-        let stats = &engine.workers[self.worker];
+    fn execute(&mut self, bytes: &[u8], now: &mut Now) -> usize {
         let limits = self.limits();
+        let engine = &*self.engine;
+        let stats = &engine.workers[self.worker];
         let mut held = engine.keyspace.hold();
         let mut wakes = WakeList::default();
         let mut call = Call {
-            engine: &engine,
+            engine,
             held: &mut held,
             session: &mut self.session,
             reply: &mut self.output,
             wakes: &mut wakes,
             stats,
-            now: clock::now(),
+            now: *now,
             worker: self.worker,
             remembered: None,
         };
@@ -311,9 +300,10 @@ impl Connection {
         }
         command::finish(&mut call);
         command::note_activity(&call, commands_len);
-        let now = call.now;
+        *now = call.now;
+        drop(held);
         if self.held != Held::No {
-            self.set_timer(now);
+            self.set_timer(*now);
         }
         consumed
     }
@@ -331,31 +321,23 @@ impl Connection {
         }
     }
 
-    /// Sets the timer for the end of the wait or pause.
+    /// Notes when the wait or pause ends by itself.
     fn set_timer(&mut self, now: Now) {
-        let wait_us = match self.held {
+        self.until_us = match self.held {
             Held::No => None,
-            Held::Paused => Some(self.engine.pauses.left_ms(now.unix_ms) * 1000),
-            Held::Blocked => self
-                .session
-                .blocked
-                .and_then(|blocked| blocked.deadline_us)
-                .map(|deadline_us| deadline_us.saturating_sub(now.mono_us)),
+            Held::Paused => {
+                self.engine.pauses.wait(&self.session.client.mailbox);
+                Some(now.mono_us + self.engine.pauses.left_ms(now.unix_ms) * 1000)
+            }
+            Held::Blocked => self.session.blocked.and_then(|blocked| blocked.deadline_us),
         };
-        if self.held == Held::Paused {
-            self.engine.pauses.wait(&self.session.client.mailbox);
-        }
-        self.sleep = wait_us.map(|wait_us| {
-            let until = Instant::now() + Duration::from_micros(wait_us);
-            Box::pin(tokio::time::sleep_until(until))
-        });
         self.has_requests = false;
     }
 
     /// Writes what waits; ready when all of it is written.
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn flush(&mut self) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {
-            let sent = match send(&mut self.stream, &self.output, cx) {
+            let sent = match send(&mut self.stream, &self.output) {
                 Poll::Ready(Ok(sent)) => sent,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
@@ -391,21 +373,21 @@ impl Connection {
     }
 
     /// Reads once and executes what came; ready with 0 when the client has closed.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn read(&mut self, now: &mut Now) -> Poll<io::Result<usize>> {
         if self.held != Held::No && self.input.len() >= INPUT_AHEAD_BYTES_MAX {
             return Poll::Pending;
         }
         if !self.input.is_empty() || self.held != Held::No {
-            return self.poll_read_more(cx);
+            return self.read_more();
         }
         READ_BUFFER.with_borrow_mut(|buffer| {
             buffer.clear();
-            let read = self.stream.poll_read(cx, buffer);
+            let read = self.stream.read(buffer);
             if let Poll::Ready(Ok(len)) = read
                 && len > 0
             {
                 self.note_read(len);
-                let consumed = self.execute(buffer);
+                let consumed = self.execute(buffer, now);
                 self.input.extend_from_slice(&buffer[consumed..]);
             }
             read
@@ -413,14 +395,14 @@ impl Connection {
     }
 
     /// Reads behind what is there already: the rest of a request, or requests ahead of their time.
-    fn poll_read_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn read_more(&mut self) -> Poll<io::Result<usize>> {
         let room = if self.held == Held::No {
             self.parser.wants().max(READ_BYTES / 4)
         } else {
             4096
         };
         self.input.reserve(room);
-        let read = self.stream.poll_read(cx, &mut self.input);
+        let read = self.stream.read(&mut self.input);
         if let Poll::Ready(Ok(len)) = read
             && len > 0
         {
@@ -445,18 +427,18 @@ impl Connection {
     }
 
     /// Runs something outside a batch of requests.
-    fn with_call<R>(&mut self, run: impl FnOnce(&mut Call<'_, '_>) -> R) -> R {
-        let engine = Arc::clone(&self.engine);
+    fn with_call<R>(&mut self, now: Now, run: impl FnOnce(&mut Call<'_, '_>) -> R) -> R {
+        let engine = &*self.engine;
         let mut held = engine.keyspace.hold();
         let mut wakes = WakeList::default();
         let mut call = Call {
-            engine: &engine,
+            engine,
             held: &mut held,
             session: &mut self.session,
             reply: &mut self.output,
             wakes: &mut wakes,
             stats: &engine.workers[self.worker],
-            now: clock::now(),
+            now,
             worker: self.worker,
             remembered: None,
         };
@@ -464,11 +446,22 @@ impl Connection {
         command::finish(&mut call);
         result
     }
+}
+
+impl worker::Connection for Connection {
+    fn socket(&self) -> RawFd {
+        self.stream.raw_fd()
+    }
+
+    fn turn(&mut self, ready: Ready, now: &mut Now) -> Turn {
+        self.stream.note(ready);
+        self.advance(now)
+    }
 
     /// Takes the client out of everything; messages that it was to get go back.
-    fn clean_up(&mut self) {
+    fn close(mut self, now: Now) {
         let in_flight = self.in_flight.take();
-        self.with_call(|call| {
+        self.with_call(now, |call| {
             let client = Arc::clone(&call.session.client);
             command::cancel(call, &client);
             let served = match mem::take(&mut *client.wait.lock()) {
@@ -486,12 +479,12 @@ impl Connection {
 
 /// Writes the replies that wait, as far as the socket takes them at once. Most batches are one run
 /// of bytes: they are spared the long list of slices that large values by reference need.
-fn send(stream: &mut Stream, output: &Reply, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+fn send(stream: &mut Stream, output: &Reply) -> Poll<io::Result<usize>> {
     let mut slices = [IoSlice::new(&[]); 2];
     if output.slices(&mut slices) < slices.len() {
-        return stream.poll_write(cx, &slices[..1]);
+        return stream.write(&slices[..1]);
     }
     let mut slices = [IoSlice::new(&[]); SLICES_MAX];
     let len = output.slices(&mut slices);
-    stream.poll_write(cx, &slices[..len])
+    stream.write(&slices[..len])
 }

@@ -12,7 +12,8 @@ use tokio::net::{TcpListener, UnixListener};
 
 use crate::clients::Origin;
 
-use super::duty::{Arrival, Socket};
+use super::duty::Arrival;
+use super::stream::Socket;
 
 /// A listening socket; a Unix one removes its path when dropped.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ use super::lines::{Lines, WaitKey};
 use super::queue::Queue;
 use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use super::set::Set;
+use super::stream::Stream;
 use super::table::{IntoIter, Table};
 use super::value::{Kind, Text, Value};
 use super::watch::WatchList;
@@ -270,6 +271,16 @@ impl Shard {
         match self.value(key, now_ms) {
             Some(Value::Queue(queue)) => Ok(queue),
             _ => Err(WrongType),
+        }
+    }
+
+    /// The stream at a key.
+    #[inline]
+    pub fn stream(&mut self, key: &Key, now_ms: u64) -> Result<Option<&mut Stream>, WrongType> {
+        match self.value(key, now_ms) {
+            None => Ok(None),
+            Some(Value::Stream(stream)) => Ok(Some(stream)),
+            Some(_) => Err(WrongType),
         }
     }
 

@@ -8,6 +8,7 @@ use super::hash::Hash;
 use super::queue::Queue;
 use super::reclaim::{self, Shed};
 use super::set::Set;
+use super::stream::Stream;
 
 /// Bytes past which a string is kept by reference, so that replies share it instead of copying.
 /// A copy of 16 KiB costs about a microsecond, as much as the system call that sends it.
@@ -24,6 +25,8 @@ pub enum Value {
     Hash(Hash),
     /// A set.
     Set(Set),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 /// The type of a value, as TYPE names it and as waiters ask for it.
@@ -65,6 +68,7 @@ impl Value {
             Self::Queue(_) => Kind::Queue,
             Self::Hash(_) => Kind::Hash,
             Self::Set(_) => Kind::Set,
+            Self::Stream(_) => Kind::Stream,
         }
     }
 
@@ -75,6 +79,10 @@ impl Value {
             Self::Queue(queue) => size_of::<Queue>() + queue.heap_bytes(),
             Self::Hash(hash) => hash.heap_bytes(),
             Self::Set(set) => set.heap_bytes(),
+            Self::Stream(stream) => {
+                let bytes = usize::try_from(stream.heap_bytes()).unwrap_or(usize::MAX);
+                bytes.saturating_add(size_of::<Stream>())
+            }
         }
     }
 
@@ -85,10 +93,11 @@ impl Value {
                 let bytes = text.heap_bytes();
                 reclaim::free(text, bytes);
             }
-            // These hand themselves over.
-            Self::Queue(queue) => drop(queue),
             Self::Hash(hash) => drop(hash),
             Self::Set(set) => drop(set),
+            // They hand themselves over.
+            Self::Queue(queue) => drop(queue),
+            Self::Stream(stream) => drop(stream),
         }
     }
 
@@ -97,6 +106,7 @@ impl Value {
         match self {
             Self::Text(_) | Self::Hash(_) | Self::Set(_) => 0,
             Self::Queue(queue) => queue.len() as u64,
+            Self::Stream(stream) => stream.log().len(),
         }
     }
 }

@@ -1,64 +1,185 @@
-//! Worker threads: one per core, each a runtime of its own with its own connections.
+//! Worker threads: one per core, each with its own connections.
 //!
-//! A worker knows neither keys nor commands. It is handed connections, runs what `net` makes of
-//! them, and ticks ten times a second for the work that time alone brings.
+//! A worker knows neither keys nor commands. It is handed connections through its [`Door`], gives
+//! each a turn when its socket, its timer or its mailbox asks for one, and ticks ten times a
+//! second for the work that time alone brings. It waits in epoll by itself, without a general
+//! runtime, because that is a tenth of the cost of a small request (docs/ARCHITECTURE.md).
+
+mod turns;
 
 use std::io;
+use std::os::fd::RawFd;
+use std::process::abort;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::mpsc::Receiver;
-use tokio::time::MissedTickBehavior;
+use mio::Poll;
 
+use crate::clock::Now;
 use crate::outbox::Bell;
+use crate::sync::Lock;
+
+use turns::Turns;
 
 /// How often a worker does what time alone brings; Redis's `hz 10`.
 pub const TICK: Duration = Duration::from_millis(100);
 
 /// What a worker is told to do with what it is handed.
-pub trait Duty<T>: Send + Sync + 'static {
-    /// Takes charge of a connection: spawns what it needs on the worker's own runtime.
-    fn take_charge(&self, runtime: &Handle, arrived: T);
+pub trait Duty<A>: Send + 'static {
+    /// What it makes of an arrival.
+    type Connection: Connection;
+    /// Takes charge of an arrival, which gets the place `slot` among the worker's connections.
+    fn open(&mut self, arrived: A, slot: usize) -> io::Result<Self::Connection>;
     /// Does what time alone brings, in a millisecond at most.
-    fn tick(&self);
-    /// Resolves when all that it took charge of is over, after the last arrival.
-    fn drained(&self) -> impl Future<Output = ()> + Send;
+    fn tick(&mut self);
 }
 
-/// Starts a worker thread. It ends when `arrivals` is closed and its duty is over.
-pub fn start<T: Send + 'static>(
+/// One of a worker's connections.
+pub trait Connection {
+    /// Its socket, which stays open until it is dropped.
+    fn socket(&self) -> RawFd;
+    /// Moves on as far as possible without waiting. `now` is not older than a millisecond or so;
+    /// a turn that took longer brings it up to date.
+    fn turn(&mut self, ready: Ready, now: &mut Now) -> Turn;
+    /// Ends it, after its last turn.
+    fn close(self, now: Now);
+}
+
+/// What the system said of a socket since the last turn. It says each thing once: a connection
+/// remembers it until a call finds otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// There may be something to read.
+    pub readable: bool,
+    /// There may be room to write.
+    pub writable: bool,
+    /// The other side has closed, or the connection failed: reading comes to an end.
+    pub hung_up: bool,
+}
+
+/// How a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It waits for its socket, its mailbox, or this moment in monotonic microseconds.
+    Wait {
+        /// When it wants a turn though nothing happened.
+        until_us: Option<u64>,
+    },
+    /// It could go on, and lets others go first.
+    Again,
+    /// The connection is over.
+    Over,
+}
+
+/// Where connections are handed to a worker, and told to it no more.
+#[derive(Debug)]
+pub struct Door<A> {
+    arrivals: Lock<Arrivals<A>>,
+    /// Connections that the worker has, those at the door included.
+    connections_len: AtomicUsize,
+    bell: Arc<Bell>,
+}
+
+#[derive(Debug)]
+struct Arrivals<A> {
+    waiting: Vec<A>,
+    is_closed: bool,
+}
+
+impl<A> Door<A> {
+    fn new(bell: Arc<Bell>) -> Self {
+        Self {
+            arrivals: Lock::new(Arrivals {
+                waiting: Vec::new(),
+                is_closed: false,
+            }),
+            connections_len: AtomicUsize::new(0),
+            bell,
+        }
+    }
+
+    /// How many connections the worker has, those at the door included.
+    pub fn connections_len(&self) -> usize {
+        self.connections_len.load(Ordering::Relaxed)
+    }
+
+    /// Hands the worker a connection.
+    pub fn hand_over(&self, arrival: A) {
+        self.connections_len.fetch_add(1, Ordering::Relaxed);
+        self.arrivals.lock().waiting.push(arrival);
+        self.bell.ring();
+    }
+
+    /// Says that nothing more comes: the worker ends with the last of its connections.
+    pub fn close(&self) {
+        self.arrivals.lock().is_closed = true;
+        self.bell.ring();
+    }
+
+    /// What waits at the door, and whether it is closed.
+    fn take(&self) -> (Vec<A>, bool) {
+        let mut arrivals = self.arrivals.lock();
+        (std::mem::take(&mut arrivals.waiting), arrivals.is_closed)
+    }
+
+    fn note_gone(&self) {
+        self.connections_len.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Wakes a worker from its sleep.
+struct Alarm(mio::Waker);
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // It fails only when the worker has gone, and then the process is going too.
+        let _ = self.0.wake();
+    }
+}
+
+/// A worker that runs.
+#[derive(Debug)]
+pub struct Worker<A> {
+    /// Where it is handed connections.
+    pub door: Arc<Door<A>>,
+    /// Ends when the door is closed and its connections are over.
+    pub thread: JoinHandle<()>,
+}
+
+/// Starts a worker thread, which `bell` wakes.
+pub fn start<A: Send + 'static>(
     index: usize,
     bell: Arc<Bell>,
-    arrivals: Receiver<T>,
-    duty: impl Duty<T>,
-) -> io::Result<JoinHandle<()>> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new()
+    duty: impl Duty<A>,
+) -> io::Result<Worker<A>> {
+    let poll = Poll::new()?;
+    let waker = mio::Waker::new(poll.registry(), turns::ALARM)?;
+    bell.set_alarm(Waker::from(Arc::new(Alarm(waker))));
+    let door = Arc::new(Door::new(Arc::clone(&bell)));
+    let entrance = Arc::clone(&door);
+    let thread = thread::Builder::new()
         .name(format!("weir-{index}"))
-        .spawn(move || run(&runtime, bell, arrivals, duty))
+        .spawn(move || {
+            let _together = DownTogether;
+            Turns::new(poll, bell, entrance, duty).run();
+        })?;
+    Ok(Worker { door, thread })
 }
 
-fn run<T>(runtime: &Runtime, bell: Arc<Bell>, mut arrivals: Receiver<T>, duty: impl Duty<T>) {
-    let handle = runtime.handle().clone();
-    let duty = Arc::new(duty);
-    handle.spawn(std::future::poll_fn(move |cx| {
-        bell.poll_answer(cx).map(drop)
-    }));
-    let ticking = Arc::clone(&duty);
-    handle.spawn(async move {
-        let mut interval = tokio::time::interval(TICK);
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            interval.tick().await;
-            ticking.tick();
+/// Takes the process down with a worker that panics: its clients would wait for ever otherwise.
+struct DownTogether;
+
+impl Drop for DownTogether {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            abort();
         }
-    });
-    runtime.block_on(async move {
-        while let Some(arrived) = arrivals.recv().await {
-            duty.take_charge(&handle, arrived);
-        }
-        duty.drained().await;
-    });
+    }
 }

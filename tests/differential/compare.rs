@@ -18,6 +18,11 @@ pub fn agree(compare: Compare, oracle: &[u8], subject: &[u8]) -> bool {
     match compare {
         Compare::Exact => false,
         Compare::AnyOrder => sorted(&oracle) == sorted(&subject),
+        Compare::Pairs => pairs(&oracle) == pairs(&subject),
+        Compare::Length => {
+            oracle.members().map(<[Reply]>::len) == subject.members().map(<[Reply]>::len)
+        }
+        Compare::Shape => shape(&oracle) == shape(&subject),
         Compare::ScanPage => {
             let (ours, theirs) = (oracle.members(), subject.members());
             match (ours, theirs) {
@@ -42,6 +47,29 @@ fn sorted(reply: &Reply) -> Option<Vec<&Reply>> {
     Some(members)
 }
 
+/// Members two by two, sorted.
+fn pairs(reply: &Reply) -> Option<Vec<&[Reply]>> {
+    let members = reply.members()?;
+    let is_nested = members
+        .first()
+        .is_some_and(|first| first.members().is_some());
+    let mut pairs: Vec<&[Reply]> = members.chunks(if is_nested { 1 } else { 2 }).collect();
+    pairs.sort();
+    Some(pairs)
+}
+
+/// The types of a reply and of its members, all the way down.
+fn shape(reply: &Reply) -> String {
+    let mut shape = char::from(reply.kind()).to_string();
+    if let Reply::Bulk(_, None) | Reply::Many(_, None) = reply {
+        shape.push('-');
+    }
+    for member in reply.members().unwrap_or_default() {
+        shape.push_str(&self::shape(member));
+    }
+    shape + ";"
+}
+
 fn within(oracle: &Reply, subject: &Reply, distance: i64) -> bool {
     if let (Some(ours), Some(theirs)) = (oracle.integer(), subject.integer()) {
         return ours == theirs || (ours >= 0 && theirs >= 0 && (ours - theirs).abs() <= distance);
@@ -64,6 +92,9 @@ fn encoding_class(reply: &Reply) -> Option<&'static str> {
         b"int" => Some("int"),
         b"embstr" | b"raw" => Some("string"),
         b"listpack" | b"quicklist" | b"ziplist" => Some("list"),
+        b"listpackex" => Some("small hash"),
+        b"intset" => Some("integers"),
+        b"hashtable" => Some("table"),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use crate::command::{Command, Compare};
 use crate::frames::{is_pong, is_unsubscribe_all, same_frames, shown};
 use crate::plain::Pair;
 use crate::reply::Reply;
-use crate::wire::{PATIENCE, Patience, Wire, wait_any};
+use crate::wire::{Patience, Wire, patience, wait_any};
 
 /// In place of a client's id, which each server gives by itself.
 pub fn id_of(client: usize) -> Vec<u8> {
@@ -64,6 +64,9 @@ impl Crowd {
                 ask(control, "FLUSHALL").is_some(),
                 "FLUSHALL must work on both"
             );
+            let quiet = Command::words("CONFIG SET notify-keyspace-events").arg("");
+            quiet.encode(control.outbox());
+            assert!(answer(control).is_some(), "CONFIG SET must work on both");
         }
         let clients = (0..count).map(|index| Client::join(pair, index)).collect();
         Self {
@@ -290,7 +293,12 @@ impl Client {
 /// Sends a command and waits for its reply.
 fn ask(wire: &mut Wire, line: &str) -> Option<Reply> {
     Command::words(line).encode(wire.outbox());
-    let mut patience = Patience::new(PATIENCE);
+    answer(wire)
+}
+
+/// Waits for a reply.
+fn answer(wire: &mut Wire) -> Option<Reply> {
+    let mut patience = Patience::new(patience());
     loop {
         wire.turn();
         if let Some(frame) = wire.take() {

@@ -4,7 +4,7 @@
 //! Settings, all by environment: `WEIR_DIFF_SEED` (a run repeats by its seed, which is printed),
 //! `WEIR_DIFF_COMMANDS`, `WEIR_DIFF_FAMILIES` (names by comma), `WEIR_DIFF_SKIP` (commands by
 //! comma), `WEIR_DIFF_LIMIT` (stop after so many distinct differences), `REDIS_SERVER` (the one
-//! that is right), `WEIR_DIFF_SUBJECT` (another redis-server in Weir's place, to try the test).
+//! that is right), `WEIR_DIFF_PATIENCE_MS`, `WEIR_DIFF_SUBJECT` (another redis-server in Weir's place, to try the test).
 
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +17,7 @@ mod command;
 mod compare;
 mod crowd;
 mod families;
+mod fit;
 mod frames;
 mod plain;
 mod reply;
@@ -131,6 +132,15 @@ fn subscribers_hear_like_redis() {
     let plan = plan(commands() / 20);
     let next = families::pubsub::next_action;
     compare("pubsub", &plan, |pair| {
+        rounds::run(pair, Rest::Pinged, &plan, next)
+    });
+}
+
+#[test]
+fn keyspace_events_are_those_of_redis() {
+    let plan = plan(commands() / 20);
+    let next = families::events::next_action;
+    compare("events", &plan, |pair| {
         rounds::run(pair, Rest::Pinged, &plan, next)
     });
 }

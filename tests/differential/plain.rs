@@ -9,11 +9,12 @@ use std::time::Duration;
 use crate::command::{Command, Compare};
 use crate::compare::agree;
 use crate::families::{FAMILIES, Family};
+use crate::fit::is_fit;
 use crate::reply::Reply;
 use crate::scenarios;
 use crate::shrink::shortest;
 use crate::vocabulary::Gen;
-use crate::wire::{PATIENCE, Wire, exchange};
+use crate::wire::{Wire, exchange, patience};
 
 /// Connections in use; each has its own database and RESP version.
 const CONNECTIONS: usize = 4;
@@ -179,7 +180,7 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
         plan,
         families: FAMILIES.iter().filter(wanted).collect(),
         gen_: Gen::new(plan.seed),
-        connections: Connections::fresh(pair, PATIENCE),
+        connections: Connections::fresh(pair, patience()),
         history: Vec::new(),
         sent: 0,
         found: BTreeMap::new(),
@@ -214,7 +215,7 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
 impl Run<'_> {
     /// Empties everything; half of the connections speak RESP3.
     fn start_round(&mut self) {
-        self.connections = Connections::fresh(self.pair, PATIENCE);
+        self.connections = Connections::fresh(self.pair, patience());
         self.history.clear();
         let hello = |connection| Step {
             connection,
@@ -262,11 +263,7 @@ impl Run<'_> {
             if self.gen_.rng.percent(3) && bytes < 4_000 && speaks {
                 command.inline = true;
             }
-            if !expires_soon(&command)
-                && !is_truncated(&command)
-                && !names_a_client(&command)
-                && !self.is_left_out(&command.full_name())
-            {
+            if is_fit(&command) && !self.is_left_out(&command.full_name()) {
                 return command;
             }
         }
@@ -292,6 +289,10 @@ impl Run<'_> {
             for key in Gen::all_keys() {
                 add(Command::new("GET").arg(&key));
                 add(Command::new("LRANGE").arg(&key).arg("0").arg("-1"));
+                add(Command::new("HGETALL").arg(&key).compared(Compare::Pairs));
+                add(Command::new("SMEMBERS")
+                    .arg(&key)
+                    .compared(Compare::AnyOrder));
                 add(Command::new("PTTL")
                     .arg(&key)
                     .compared(Compare::Within(3000)));
@@ -421,78 +422,4 @@ fn signature(command: &Command, mismatch: &Mismatch) -> String {
         head(&mismatch.oracle),
         head(&mismatch.subject)
     )
-}
-
-/// Commands whose keys would expire while the test runs, at a moment of each server's own, or
-/// whose deadline may tie with one set a millisecond earlier.
-fn expires_soon(command: &Command) -> bool {
-    let name = command.args[0].to_ascii_uppercase();
-    let is_risky = |arg: &[u8], milliseconds: bool| {
-        let number: Option<i64> = std::str::from_utf8(arg)
-            .ok()
-            .and_then(|text| text.parse().ok());
-        let floor = if milliseconds { 2_000_000 } else { 2_000 };
-        number.is_some_and(|number| {
-            (1..floor).contains(&number)
-                || matches!(
-                    number,
-                    2_147_483_647 | 2_147_483_648 | 4_294_967_295 | 4_294_967_296
-                )
-        })
-    };
-    let risky_at = |at: usize, milliseconds: bool| {
-        command
-            .args
-            .get(at)
-            .is_some_and(|arg| is_risky(arg, milliseconds))
-    };
-    match name.as_slice() {
-        b"EXPIRE" | b"SETEX" => risky_at(2, false),
-        b"PEXPIRE" | b"PSETEX" => risky_at(2, true),
-        // What SET makes in the past is there, expired, until somebody looks or time passes.
-        b"SET" if command.args.windows(2).any(is_past) => true,
-        b"SET" | b"GETEX" => command.args.windows(2).any(|pair| {
-            let word = pair[0].to_ascii_uppercase();
-            (word == b"EX" && is_risky(&pair[1], false))
-                || (word == b"PX" && is_risky(&pair[1], true))
-        }),
-        _ => false,
-    }
-}
-
-/// EXAT or PXAT with a moment before the far future.
-fn is_past(pair: &[Vec<u8>]) -> bool {
-    let moment: Option<i64> = std::str::from_utf8(&pair[1])
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let floor = match pair[0].to_ascii_uppercase().as_slice() {
-        b"EXAT" => 4_000_000_000,
-        b"PXAT" => 4_000_000_000_000,
-        _ => return false,
-    };
-    moment.is_some_and(|moment| (1..floor).contains(&moment))
-}
-
-/// Whether it lists or kills a client by an id that either server may have given out: the two count
-/// their connections apart.
-fn names_a_client(command: &Command) -> bool {
-    let name = command.full_name().to_ascii_uppercase();
-    let ids = command
-        .args
-        .iter()
-        .skip(2)
-        .filter_map(|arg| std::str::from_utf8(arg).ok());
-    let given_out = |id: &str| id.parse().is_ok_and(|id: i64| (1..900_000).contains(&id));
-    (name == "CLIENT KILL" || name == "CLIENT LIST") && ids.into_iter().any(given_out)
-}
-
-/// LSET with an index of more than 32 bits, which Redis cuts off (docs/DIFFERENCES.md).
-fn is_truncated(command: &Command) -> bool {
-    let index: Option<i64> = command
-        .args
-        .get(2)
-        .and_then(|arg| std::str::from_utf8(arg).ok())
-        .and_then(|text| text.parse().ok());
-    command.args[0].eq_ignore_ascii_case(b"LSET")
-        && index.is_some_and(|index| i32::try_from(index).is_err())
 }

@@ -9,7 +9,7 @@ use crate::crowd::{Action, Crowd, Rest};
 use crate::plain::{Pair, Plan};
 use crate::shrink::shortest;
 use crate::vocabulary::Gen;
-use crate::wire::PATIENCE;
+use crate::wire::patience;
 
 /// Clients at once.
 const CLIENTS: usize = 8;
@@ -29,7 +29,7 @@ pub fn run(pair: Pair, rest: Rest, plan: &Plan, next: Next) -> String {
     let mut done = 0;
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     while done < plan.commands && found.len() < plan.differences_max {
-        let mut crowd = Crowd::fresh(pair, rest, CLIENTS, PATIENCE);
+        let mut crowd = Crowd::fresh(pair, rest, CLIENTS, patience());
         let mut history = Vec::new();
         for _ in 0..ACTIONS_PER_ROUND {
             let action = loop {

@@ -147,8 +147,12 @@ impl Gen {
             2 => b"gl*b[a-c]?".to_vec(),
             3 => b"{tag}k".to_vec(),
             4..=5 => b"absent".to_vec(),
-            6..=22 => self.family_key('l'),
-            _ => self.family_key('s'),
+            6..=17 => self.family_key('l'),
+            18..=29 => self.family_key('s'),
+            30..=31 => self.family_key('h'),
+            32..=34 => self.family_key('H'),
+            35..=36 => self.family_key('t'),
+            _ => self.family_key('T'),
         }
     }
 
@@ -170,6 +174,64 @@ impl Gen {
         }
     }
 
+    /// Mostly a key that holds a hash: a small one, or of any size.
+    pub fn hash_key(&mut self) -> Vec<u8> {
+        match self.rng.below(100) {
+            0..=49 => self.family_key('h'),
+            50..=91 => self.family_key('H'),
+            _ => self.key(),
+        }
+    }
+
+    /// Mostly a key that holds a set: a small one, or of any size.
+    pub fn set_key(&mut self) -> Vec<u8> {
+        match self.rng.below(100) {
+            0..=49 => self.family_key('t'),
+            50..=91 => self.family_key('T'),
+            _ => self.key(),
+        }
+    }
+
+    /// A field of a hash: of few, so that they meet.
+    pub fn hash_field(&mut self) -> Vec<u8> {
+        match self.rng.below(20) {
+            0 => Vec::new(),
+            1 | 2 => self.rng.between(-3, 8).to_string().into_bytes(),
+            3 => b"bin\x00\xff\r\nfield".to_vec(),
+            _ => format!("f{}", self.rng.below(10)).into_bytes(),
+        }
+    }
+
+    /// A member of a set: of few, more than half of them integers.
+    pub fn set_member(&mut self) -> Vec<u8> {
+        match self.rng.below(20) {
+            0 => Vec::new(),
+            1 => self
+                .rng
+                .pick(&["007", "-0", "32768", "-32769", "2147483648", "1.5"])
+                .as_bytes()
+                .to_vec(),
+            2 => self
+                .rng
+                .pick(&[
+                    "9223372036854775807",
+                    "-9223372036854775808",
+                    "9223372036854775808",
+                ])
+                .as_bytes()
+                .to_vec(),
+            3..=14 => self.rng.between(-3, 12).to_string().into_bytes(),
+            _ => format!("m{}", self.rng.below(8)).into_bytes(),
+        }
+    }
+
+    /// A value of at most 64 bytes.
+    pub fn short_value(&mut self) -> Vec<u8> {
+        let mut value = self.value();
+        value.truncate(64);
+        value
+    }
+
     /// Every key that the generators use, for sweeps.
     pub fn all_keys() -> Vec<Vec<u8>> {
         let mut keys: Vec<Vec<u8>> = ["", "gl*b[a-c]?", "{tag}k", "absent"]
@@ -177,7 +239,7 @@ impl Gen {
             .map(|key| key.as_bytes().to_vec())
             .collect();
         keys.push(b"bin\x00\xff\r\nkey".to_vec());
-        for prefix in ['l', 's'] {
+        for prefix in ['l', 's', 'h', 'H', 't', 'T'] {
             keys.extend((0..KEYS_PER_FAMILY).map(|index| format!("{prefix}{index}").into_bytes()));
         }
         keys

@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 use crate::reply::end_of_reply;
 
 /// How long a server may be silent while replies are due before that counts as a difference.
-/// Generous: the machine may be busy with other things, and a passing run never waits for it.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Generous: the machine may be busy with other things, and a passing run never waits for it. Who
+/// hunts differences one after the other shortens it by `WEIR_DIFF_PATIENCE_MS`.
+pub fn patience() -> Duration {
+    Duration::from_millis(crate::setting("WEIR_DIFF_PATIENCE_MS", 20_000))
+}
 
 /// One connection.
 pub struct Wire {

@@ -55,7 +55,7 @@ fn count(
     for name in args.from(1) {
         let key = call.key(name);
         let is_there = holds(call, &key);
-        call.count_lookup(is_there);
+        call.looked_up(&key, is_there);
         found += i64::from(is_there);
     }
     call.reply.integer(found);
@@ -68,7 +68,7 @@ pub fn kind(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let now_ms = call.now_ms();
     let found = call.shard(&key).peek(&key, now_ms);
     let kind = found.map(|entry| entry.value.kind());
-    call.count_lookup(kind.is_some());
+    call.looked_up(&key, kind.is_some());
     call.reply.simple(kind.map_or("none", |kind| kind.name()));
     Ok(Outcome::Done)
 }

@@ -15,7 +15,7 @@ pub fn dump(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
     let is_there = call.shard(&key).exists(&key, now_ms);
-    call.count_lookup(is_there);
+    call.looked_up(&key, is_there);
     if is_there {
         return Err(Error::line(
             "ERR DUMP is not supported: values have no serialized form here",

@@ -28,6 +28,7 @@ pub fn encoding(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         Value::Queue(queue) => queue_encoding(queue, list_limit),
         Value::Hash(hash) => hash.encoding(),
         Value::Set(set) => set.encoding(),
+        Value::Stream(_) => "stream",
     });
     match found {
         Some(encoding) => call.reply.bulk_str(encoding),

@@ -127,10 +127,12 @@ pub fn copy(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let now_ms = call.now_ms();
     let is_taken = !replace && call.shard(&target).exists(&target, now_ms);
     let found = call.shard(&source).entry(&source, now_ms);
+    let is_hit = found.is_some();
     let copied = found
         .filter(|_| !is_taken)
         .map(|entry| (entry.value.clone(), entry.deadline_ms()));
     let is_copied = copied.is_some();
+    call.looked_up(&source, is_hit);
     if let Some((value, deadline_ms)) = copied {
         put(call, &target, value, deadline_ms, |call| {
             call.changed(&target, Events::GENERIC, "copy_to");

@@ -39,7 +39,7 @@ fn answer(call: &mut Call<'_, '_>, args: Args<'_>, show: impl Fn(u64) -> u64) ->
     let now_ms = call.now_ms();
     let found = call.shard(&key).peek(&key, now_ms);
     let deadline_ms = found.map(crate::store::Entry::deadline_ms);
-    call.count_lookup(deadline_ms.is_some());
+    call.looked_up(&key, deadline_ms.is_some());
     call.reply.integer(match deadline_ms {
         None => -2,
         Some(None) => -1,

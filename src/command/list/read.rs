@@ -25,7 +25,7 @@ pub fn llen(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         .shard(&key)
         .queue(&key, now_ms)?
         .map(|queue| queue.len());
-    call.count_lookup(len.is_some());
+    call.looked_up(&key, len.is_some());
     call.reply.integer(reply_len(len.unwrap_or(0)));
     Ok(Outcome::Done)
 }
@@ -45,7 +45,7 @@ pub fn lindex(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     } else {
         call.reply.null();
     }
-    call.count_lookup(is_hit);
+    call.looked_up(&key, is_hit);
     Ok(Outcome::Done)
 }
 
@@ -65,7 +65,7 @@ pub fn lrange(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
             }
         }
     }
-    call.count_lookup(is_hit);
+    call.looked_up(&key, is_hit);
     Ok(Outcome::Done)
 }
 
@@ -178,6 +178,6 @@ pub fn lpos(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
             None => call.reply.null(),
         }
     }
-    call.count_lookup(is_hit);
+    call.looked_up(&key, is_hit);
     Ok(Outcome::Done)
 }

@@ -146,7 +146,10 @@ fn write_info(reply: &mut Reply, name: &str, command: &Command) {
     }
     reply.set(0);
     write_key_specs(reply, name, command);
-    reply.set(command.subcommands.len());
+    match command.subcommands.len() {
+        0 => reply.set(0),
+        len => reply.array(len),
+    }
     for sub in command.subcommands {
         write_info(reply, &format!("{}|{}", command.name, sub.name), sub);
     }
@@ -195,6 +198,10 @@ fn write_key_specs(reply: &mut Reply, name: &str, command: &Command) {
             let counts = [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)];
             write_finder(reply, "find_keys", "keynum", &counts);
         }
+        Keys::Found(_) if name.starts_with("xread") => {
+            reply.set(1);
+            write_streams(reply, first_does, if name == "xread" { 1 } else { 4 });
+        }
         Keys::Found(_) => {
             reply.set(1);
             write_spec_head(reply, first_does, "unknown", &[]);
@@ -205,6 +212,29 @@ fn write_key_specs(reply: &mut Reply, name: &str, command: &Command) {
 
 fn write_range(reply: &mut Reply, does: &str, first: usize, last: isize, step: usize) {
     write_spec_head(reply, does, "index", &[("index", first)]);
+    write_span(reply, last, step, 0);
+}
+
+/// The keys of XREAD and XREADGROUP: the first half of what follows a word.
+fn write_streams(reply: &mut Reply, does: &str, from: i64) {
+    reply.map(3);
+    reply.bulk_str("flags");
+    write_key_flags(reply, does);
+    reply.bulk_str("begin_search");
+    reply.map(2);
+    reply.bulk_str("type");
+    reply.bulk_str("keyword");
+    reply.bulk_str("spec");
+    reply.map(2);
+    reply.bulk_str("keyword");
+    reply.bulk_str("STREAMS");
+    reply.bulk_str("startfrom");
+    reply.integer(from);
+    write_span(reply, -1, 1, 2);
+}
+
+/// Keys up to the `last`, of all that follows or of one part in `limit` of it.
+fn write_span(reply: &mut Reply, last: isize, step: usize, limit: i64) {
     reply.bulk_str("find_keys");
     reply.map(2);
     reply.bulk_str("type");
@@ -214,7 +244,7 @@ fn write_range(reply: &mut Reply, does: &str, first: usize, last: isize, step: u
     for (field, value) in [
         ("lastkey", as_integer(last)),
         ("keystep", as_integer(step)),
-        ("limit", 0),
+        ("limit", limit),
     ] {
         reply.bulk_str(field);
         reply.integer(value);

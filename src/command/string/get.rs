@@ -5,8 +5,8 @@ use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
 use crate::protocol::Args;
 
+use super::answer_key;
 use super::expiry::{Command, Expiry, Options};
-use super::{answer_key, count_lookup};
 
 /// GET key
 pub fn get(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
@@ -33,7 +33,7 @@ pub fn getex(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let now_ms = call.now_ms();
     if call.shard(&key).text(&key, now_ms)?.is_none() {
         call.reply.null();
-        count_lookup(call, &key, false);
+        call.looked_up(&key, false);
         return Ok(Outcome::Done);
     }
     let expiry = options.expiry;

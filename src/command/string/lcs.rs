@@ -10,7 +10,7 @@ use crate::command::outcome::{Outcome, Result};
 use crate::protocol::{Args, Reply};
 use crate::store::{Text, Value};
 
-use super::{count_lookup, parse_integer, reply_len};
+use super::{parse_integer, reply_len};
 use table::{Table, common_len};
 
 /// Bytes that Redis takes for one cell of its table. Weir's table takes a thirty-second part, but
@@ -64,7 +64,7 @@ fn look_up(call: &mut Call<'_, '_>, name: &[u8]) -> std::result::Result<Bytes, (
         Some(Value::Text(text)) => Some(Ok(bytes_of(text))),
         Some(_) => Some(Err(())),
     };
-    count_lookup(call, &key, found.is_some());
+    call.looked_up(&key, found.is_some());
     found.unwrap_or(Ok(Bytes::new()))
 }
 

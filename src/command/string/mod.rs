@@ -162,15 +162,6 @@ fn announce_change(call: &mut Call<'_, '_>, key: &Key<'_>, is_new: bool, event: 
     call.changed(key, Events::STRING, event);
 }
 
-/// Counts a look-up by a reading command, and tells of one in vain.
-#[inline]
-fn count_lookup(call: &mut Call<'_, '_>, key: &Key<'_>, found: bool) {
-    call.count_lookup(found);
-    if !found {
-        call.notify(key, Events::MISS, "keymiss");
-    }
-}
-
 /// Writes a string as a reply, by reference if it is long.
 #[inline]
 fn answer(reply: &mut Reply, text: &mut Text) {
@@ -194,7 +185,7 @@ fn read(
         write(call.reply, text);
         is_found
     });
-    count_lookup(call, key, found != Ok(false));
+    call.looked_up(key, found != Ok(false));
     Ok(found?)
 }
 

@@ -7,7 +7,7 @@ use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::protocol::Args;
 
-use super::{Deadline, announce_put, answer, count_lookup, put};
+use super::{Deadline, announce_put, answer, put};
 
 /// MSET key value [key value ...]
 pub fn mset(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
@@ -45,7 +45,7 @@ pub fn mget(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
             Ok(Some(text)) => answer(call.reply, text),
             Ok(None) | Err(_) => call.reply.null(),
         }
-        count_lookup(call, &key, is_found);
+        call.looked_up(&key, is_found);
     }
     Ok(Outcome::Done)
 }

@@ -6,6 +6,7 @@
 //! indices.
 
 use super::id::StreamId;
+use super::shed::shed_list;
 use super::sorted::{Keyed, Sorted};
 
 /// Stands for a consumer within its group.
@@ -139,6 +140,14 @@ impl Consumers {
             .map(|(_, consumer)| consumer.name.len() as u64 + consumer.ids.heap_bytes())
             .sum();
         own as u64 + theirs
+    }
+
+    /// Frees up to so many bytes of pending ids; true while there are more.
+    pub fn shed_some(&mut self, left: &mut usize) -> bool {
+        self.slots
+            .iter_mut()
+            .flatten()
+            .any(|consumer| shed_list(&mut consumer.ids, left))
     }
 
     /// Checks that names are in order and indices consistent.

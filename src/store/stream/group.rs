@@ -105,6 +105,11 @@ impl Group {
         self.pending.get(id)
     }
 
+    /// Pending entries by id.
+    pub fn pending_entries(&self) -> impl Iterator<Item = Pending> + '_ {
+        self.pending.iter_from(StreamId::MIN)
+    }
+
     /// When the entry that has been idle longest will have been idle for `min_idle_ms`.
     pub fn next_due_ms(&self, min_idle_ms: u64) -> Option<u64> {
         let oldest_ms = self.pending.oldest_ms()?;
@@ -225,6 +230,11 @@ impl Group {
             self.consumers.get_mut(owner).ids.remove(id);
         }
         Some(entry)
+    }
+
+    /// Frees up to so many bytes of pending entries; true while there are more.
+    pub(super) fn shed_some(&mut self, left: &mut usize) -> bool {
+        self.pending.shed_some(left) || self.consumers.shed_some(left)
     }
 
     /// Checks that both sides of ownership agree.

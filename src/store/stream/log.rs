@@ -251,6 +251,11 @@ impl Log {
         self.payload_bytes += payload_bytes;
     }
 
+    /// Takes all segments, for freeing them elsewhere; the log is worthless after.
+    pub(super) fn take_segments(&mut self) -> Sorted<Based> {
+        std::mem::take(&mut self.segments)
+    }
+
     /// Live entries with `from <= id <= to`, in order.
     pub fn range(&self, from: StreamId, to: StreamId) -> Range<'_> {
         Range::new(self, from, to)

@@ -6,7 +6,7 @@
 //! touch both, because an entry that leaves may be referenced.
 //!
 //! Reading order: `id`, `entry`, `segment` (with `varint`, `node_size`), `sorted`, `log`, `range`,
-//! `pending`, `consumer`, `group`, `claim`, `trim`, `idempotence`. Time is handed in as Unix milliseconds.
+//! `pending`, `consumer`, `group`, `claim`, `trim`, `idempotence`, `shed`. Time is handed in as Unix milliseconds.
 //! Nothing here knows the protocol: commands parse, call, and write replies from the views they
 //! are handed.
 
@@ -25,6 +25,7 @@ mod node_size;
 mod pending;
 mod range;
 mod segment;
+mod shed;
 mod sorted;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub use log::{AddError, Log, NewId, SetIdError};
 pub use pending::{DELIVERIES_MAX, Pending};
 pub use range::{Range, RangeRev, Seeker};
 pub use segment::NodeLimits;
+pub use shed::free_group;
 pub use trim::{Deleted, Lost, References, Trim, TrimTo};
 
 /// A stream. A clone is independent of the original: COPY.

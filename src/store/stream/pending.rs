@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use super::consumer::ConsumerIndex;
 use super::id::StreamId;
+use super::shed::shed_list;
 use super::sorted::{Keyed, Sorted};
 
 /// Deliveries of an entry that XNACK declared hopeless; no counter passes it.
@@ -217,6 +218,11 @@ impl PendingList {
 
     pub fn heap_bytes(&self) -> u64 {
         self.by_id.heap_bytes() + self.by_time.heap_bytes()
+    }
+
+    /// Frees up to so many bytes; true while there are more.
+    pub fn shed_some(&mut self, left: &mut usize) -> bool {
+        shed_list(&mut self.by_id, left) || shed_list(&mut self.by_time, left)
     }
 
     /// Checks that both orders agree.

@@ -192,6 +192,14 @@ impl<T: Keyed> Sorted<T> {
         }
     }
 
+    /// Takes the items at the end out, some at once and in no order worth keeping; for freeing a
+    /// long list piece by piece.
+    pub fn take_some(&mut self) -> Option<Vec<T>> {
+        let chunk = self.chunks.pop_back()?;
+        self.len -= chunk.items.len();
+        Some(chunk.items)
+    }
+
     /// The least item.
     pub fn first(&self) -> Option<&T> {
         self.chunks.front()?.items.first()

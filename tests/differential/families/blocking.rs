@@ -112,6 +112,7 @@ fn bring(g: &mut Gen) -> Command {
             .arg(key(g))
             .arg(side(g))
             .arg(side(g)),
+        9 if g.rng.percent(50) => Command::new("WATCH").args(some_keys(g)),
         9 => Command::new("RPOPLPUSH").arg(key(g)).arg(key(g)),
         10 => Command::new(*g.rng.pick(&["LPOP", "RPOP"])).arg(key(g)),
         11 => Command::new("DEL").args(some_keys(g)),

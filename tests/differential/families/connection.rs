@@ -69,6 +69,22 @@ fn client_name(g: &mut Gen) -> Vec<u8> {
     name.to_vec()
 }
 
+/// An id that no client has, or that none can have.
+fn absent_id(g: &mut Gen) -> Vec<u8> {
+    const ODD: &[&str] = &[
+        "abc",
+        "",
+        "-1",
+        "0",
+        "9223372036854775807",
+        "9223372036854775808",
+    ];
+    if g.rng.percent(90) {
+        return g.rng.between(900_000, 900_009).to_string().into_bytes();
+    }
+    g.rng.pick(ODD).as_bytes().to_vec()
+}
+
 fn client(g: &mut Gen) -> Command {
     let client = Command::new(g.word("CLIENT"));
     match g.rng.below(24) {
@@ -83,8 +99,8 @@ fn client(g: &mut Gen) -> Command {
         4 => client
             .arg("LIST")
             .arg("ID")
-            .arg(g.int(900_000, 900_009))
-            .arg(g.int(900_000, 900_009))
+            .arg(absent_id(g))
+            .arg(absent_id(g))
             .undamaged(),
         5..=7 => client.arg(g.word("SETNAME")).arg(client_name(g)),
         8..=10 => client.arg(g.word("GETNAME")),
@@ -104,19 +120,12 @@ fn client(g: &mut Gen) -> Command {
         14 => client
             .arg("NO-TOUCH")
             .arg(g.word_of(&["ON", "OFF", "MAYBE"])),
-        15 => client.arg("UNBLOCK").arg(g.int(900_000, 900_009)),
+        15 => client.arg("UNBLOCK").arg(absent_id(g)),
         16 => {
             let reason = g.word_of(&["TIMEOUT", "ERROR", "NOSUCH"]);
-            client
-                .arg("UNBLOCK")
-                .arg(g.int(900_000, 900_009))
-                .arg(reason)
+            client.arg("UNBLOCK").arg(absent_id(g)).arg(reason)
         }
-        17 => client
-            .arg("KILL")
-            .arg("ID")
-            .arg(g.int(900_000, 900_009))
-            .undamaged(),
+        17 => client.arg("KILL").arg("ID").arg(absent_id(g)).undamaged(),
         18 => client
             .arg("KILL")
             .arg("ADDR")

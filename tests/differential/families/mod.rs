@@ -1,13 +1,16 @@
 //! The families of commands, each in a file of its own. A new family: a file with a `COMMANDS`
-//! table, and a line in `FAMILIES`. `blocking` and `pubsub` need several clients at once and are
-//! driven by `crowd` instead.
+//! table, and a line in `FAMILIES`. `blocking`, `pubsub` and `events` need several clients at once
+//! and are driven by `crowd` instead.
 
 pub mod blocking;
 pub mod connection;
+pub mod events;
+pub mod hashes;
 pub mod keys;
 pub mod lists;
 pub mod pubsub;
 pub mod server;
+pub mod sets;
 pub mod strings;
 
 use crate::command::Command;
@@ -37,6 +40,16 @@ pub const FAMILIES: &[Family] = &[
         name: "strings",
         weight: 25,
         commands: strings::COMMANDS,
+    },
+    Family {
+        name: "hashes",
+        weight: 25,
+        commands: hashes::COMMANDS,
+    },
+    Family {
+        name: "sets",
+        weight: 20,
+        commands: sets::COMMANDS,
     },
     Family {
         name: "keys",

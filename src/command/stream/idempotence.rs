@@ -1,0 +1,110 @@
+//! XCFGSET, and the producers that XADD knows again.
+
+use crate::command::call::Call;
+use crate::command::error::Error;
+use crate::command::outcome::{Outcome, Result};
+use crate::protocol::Args;
+use crate::protocol::number::parse_i64;
+use crate::store::stream::{EntryMark, IdempotenceLimits, Stream, StreamId};
+
+use super::text;
+
+/// The longest that marks can be remembered, in seconds: a day.
+const DURATION_S_MAX: i64 = 86_400;
+/// The most marks that can be remembered for a producer.
+const MARKS_MAX: i64 = 10_000;
+
+/// Who adds an entry, and what it calls it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Producer<'a> {
+    name: &'a [u8],
+    /// The producer's own id for the entry; without one its content is the id.
+    given: Option<&'a [u8]>,
+}
+
+impl<'a> Producer<'a> {
+    /// Reads IDMP and IDMPAUTO, and says how many arguments they take.
+    pub fn parse(args: Args<'a>, at: usize) -> Result<Option<(Self, usize)>> {
+        let option = args.at(at);
+        let takes = if option.eq_ignore_ascii_case(b"idmpauto") {
+            1
+        } else if option.eq_ignore_ascii_case(b"idmp") {
+            2
+        } else {
+            return Ok(None);
+        };
+        if args.len() <= at + takes {
+            return Ok(None);
+        }
+        let name = args.at(at + 1);
+        let given = (takes == 2).then(|| args.at(at + 2));
+        if name.is_empty() {
+            return Err(text("IDMP/IDMPAUTO requires a non-empty producer ID"));
+        }
+        if given.is_some_and(<[u8]>::is_empty) {
+            return Err(text("IDMP requires a non-empty idempotent ID"));
+        }
+        Ok(Some((Self { name, given }, takes + 1)))
+    }
+
+    /// What tells an entry of these names and values from others of this producer.
+    pub fn mark(&self, pairs: &[&[u8]]) -> EntryMark {
+        match self.given {
+            Some(given) => EntryMark::Given(given.into()),
+            None => EntryMark::of_content(pairs),
+        }
+    }
+
+    /// The entry that has this mark already.
+    pub fn find(&self, stream: &mut Stream, mark: &EntryMark, now_ms: u64) -> Option<StreamId> {
+        let known = stream.idempotence_mut(IdempotenceLimits::default());
+        known.find(self.name, mark, now_ms)
+    }
+
+    /// Remembers the entry by its mark.
+    pub fn record(&self, stream: &mut Stream, mark: EntryMark, id: StreamId, now_ms: u64) {
+        let known = stream.idempotence_mut(IdempotenceLimits::default());
+        known.record(self.name, mark, id, now_ms);
+    }
+}
+
+/// XCFGSET key [IDMP-DURATION seconds] [IDMP-MAXSIZE count]
+pub fn xcfgset(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let (mut duration_s, mut len_max) = (None, None);
+    let mut options = args.from(2);
+    while let Some(option) = options.next() {
+        let is_duration = option.eq_ignore_ascii_case(b"idmp-duration");
+        if !is_duration && !option.eq_ignore_ascii_case(b"idmp-maxsize") {
+            return Err(Error::Syntax);
+        }
+        let value = parse_i64(options.next().ok_or(Error::Syntax)?).ok_or(Error::NotInteger)?;
+        if is_duration {
+            if !(1..=DURATION_S_MAX).contains(&value) {
+                return Err(text("IDMP-DURATION must be between 1 and 86400 seconds"));
+            }
+            duration_s = Some(value.unsigned_abs());
+        } else {
+            if !(1..=MARKS_MAX).contains(&value) {
+                return Err(text("IDMP-MAXSIZE must be between 1 and 10000 entries"));
+            }
+            len_max = usize::try_from(value).ok();
+        }
+    }
+    if duration_s.is_none() && len_max.is_none() {
+        return Err(text("At least one parameter must be specified"));
+    }
+    let key = call.key(args.at(1));
+    let now_ms = call.now_ms();
+    let stream = call.shard(&key).stream(&key, now_ms)?;
+    let known = stream
+        .ok_or(Error::NoSuchKey)?
+        .idempotence_mut(IdempotenceLimits::default());
+    let mut limits = known.limits();
+    if let Some(duration_s) = duration_s {
+        limits.duration_ms = duration_s * 1000;
+    }
+    limits.len_max = len_max.unwrap_or(limits.len_max);
+    known.set_limits(limits);
+    call.reply.ok();
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,402 @@
+//! XREAD XREADGROUP.
+//!
+//! Both look at their streams in order and answer with what there is; where there is nothing and
+//! they may wait, the request is kept with its ids resolved: `$` means what was last when it came.
+
+use smallvec::SmallVec;
+
+use crate::command::call::Call;
+use crate::command::error::Error;
+use crate::command::outcome::{Block, Nothing, Outcome, Result};
+use crate::command::spec::KeyPositions;
+use crate::config::Events;
+use crate::protocol::number::parse_i64;
+use crate::protocol::{Args, Later, Mark, OwnedArgs, Reply, Resp};
+use crate::store::Kind;
+use crate::store::stream::StreamId;
+
+use super::ids::{error_with, parse_id, write_entries, write_entry, write_id};
+use super::text;
+
+/// What XREAD and XREADGROUP ask for besides their streams.
+#[derive(Debug, Default)]
+struct Wanted<'a> {
+    /// Most entries of each stream; 0 for all.
+    count: u64,
+    /// Milliseconds to wait, 0 for ever; `None` does not wait.
+    block_ms: Option<u64>,
+    group: Option<(&'a [u8], &'a [u8])>,
+    noack: bool,
+    /// Pending entries idle for this long are read too.
+    claim_ms: Option<u64>,
+    /// Position of the first key, and how many there are.
+    keys_at: usize,
+    keys_len: usize,
+}
+
+/// How many arguments an option takes beside its name; `None` if it is none.
+fn option_takes(option: &[u8], is_group: bool) -> Option<usize> {
+    let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
+    match () {
+        () if is(b"block") || is(b"count") => Some(1),
+        () if is(b"claim") && is_group => Some(1),
+        () if is(b"group") => Some(2),
+        () if is(b"noack") => Some(0),
+        () => None,
+    }
+}
+
+/// The keys of XREAD and XREADGROUP: the first half of what follows STREAMS.
+pub fn find_keys(args: Args<'_>, out: &mut KeyPositions) {
+    let is_group = args.at(0).len() > b"xread".len();
+    let is_streams = |argument: &[u8]| argument.eq_ignore_ascii_case(b"streams");
+    let mut at = 1;
+    while let Some(option) = args.get(at)
+        && !is_streams(option)
+        && let Some(takes) = option_takes(option, is_group)
+    {
+        at += 1 + takes;
+    }
+    // A request that will be refused shows its keys all the same.
+    if !args.get(at).is_some_and(is_streams) {
+        let from = if is_group { 4 } else { 1 };
+        let Some(found) = args.from(from).position(is_streams) else {
+            return;
+        };
+        at = from + found;
+    }
+    let rest = args.len() - at - 1;
+    out.extend(at + 1..=at + rest / 2);
+}
+
+impl<'a> Wanted<'a> {
+    fn parse(args: Args<'a>, is_group: bool, now_ms: u64) -> Result<Self> {
+        let mut wanted = Self::default();
+        let mut at = 1;
+        while let Some(option) = args.get(at) {
+            let more = args.len() - 1 - at;
+            let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
+            if is(b"streams") && more > 0 {
+                wanted.keys_at = at + 1;
+                break;
+            }
+            let takes = option_takes(option, is_group)
+                .filter(|&takes| takes <= more)
+                .ok_or(Error::Syntax)?;
+            let value = args.get(at + 1).unwrap_or_default();
+            if is(b"block") {
+                wanted.block_ms = Some(parse_block(value, now_ms)?);
+            } else if is(b"count") {
+                let count = parse_i64(value).ok_or(Error::NotInteger)?;
+                wanted.count = u64::try_from(count).unwrap_or(0);
+            } else if is(b"claim") {
+                let claim_ms = parse_i64(value)
+                    .ok_or_else(|| text("min-idle-time is not an integer or out of range"))?;
+                wanted.claim_ms = Some(
+                    u64::try_from(claim_ms)
+                        .map_err(|_| text("min-idle-time must be a positive integer"))?,
+                );
+            } else if !is_group {
+                return Err(not_in_xread(is(b"group")));
+            } else if is(b"group") {
+                wanted.group = Some((value, args.at(at + 2)));
+            } else {
+                wanted.noack = true;
+            }
+            at += 1 + takes;
+        }
+        if wanted.keys_at == 0 {
+            return Err(Error::Syntax);
+        }
+        let rest = args.len() - wanted.keys_at;
+        if rest % 2 == 1 {
+            return Err(unbalanced(is_group));
+        }
+        wanted.keys_len = rest / 2;
+        if is_group && wanted.group.is_none() {
+            return Err(text("Missing GROUP option for XREADGROUP"));
+        }
+        Ok(wanted)
+    }
+
+    /// Most entries of each stream.
+    fn limit(&self) -> usize {
+        match self.count {
+            0 => usize::MAX,
+            count => usize::try_from(count).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Asks to wait in the lines of all keys, or answers that there is nothing.
+    fn wait(&self, call: &mut Call<'_, '_>, kept: Option<OwnedArgs>) -> Outcome {
+        let Some(block_ms) = self.block_ms else {
+            call.reply.null_array();
+            return Outcome::Done;
+        };
+        Outcome::Block(Box::new(Block {
+            keys: (self.keys_at..self.keys_at + self.keys_len).collect(),
+            destination: None,
+            kind: Kind::Stream,
+            wakes_on_removal: self.group.is_some(),
+            timeout_us: (block_ms > 0).then(|| block_ms.saturating_mul(1000)),
+            nothing: Nothing::NullArray,
+            retry: kept,
+        }))
+    }
+}
+
+fn not_in_xread(is_group: bool) -> Error {
+    text(if is_group {
+        "The GROUP option is only supported by XREADGROUP. You called XREAD instead."
+    } else {
+        "The NOACK option is only supported by XREADGROUP. You called XREAD instead."
+    })
+}
+
+fn unbalanced(is_group: bool) -> Error {
+    text(if is_group {
+        "Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be \
+         specified."
+    } else {
+        "Unbalanced 'xread' list of streams: for each stream key an ID, '+', or '$' must be \
+         specified."
+    })
+}
+
+/// A time to wait in whole milliseconds.
+fn parse_block(argument: &[u8], now_ms: u64) -> Result<u64> {
+    let block_ms =
+        parse_i64(argument).ok_or_else(|| text("timeout is not an integer or out of range"))?;
+    let block_ms = u64::try_from(block_ms).map_err(|_| text("timeout is negative"))?;
+    // The moment at which it ends must fit in 63 bits.
+    if block_ms > i64::MAX.unsigned_abs() - now_ms {
+        return Err(text("timeout is out of range"));
+    }
+    Ok(block_ms)
+}
+
+/// XREAD [COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]
+pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let now_ms = call.now_ms();
+    let wanted = Wanted::parse(args, false, now_ms)?;
+    let ids_at = wanted.keys_at + wanted.keys_len;
+    let mut after: SmallVec<[StreamId; 4]> = SmallVec::new();
+    let mut is_relative = false;
+    for at in 0..wanted.keys_len {
+        let key = call.key(args.at(wanted.keys_at + at));
+        let stream = call.shard(&key).stream(&key, now_ms)?;
+        let id = match args.at(ids_at + at) {
+            b"$" => {
+                is_relative = true;
+                stream.map_or(StreamId::MIN, |stream| stream.log().last_id())
+            }
+            // The last entry itself is wanted.
+            b"+" => stream.map_or(StreamId::MIN, |stream| {
+                stream.log().last_live_id().prev().unwrap_or_default()
+            }),
+            b">" => {
+                return Err(text(
+                    "The > ID can be specified only when calling XREADGROUP using the GROUP \
+                     <group> <consumer> option.",
+                ));
+            }
+            id => parse_id(id, 0)?,
+        };
+        after.push(id);
+    }
+    let opened = Opened::new(call.reply, wanted.keys_len);
+    let mut served = 0;
+    for (at, &after) in after.iter().enumerate() {
+        let name = args.at(wanted.keys_at + at);
+        let key = call.key(name);
+        let found = call.held.shard_of(&key).stream(&key, now_ms)?;
+        let (Some(stream), Some(from)) = (found, after.next()) else {
+            continue;
+        };
+        let mut entries = stream.log().range(from, StreamId::MAX).peekable();
+        if entries.peek().is_some() {
+            write_name(call.reply, name);
+            write_entries(call.reply, entries.take(wanted.limit()));
+            served += 1;
+        }
+    }
+    if opened.close(call.reply, served) {
+        return Ok(Outcome::Done);
+    }
+    let kept = is_relative.then(|| resolved(args, ids_at, &after));
+    Ok(wanted.wait(call, kept))
+}
+
+/// Where a group reader wants to read on.
+#[derive(Clone, Copy)]
+enum From {
+    /// `>`: what the group has not delivered.
+    New,
+    /// The reader's own pending entries past this id.
+    History(StreamId),
+}
+
+/// XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [CLAIM min-idle-time]
+/// [NOACK] STREAMS key [key ...] id [id ...]
+pub fn xreadgroup(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let now_ms = call.now_ms();
+    let wanted = Wanted::parse(args, true, now_ms)?;
+    let (group, _) = wanted.group.unwrap_or_default();
+    let ids_at = wanted.keys_at + wanted.keys_len;
+    let mut from: SmallVec<[From; 4]> = SmallVec::new();
+    for at in 0..wanted.keys_len {
+        let name = args.at(wanted.keys_at + at);
+        let key = call.key(name);
+        let stream = call.shard(&key).stream(&key, now_ms)?;
+        if stream.is_none_or(|stream| stream.group(group).is_none()) {
+            return Err(error_with(NO_GROUP, [name, group]));
+        }
+        from.push(match args.at(ids_at + at) {
+            b">" => From::New,
+            b"$" => return Err(text(MEANINGLESS_NEXT)),
+            b"+" => return Err(text(MEANINGLESS_LAST)),
+            // Redis keeps `>` as the greatest id, and takes the one for the other.
+            id => match parse_id(id, 0)? {
+                StreamId::MAX => From::New,
+                after => From::History(after),
+            },
+        });
+    }
+    let opened = Opened::new(call.reply, wanted.keys_len);
+    let mut served = 0;
+    for (at, &from) in from.iter().enumerate() {
+        served += usize::from(read_group(call, args, &wanted, at, from));
+    }
+    if opened.close(call.reply, served) {
+        return Ok(Outcome::Done);
+    }
+    Ok(wanted.wait(call, None))
+}
+
+const NO_GROUP: [&str; 3] = [
+    "NOGROUP No such key '",
+    "' or consumer group '",
+    "' in XREADGROUP with GROUP option",
+];
+const MEANINGLESS_NEXT: &str = "The $ ID is meaningless in the context of XREADGROUP: you want to \
+    read the history of this consumer by specifying a proper ID, or use the > ID to get new \
+    messages. The $ ID would just return an empty result set.";
+const MEANINGLESS_LAST: &str = "The + ID is meaningless in the context of XREADGROUP: you want to \
+    read the history of this consumer by specifying a proper ID, or use the > ID to get new \
+    messages. The + ID would just return an empty result set.";
+
+/// Serves one stream of XREADGROUP; says whether there was anything to write.
+fn read_group(
+    call: &mut Call<'_, '_>,
+    args: Args<'_>,
+    wanted: &Wanted<'_>,
+    at: usize,
+    from: From,
+) -> bool {
+    let name = args.at(wanted.keys_at + at);
+    let (group, consumer) = wanted.group.unwrap_or_default();
+    let key = call.key(name);
+    let now_ms = call.now_ms();
+    let found = call.held.shard_of(&key).stream(&key, now_ms);
+    let Some(mut group) = found
+        .ok()
+        .flatten()
+        .and_then(|stream| stream.group_mut(group))
+    else {
+        return false;
+    };
+    let (reader, is_new) = group.consumer(consumer, now_ms);
+    let reply = &mut *call.reply;
+    let start = reply.mark();
+    write_name(reply, name);
+    let later = reply.array_later();
+    let count = wanted.limit() as u64;
+    let mut len = 0;
+    let is_served = match from {
+        From::History(after) => {
+            group.read_history(reader, after, count, now_ms, |id, entry| {
+                if let Some(entry) = entry {
+                    write_entry(reply, entry);
+                } else {
+                    reply.array(2);
+                    write_id(reply, id);
+                    reply.null_array();
+                }
+                len += 1;
+            });
+            true
+        }
+        From::New => {
+            group.read_new(reader, count, wanted.noack, now_ms, |entry| {
+                write_entry(reply, entry);
+                len += 1;
+            });
+            len > 0
+        }
+    };
+    if is_served {
+        reply.close_array(later, len);
+    } else {
+        reply.truncate_to(start);
+    }
+    if is_new {
+        call.notify(&key, Events::STREAM, "xgroup-createconsumer");
+    }
+    is_served
+}
+
+/// The request with every `$` replaced by the id that it meant.
+fn resolved(args: Args<'_>, ids_at: usize, after: &[StreamId]) -> OwnedArgs {
+    let mut kept = OwnedArgs::default();
+    kept.extend(args.head(ids_at));
+    for (id, after) in args.from(ids_at).zip(after) {
+        match id {
+            b"$" => kept.push(after.write(&mut [0; StreamId::TEXT_BYTES_MAX])),
+            id => kept.push(id),
+        }
+    }
+    kept
+}
+
+/// The head of the list of streams in a reply, a map in RESP3. With one stream there is nothing
+/// to wait for: its head is written at once, and taken back if it has no entry.
+struct Opened {
+    start: Mark,
+    later: Option<Later>,
+}
+
+impl Opened {
+    fn new(reply: &mut Reply, keys_len: usize) -> Self {
+        let start = reply.mark();
+        if keys_len == 1 {
+            match reply.resp() {
+                Resp::V2 => reply.array(1),
+                Resp::V3 => reply.map(1),
+            }
+            return Self { start, later: None };
+        }
+        let later = Some(reply.array_later());
+        Self { start, later }
+    }
+
+    /// Ends the list of `served` streams; says whether there are any.
+    fn close(self, reply: &mut Reply, served: usize) -> bool {
+        match self.later {
+            _ if served == 0 => reply.truncate_to(self.start),
+            None => {}
+            Some(later) => match reply.resp() {
+                Resp::V2 => reply.close_array(later, served),
+                Resp::V3 => reply.close_map(later, served),
+            },
+        }
+        served > 0
+    }
+}
+
+/// Writes what stands before the entries of a stream.
+fn write_name(reply: &mut Reply, name: &[u8]) {
+    if reply.resp() == Resp::V2 {
+        reply.array(2);
+    }
+    reply.bulk(name);
+}

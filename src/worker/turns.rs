@@ -1,0 +1,229 @@
+//! A worker's loop: who gets a turn, in which order, and when the worker sleeps.
+//!
+//! Each pass takes what the system says of the sockets, then those who were called by others,
+//! then those whose time has come, then those who let others go first in the pass before. Nobody
+//! gets a second turn before everybody had one.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+
+use crate::clock::{self, Now};
+use crate::outbox::Bell;
+
+use super::{Connection, Door, Duty, Ready, TICK, Turn};
+
+/// The token of the worker's alarm; connections have their slots.
+pub(super) const ALARM: Token = Token(usize::MAX);
+/// Sockets that one wait tells of; more come with the next.
+const EVENTS_MAX: usize = 1024;
+/// Turns that share one reading of the clock.
+const UNREAD_TURNS_MAX: u32 = 8;
+
+/// A connection with what the worker keeps for it.
+#[derive(Debug)]
+struct Seated<C> {
+    connection: C,
+    /// Its entry in `Turns::timers`.
+    until_us: Option<u64>,
+    /// Whether it stands in `Turns::again`.
+    is_again: bool,
+}
+
+/// A worker at work.
+pub(super) struct Turns<A, D: Duty<A>> {
+    poll: Poll,
+    bell: Arc<Bell>,
+    door: Arc<Door<A>>,
+    duty: D,
+    seated: Slab<Seated<D::Connection>>,
+    /// Who wants a turn at which moment, in monotonic microseconds.
+    timers: BTreeSet<(u64, usize)>,
+    /// Who wants a turn in the next pass.
+    again: Vec<usize>,
+    now: Now,
+    /// Turns since the clock was read.
+    unread: u32,
+}
+
+impl<A, D: Duty<A>> Turns<A, D> {
+    pub(super) fn new(poll: Poll, bell: Arc<Bell>, door: Arc<Door<A>>, duty: D) -> Self {
+        Self {
+            poll,
+            bell,
+            door,
+            duty,
+            seated: Slab::new(),
+            timers: BTreeSet::new(),
+            again: Vec::new(),
+            now: clock::now(),
+            unread: 0,
+        }
+    }
+
+    /// Works until the door is closed and nobody is left.
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut wanted = Vec::new();
+        let mut tick_us = self.now.mono_us;
+        let mut is_closed = false;
+        while !(is_closed && self.seated.is_empty()) {
+            self.wait(&mut events, tick_us);
+            self.read_clock();
+            for event in &events {
+                if event.token() != ALARM {
+                    let ready = Ready {
+                        readable: event.is_readable(),
+                        writable: event.is_writable(),
+                        hung_up: event.is_read_closed() || event.is_error(),
+                    };
+                    self.turn(event.token().0, ready);
+                }
+            }
+            let is_rung = self.bell.answer(&mut wanted);
+            for slot in wanted.drain(..) {
+                self.turn(slot, Ready::default());
+            }
+            self.run_timers();
+            self.run_again();
+            if is_rung {
+                is_closed = self.open_door();
+            }
+            if self.now.mono_us >= tick_us {
+                self.duty.tick();
+                self.read_clock();
+                tick_us = self.now.mono_us + micros(TICK);
+            }
+        }
+    }
+
+    /// Waits until something happens to a socket, somebody rings, or time has come. Does not wait
+    /// when there is something to do, but looks at the sockets all the same.
+    fn wait(&mut self, events: &mut Events, tick_us: u64) {
+        let until_us = self
+            .timers
+            .first()
+            .map_or(tick_us, |(us, _)| tick_us.min(*us));
+        let timeout = if !self.again.is_empty() || !self.bell.may_sleep() {
+            Duration::ZERO
+        } else {
+            Duration::from_micros(until_us.saturating_sub(self.now.mono_us))
+        };
+        if let Err(error) = self.poll.poll(events, Some(timeout)) {
+            events.clear();
+            // A signal cut it short: whatever happened will be told next time.
+            debug_assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+        }
+    }
+
+    fn read_clock(&mut self) {
+        self.now = clock::now();
+        self.unread = 0;
+    }
+
+    /// Gives a connection a turn. A slot that was left since it was called is passed over; if
+    /// another took it, that gets a turn for nothing.
+    fn turn(&mut self, slot: usize, ready: Ready) {
+        let Some(seated) = self.seated.get_mut(slot) else {
+            return;
+        };
+        if self.unread == UNREAD_TURNS_MAX {
+            self.now = clock::now();
+            self.unread = 0;
+        }
+        self.unread += 1;
+        match seated.connection.turn(ready, &mut self.now) {
+            Turn::Wait { until_us } => {
+                if seated.until_us != until_us {
+                    let old = mem::replace(&mut seated.until_us, until_us);
+                    if let Some(old_us) = old {
+                        self.timers.remove(&(old_us, slot));
+                    }
+                    if let Some(until_us) = until_us {
+                        self.timers.insert((until_us, slot));
+                    }
+                }
+            }
+            Turn::Again => {
+                if !mem::replace(&mut seated.is_again, true) {
+                    self.again.push(slot);
+                }
+            }
+            Turn::Over => self.leave(slot),
+        }
+    }
+
+    fn run_timers(&mut self) {
+        while let Some(&(until_us, slot)) = self.timers.first()
+            && until_us <= self.now.mono_us
+        {
+            self.timers.pop_first();
+            if let Some(seated) = self.seated.get_mut(slot) {
+                seated.until_us = None;
+            }
+            self.turn(slot, Ready::default());
+        }
+    }
+
+    fn run_again(&mut self) {
+        for slot in mem::take(&mut self.again) {
+            if let Some(seated) = self.seated.get_mut(slot) {
+                seated.is_again = false;
+            }
+            self.turn(slot, Ready::default());
+        }
+    }
+
+    /// Seats those who wait at the door; says whether it is closed.
+    fn open_door(&mut self) -> bool {
+        let (arrived, is_closed) = self.door.take();
+        for arrival in arrived {
+            if let Err(error) = self.seat(arrival) {
+                tracing::warn!("cannot serve a connection: {error}");
+                self.door.note_gone();
+            }
+        }
+        is_closed
+    }
+
+    fn seat(&mut self, arrival: A) -> io::Result<()> {
+        let vacant = self.seated.vacant_entry();
+        let slot = vacant.key();
+        let connection = self.duty.open(arrival, slot)?;
+        let socket = connection.socket();
+        vacant.insert(Seated {
+            connection,
+            until_us: None,
+            is_again: false,
+        });
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registry = self.poll.registry();
+        if let Err(error) = registry.register(&mut SourceFd(&socket), Token(slot), interest) {
+            self.seated.remove(slot).connection.close(self.now);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, slot: usize) {
+        let seated = self.seated.remove(slot);
+        if let Some(until_us) = seated.until_us {
+            self.timers.remove(&(until_us, slot));
+        }
+        // Closing the socket takes it off the poll as well; this keeps the two from differing.
+        let socket = seated.connection.socket();
+        let _ = self.poll.registry().deregister(&mut SourceFd(&socket));
+        seated.connection.close(self.now);
+        self.door.note_gone();
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,41 @@
+//! One client hears of every change to keys that the others make, in classes that change too.
+
+use super::{keys, lists, strings};
+use crate::command::Command;
+use crate::crowd::{Action, Crowd};
+use crate::fit::is_fit;
+use crate::vocabulary::Gen;
+
+/// Values of notify-keyspace-events, all sound: after a refused one Redis goes back to the text of
+/// the last, which leaves out `n`.
+const CLASSES: &[&str] = &[
+    "KEA", "KEA", "KEAmn", "KEAmn", "KEn", "Em", "KEl$", "Kgl", "E$g", "Elx", "K", "",
+];
+
+/// The next action: the first client listens, the others change things.
+pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
+    if g.rng.percent(3) {
+        let pattern = *g
+            .rng
+            .pick(&["__key*__:*", "__keyevent@*", "__keyspace@0__:l*"]);
+        return Action::Send(0, vec![Command::new("PSUBSCRIBE").arg(pattern)]);
+    }
+    let client = 1 + g.rng.below(crowd.len() - 1);
+    if g.rng.percent(3) {
+        let classes = *g.rng.pick(CLASSES);
+        let set = Command::words("CONFIG SET notify-keyspace-events").arg(classes);
+        return Action::Send(client, vec![set]);
+    }
+    loop {
+        let commands = match g.rng.below(3) {
+            0 => lists::COMMANDS,
+            1 => strings::COMMANDS,
+            _ => keys::COMMANDS,
+        };
+        let entry = g.rng.weighted(commands.iter().map(|(weight, _)| *weight));
+        let command = commands[entry].1(g);
+        if is_fit(&command) {
+            return Action::Send(client, vec![command]);
+        }
+    }
+}
