@@ -72,6 +72,8 @@ fn makes_small_of_large(command: &Command) -> bool {
         b"SINTERSTORE" | b"SUNIONSTORE" | b"SDIFFSTORE" => {
             is_small(1) && !(2..command.args.len()).all(is_small)
         }
+        // A sum of hundreds of digits.
+        b"HINCRBYFLOAT" => is_small(1) && command.args[1..].iter().any(|arg| arg.ends_with(b"00")),
         _ => false,
     }
 }

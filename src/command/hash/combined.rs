@@ -117,7 +117,7 @@ pub fn hgetex(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     }
     let fields = parse_fields(args, fields_at, NOT_POSITIVE)?;
     call.reply.array(fields.len());
-    if wanted_ms.is_some()
+    if (wanted_ms.is_some() || persists)
         && let Some(hash) = call.held.shard_of(&key).hash(&key, now_ms)?
     {
         hash.prepare_deadlines();
@@ -230,7 +230,10 @@ impl<'a> SetOptions<'a> {
 /// The fields and values behind their number, which stands at `at`.
 fn parse_pairs(args: Args<'_>, at: usize) -> Result<Args<'_>> {
     let arity = || Error::Arity("hsetex".into());
-    let count = parse_i64(args.get(at).ok_or_else(arity)?)
+    if args.len() < at + 3 {
+        return Err(arity());
+    }
+    let count = parse_i64(args.at(at))
         .filter(|count| (1..=i64::from(i32::MAX)).contains(count))
         .and_then(|count| usize::try_from(count).ok())
         .ok_or(Error::line("ERR invalid number of fields"))?;

@@ -34,11 +34,21 @@ enum Kept {
     Large(Box<Large>),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Large {
     fields: LargeFields,
     /// The earliest deadline that the shard knows of; 0 is none.
     noted_ms: u64,
+}
+
+impl Clone for Large {
+    /// A copy that no shard has noted anything of.
+    fn clone(&self) -> Self {
+        Self {
+            fields: self.fields.clone(),
+            noted_ms: 0,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
