@@ -22,6 +22,7 @@ mod pause;
 mod pubsub;
 mod random;
 mod scan;
+mod script;
 mod serve;
 mod server;
 mod session;
@@ -35,6 +36,7 @@ mod table;
 pub mod testing;
 pub mod tick;
 mod transaction;
+mod weir;
 
 pub use call::Call;
 pub use connection::leave;

@@ -12,9 +12,9 @@ use super::error::Error;
 use super::outcome::{Outcome, Result};
 
 /// The line that monitors see: `+seconds.micros [db address] "argument" ...`.
-pub(super) fn line(call: &Call<'_, '_>, args: Args<'_>) -> Bytes {
+pub(super) fn line(call: &Call<'_, '_>, args: Args<'_>, source: Option<&str>) -> Bytes {
     let (seconds, micros) = (call.now.unix_ms / 1000, call.now.unix_ms % 1000 * 1000);
-    let address = &call.session.client.address;
+    let address = source.unwrap_or(&call.session.client.address);
     let mut line = format!("+{seconds}.{micros:06} [{} {address}]", call.session.db).into_bytes();
     for argument in args {
         line.extend_from_slice(b" \"");
@@ -73,6 +73,24 @@ pub(super) fn leave(call: &mut Call<'_, '_>) {
 #[cfg(test)]
 mod tests {
     use super::super::testing::Bench;
+
+    #[test]
+    fn a_transaction_is_shown_in_the_order_of_its_execution() {
+        let bench = Bench::new();
+        let mut monitor = bench.client();
+        bench.play(&mut monitor, "MONITOR");
+        let mut client = bench.client();
+        for command in ["MULTI", "SET a 1", "CONFIG GET port", "EXEC"] {
+            bench.play(&mut client, command);
+        }
+        let seen = monitor.look();
+        let seen: Vec<_> = seen.split_inclusive("\" +").collect();
+        let order: Vec<_> = ["MULTI", "SET", "EXEC"]
+            .map(|name| seen.iter().position(|line| line.contains(name)))
+            .into();
+        assert_eq!(order, [Some(0), Some(1), Some(2)], "{seen:?}");
+        assert_eq!(seen.len(), 3, "{seen:?}");
+    }
 
     #[test]
     fn monitors_see_what_others_send() {

@@ -5,6 +5,7 @@ use std::mem;
 use bytes::Bytes;
 
 use super::hash::Hash;
+use super::ledger::Tally;
 use super::queue::Queue;
 use super::reclaim::{self, Shed};
 use super::set::Set;
@@ -103,10 +104,14 @@ impl Value {
 
     /// Messages that are lost when it goes.
     pub fn messages_len(&self) -> u64 {
+        self.held().messages
+    }
+
+    /// Messages of queues that are lost when it goes, with their bytes.
+    pub fn held(&self) -> Tally {
         match self {
-            Self::Text(_) | Self::Hash(_) | Self::Set(_) => 0,
-            Self::Queue(queue) => queue.len() as u64,
-            Self::Stream(stream) => stream.log().len(),
+            Self::Queue(queue) => queue.held(),
+            Self::Text(_) | Self::Stream(_) | Self::Hash(_) | Self::Set(_) => Tally::default(),
         }
     }
 }

@@ -1,10 +1,16 @@
 //! What commands are made of: few keys so that commands meet, and arguments good and bad.
 
+use std::collections::VecDeque;
+
 use crate::command::Command;
 use crate::rng::Rng;
 
 /// Keys per family; small, so that most commands find something.
 const KEYS_PER_FAMILY: usize = 5;
+
+/// The first letters of keys that hold lists, strings, streams, hashes and sets (small ones, and of any
+/// size) for the most part.
+const PREFIXES: &[char] = &['l', 's', 'x', 'h', 'H', 't', 'T'];
 
 /// Words that mean something to some command; damage puts them where they do not belong.
 const ODD_WORDS: &[&str] = &[
@@ -40,6 +46,23 @@ const ODD_WORDS: &[&str] = &[
     "string",
     "*",
     "?",
+    "~",
+    "=",
+    "$",
+    ">",
+    "+",
+    "(5",
+    "MINID",
+    "LIMIT",
+    "ACKED",
+    "DELREF",
+    "IDS",
+    "NOACK",
+    "JUSTID",
+    "FORCE",
+    "FULL",
+    "STREAMS",
+    "GROUP",
 ];
 
 /// Numbers at and past the edges, and things that are no numbers. None lies between a million and
@@ -125,6 +148,10 @@ pub const ODD_FLOATS: &[&str] = &[
 pub struct Gen {
     /// Where the randomness comes from.
     pub rng: Rng,
+    /// Milliseconds of the newest id that an entry was given: ids grow, whatever they go to.
+    pub newest_ms: u64,
+    /// Commands that must follow the last one at once, on its connection.
+    pub queued: VecDeque<Command>,
 }
 
 impl Gen {
@@ -132,6 +159,8 @@ impl Gen {
     pub fn new(seed: u64) -> Self {
         Self {
             rng: Rng::new(seed),
+            newest_ms: 1000,
+            queued: VecDeque::new(),
         }
     }
 
@@ -147,12 +176,10 @@ impl Gen {
             2 => b"gl*b[a-c]?".to_vec(),
             3 => b"{tag}k".to_vec(),
             4..=5 => b"absent".to_vec(),
-            6..=17 => self.family_key('l'),
-            18..=29 => self.family_key('s'),
-            30..=31 => self.family_key('h'),
-            32..=34 => self.family_key('H'),
-            35..=36 => self.family_key('t'),
-            _ => self.family_key('T'),
+            _ => {
+                let prefix = *self.rng.pick(PREFIXES);
+                self.family_key(prefix)
+            }
         }
     }
 
@@ -232,6 +259,15 @@ impl Gen {
         value
     }
 
+    /// Mostly a key that holds a stream.
+    pub fn stream_key(&mut self) -> Vec<u8> {
+        if self.rng.percent(94) {
+            self.family_key('x')
+        } else {
+            self.key()
+        }
+    }
+
     /// Every key that the generators use, for sweeps.
     pub fn all_keys() -> Vec<Vec<u8>> {
         let mut keys: Vec<Vec<u8>> = ["", "gl*b[a-c]?", "{tag}k", "absent"]
@@ -239,7 +275,7 @@ impl Gen {
             .map(|key| key.as_bytes().to_vec())
             .collect();
         keys.push(b"bin\x00\xff\r\nkey".to_vec());
-        for prefix in ['l', 's', 'h', 'H', 't', 'T'] {
+        for prefix in PREFIXES {
             keys.extend((0..KEYS_PER_FAMILY).map(|index| format!("{prefix}{index}").into_bytes()));
         }
         keys

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::clock::Now;
+use crate::command::weir::Totals;
 use crate::command::{Call, Engine};
 use crate::limits::DATABASES;
 
@@ -45,12 +46,14 @@ pub(super) struct Facts<'e> {
     pub(super) expired_fields_total: u64,
     pub(super) waited_keys_len: usize,
     pub(super) clients: Clients,
+    pub(super) totals: Totals,
 }
 
 impl<'e> Facts<'e> {
     pub(super) fn gather(call: &mut Call<'_, 'e>) -> Self {
         let mut databases = [Database::default(); DATABASES];
         let (mut expired_total, mut expired_fields_total, mut waited_keys_len) = (0, 0, 0);
+        let mut totals = Totals::default();
         let now_ms = call.now_ms();
         call.each_shard(|_, shard| {
             expired_total += shard.expired_total;
@@ -62,7 +65,9 @@ impl<'e> Facts<'e> {
                 database.timed_len += shard.timed_len(db);
                 database.deadlines_sum_ms += shard.deadlines_sum_ms(db);
             }
+            totals.add_shard(shard);
         });
+        totals.add_outboxes(call.engine);
         Self {
             engine: call.engine,
             now: call.now,
@@ -71,6 +76,7 @@ impl<'e> Facts<'e> {
             expired_fields_total,
             waited_keys_len,
             clients: clients(call.engine),
+            totals,
         }
     }
 
