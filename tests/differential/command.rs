@@ -14,7 +14,7 @@ pub enum Compare {
     Pairs,
     /// As many members of the same type: which ones is the server's own choice.
     Length,
-    /// The same types all the way down, and as many members.
+    /// As many members of the same types (EXEC).
     Shape,
     /// `[cursor, members]` of a SCAN wide enough to end in one step: the members in any order.
     ScanPage,

@@ -59,16 +59,14 @@ fn pairs(reply: &Reply) -> Option<Vec<&[Reply]>> {
     Some(pairs)
 }
 
-/// The types of a reply and of its members, all the way down.
-fn shape(reply: &Reply) -> String {
-    let mut shape = char::from(reply.kind()).to_string();
-    if let Reply::Bulk(_, None) | Reply::Many(_, None) = reply {
-        shape.push('-');
-    }
-    for member in reply.members().unwrap_or_default() {
-        shape.push_str(&self::shape(member));
-    }
-    shape + ";"
+/// The types of a reply and of its members.
+fn shape(reply: &Reply) -> Vec<(u8, bool)> {
+    let kind = |reply: &Reply| {
+        let is_null = matches!(reply, Reply::Bulk(_, None) | Reply::Many(_, None));
+        (reply.kind(), is_null)
+    };
+    let members = reply.members().unwrap_or_default().iter().map(kind);
+    std::iter::once(kind(reply)).chain(members).collect()
 }
 
 fn within(oracle: &Reply, subject: &Reply, distance: i64) -> bool {

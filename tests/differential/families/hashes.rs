@@ -6,6 +6,7 @@
 use super::Entry;
 use super::strings::{milliseconds, moment_milliseconds, moment_seconds, seconds};
 use crate::command::{Command, Compare};
+use crate::fit::is_fit;
 use crate::vocabulary::{Gen, ODD_FLOATS};
 
 /// The commands and how often each is sent.
@@ -28,13 +29,30 @@ pub const COMMANDS: &[Entry] = &[
     (8, get_and_expire),
     (10, set_and_expire),
     (4, look),
-    (1, |g| {
-        Command::new(*g.rng.pick(&["MULTI", "MULTI", "DISCARD"])).undamaged()
-    }),
-    (2, |_| {
-        Command::new("EXEC").compared(Compare::Shape).undamaged()
-    }),
+    (2, |g| transaction(g, COMMANDS)),
 ];
+
+/// A transaction of a family's commands. What they answer is compared by its types only, as some
+/// of it comes in any order; what they do is seen later.
+pub fn transaction(g: &mut Gen, commands: &[Entry]) -> Command {
+    let waiting = std::mem::take(&mut g.queued);
+    let mut queued = Vec::new();
+    while queued.len() < 6 && g.rng.percent(85) {
+        let entry = g.rng.weighted(commands.iter().map(|(weight, _)| *weight));
+        let mut command = commands[entry].1(g);
+        if command.damageable && g.rng.percent(3) {
+            g.damage(&mut command);
+        }
+        if is_fit(&command) && !command.args[0].eq_ignore_ascii_case(b"MULTI") {
+            queued.push(command);
+        }
+    }
+    let end = *g.rng.pick(&["EXEC", "EXEC", "EXEC", "DISCARD"]);
+    queued.push(Command::new(end).compared(Compare::Shape).undamaged());
+    g.queued = waiting;
+    g.queued.extend(queued);
+    Command::new("MULTI").undamaged()
+}
 
 /// Whether a key may hold small values only.
 pub fn is_small(key: &[u8]) -> bool {

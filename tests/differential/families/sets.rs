@@ -5,7 +5,7 @@
 //! differ from then on.
 
 use super::Entry;
-use super::hashes::is_small;
+use super::hashes::{is_small, transaction};
 use crate::command::{Command, Compare};
 use crate::vocabulary::Gen;
 
@@ -35,12 +35,7 @@ pub const COMMANDS: &[Entry] = &[
     (12, combine_and_store),
     (5, count),
     (4, look),
-    (1, |g| {
-        Command::new(*g.rng.pick(&["MULTI", "MULTI", "DISCARD"])).undamaged()
-    }),
-    (2, |_| {
-        Command::new("EXEC").compared(Compare::Shape).undamaged()
-    }),
+    (2, |g| transaction(g, COMMANDS)),
 ];
 
 /// In which way the reply about a whole set compares.
