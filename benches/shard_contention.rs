@@ -49,7 +49,7 @@ fn work(keyspace: &Keyspace, names: &[String], count: u64) {
     for name in names.iter().cycle().take(usize::try_from(count).unwrap()) {
         let key = keyspace.key(0, name.as_bytes());
         held.need(ShardSet::one(keyspace.shard_of(&key)));
-        let queue = held.shard_of(&key).queue_or_new(&key, 0).unwrap();
+        let queue = held.shard_of(&key).slot_or_new(&key, 0).unwrap().queue;
         queue.push(End::Back, black_box(&MESSAGE), 0);
         black_box(queue.pop(End::Front));
         held.release();

@@ -33,10 +33,80 @@ pub enum CloseReason {
     Shutdown,
 }
 
+/// Messages and their bytes, encoded as they go on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// Messages.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Flow {
+    fn add(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes as u64;
+    }
+
+    fn append(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+    }
+}
+
+/// The account of a box, or of many: *came = taken + held + the losses*, at every moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutboxLedger {
+    /// Was left in it, or would have been but for its bounds.
+    pub came: Flow,
+    /// Was taken by its connection, to be written.
+    pub taken: Flow,
+    /// Waits in it.
+    pub held: Flow,
+    /// Was the oldest when there was no room.
+    pub dropped_oldest: Flow,
+    /// Was what came when there was no room.
+    pub dropped_newest: Flow,
+    /// Was in it, or came, when its connection was ended for want of room.
+    pub disconnected: Flow,
+    /// Was in it when its connection ended for another reason.
+    pub closed: Flow,
+}
+
+impl OutboxLedger {
+    /// Adds another account to this one.
+    pub fn append(&mut self, other: &Self) {
+        self.came.append(other.came);
+        self.taken.append(other.taken);
+        self.held.append(other.held);
+        self.dropped_oldest.append(other.dropped_oldest);
+        self.dropped_newest.append(other.dropped_newest);
+        self.disconnected.append(other.disconnected);
+        self.closed.append(other.closed);
+    }
+
+    /// Whether every message that came is somewhere.
+    pub fn is_balanced(&self) -> bool {
+        let mut sum = self.taken;
+        for part in [
+            self.held,
+            self.dropped_oldest,
+            self.dropped_newest,
+            self.disconnected,
+            self.closed,
+        ] {
+            sum.append(part);
+        }
+        sum == self.came
+    }
+}
+
 #[derive(Debug, Default)]
 struct Contents {
     messages: VecDeque<Bytes>,
     messages_bytes: usize,
+    /// But for what is held, which `messages` knows.
+    ledger: OutboxLedger,
     close: Option<CloseReason>,
 }
 
@@ -49,6 +119,31 @@ pub struct Seat {
     pub slot: usize,
     /// The worker's bell.
     pub bell: Arc<Bell>,
+}
+
+impl Contents {
+    fn held(&self) -> Flow {
+        Flow {
+            messages: self.messages.len() as u64,
+            bytes: self.messages_bytes as u64,
+        }
+    }
+
+    /// Lets go of all messages and returns how many they were.
+    fn empty(&mut self) -> Flow {
+        let held = self.held();
+        self.messages.clear();
+        self.messages_bytes = 0;
+        held
+    }
+
+    fn account(&self) -> OutboxLedger {
+        let held = self.held();
+        OutboxLedger {
+            held,
+            ..self.ledger
+        }
+    }
 }
 
 /// The box of one connection.
@@ -128,6 +223,7 @@ impl Mailbox {
         let mut dropped = 0;
         {
             let mut contents = self.contents.lock();
+            contents.ledger.came.add(message.len());
             let fits = |waiting: usize| waiting == 0 || waiting + message.len() <= bounds.bytes_max;
             if !fits(contents.messages_bytes) {
                 match bounds.when_full {
@@ -138,24 +234,29 @@ impl Mailbox {
                                 break;
                             };
                             contents.messages_bytes -= oldest.len();
+                            contents.ledger.dropped_oldest.add(oldest.len());
                             dropped += 1;
                         }
                     }
                     WhenFull::DropNewest => {
                         // LOSS: outbox-newest
+                        contents.ledger.dropped_newest.add(message.len());
                         self.dropped_messages.fetch_add(1, Ordering::Relaxed);
                         return 1;
                     }
                     WhenFull::Disconnect => {
                         // LOSS: outbox-disconnect
-                        dropped = contents.messages.len() as u64 + 1;
-                        contents.messages.clear();
-                        contents.messages_bytes = 0;
+                        dropped = contents.messages.len() as u64;
+                        let held = contents.empty();
+                        contents.ledger.disconnected.append(held);
                         contents.close.get_or_insert(CloseReason::OutboxFull);
                     }
                 }
             }
-            if contents.close != Some(CloseReason::OutboxFull) {
+            if contents.close == Some(CloseReason::OutboxFull) {
+                contents.ledger.disconnected.add(message.len());
+                dropped += 1;
+            } else {
                 contents.messages_bytes += message.len();
                 contents.messages.push_back(message);
             }
@@ -202,6 +303,7 @@ impl Mailbox {
                 break;
             };
             contents.messages_bytes -= message.len();
+            contents.ledger.taken.add(message.len());
             out.raw_shared(message);
         }
         self.backlog_bytes
@@ -210,6 +312,22 @@ impl Mailbox {
             self.notified.store(true, Ordering::Release);
         }
         contents.close
+    }
+
+    /// The account of the box.
+    pub fn ledger(&self) -> OutboxLedger {
+        self.contents.lock().account()
+    }
+
+    /// Ends the box, whose client nobody reaches any more: what waits in it is lost. Returns its
+    /// account, which begins again with nothing.
+    pub fn retire(&self) -> OutboxLedger {
+        let mut contents = self.contents.lock();
+        let held = contents.empty();
+        // LOSS: outbox-closed
+        contents.ledger.closed.append(held);
+        self.backlog_bytes.store(0, Ordering::Relaxed);
+        std::mem::take(&mut contents.ledger)
     }
 }
 

@@ -15,7 +15,8 @@ use weir::metrics::{Counter, WorkerStats};
 use weir::outbox::{CloseReason, Mailbox, Seat, WakeList};
 use weir::overflow::{OutboxBounds, WhenFull};
 use weir::protocol::{OwnedArgs, Reply, Resp};
-use weir::store::{End, ShardSet, WaitKey};
+use weir::store::stream::{GroupPolicy, StreamPolicy};
+use weir::store::{Cause, End, Ledger, ShardSet, WaitKey};
 
 /// An engine and one client of it, without sockets.
 struct Scene {
@@ -77,6 +78,26 @@ impl Scene {
 
     fn count(&self, counter: impl Fn(&WorkerStats) -> &Counter) -> u64 {
         counter(&self.engine.workers[0]).get()
+    }
+
+    /// The account of all queues, which balances.
+    fn ledger(&self) -> Ledger {
+        let mut held = self.engine.keyspace.hold();
+        held.need(ShardSet::ALL);
+        held.check_ledgers();
+        let mut sum = Ledger::default();
+        for (_, shard) in held.shards() {
+            for db in 0..16 {
+                sum.add(shard.ledger(db));
+            }
+        }
+        assert!(sum.is_settled(), "{sum:?}");
+        sum
+    }
+
+    /// Messages that one cause took.
+    fn lost(&self, cause: Cause) -> u64 {
+        self.ledger().lost.of(cause).messages
     }
 }
 
@@ -163,9 +184,9 @@ fn ltrim_counts_what_it_removes() {
     let mut scene = Scene::new();
     scene.run("RPUSH q a b c d e");
     assert_eq!(scene.run("LTRIM q 1 2"), "+OK\r\n");
-    assert_eq!(scene.count(|stats| &stats.trimmed), 3);
+    assert_eq!(scene.lost(Cause::Trimmed), 3);
     assert_eq!(scene.run("LTRIM q 5 1"), "+OK\r\n");
-    assert_eq!(scene.count(|stats| &stats.trimmed), 5);
+    assert_eq!(scene.lost(Cause::Trimmed), 5);
     assert_eq!(scene.run("EXISTS q"), ":0\r\n");
 }
 
@@ -175,13 +196,13 @@ fn deleting_a_queue_counts_its_messages() {
     scene.run("RPUSH q a b c");
     scene.run("SET s text");
     assert_eq!(scene.run("DEL q s"), ":2\r\n");
-    assert_eq!(scene.count(|stats| &stats.deleted), 3);
+    assert_eq!(scene.lost(Cause::Deleted), 3);
     scene.run("RPUSH old a b");
     scene.run("RPUSH new c");
     assert_eq!(scene.run("RENAME new old"), "+OK\r\n");
-    assert_eq!(scene.count(|stats| &stats.deleted), 5);
+    assert_eq!(scene.lost(Cause::Deleted), 5);
     assert_eq!(scene.run("SET old text"), "+OK\r\n");
-    assert_eq!(scene.count(|stats| &stats.deleted), 6);
+    assert_eq!(scene.lost(Cause::Deleted), 6);
 }
 
 #[test]
@@ -191,10 +212,48 @@ fn a_queue_that_expires_counts_its_messages() {
     assert_eq!(scene.run("PEXPIRE q 100"), ":1\r\n");
     scene.now = scene.now.after(Duration::from_millis(101));
     assert_eq!(scene.run("EXISTS q"), ":0\r\n");
-    let mut held = scene.engine.keyspace.hold();
-    held.need(ShardSet::ALL);
-    let expired: u64 = held.shards().map(|(_, shard)| shard.expired_messages).sum();
-    assert_eq!(expired, 3);
+    assert_eq!(scene.lost(Cause::ExpiredKey), 3);
+}
+
+#[test]
+fn flushing_counts_what_goes() {
+    let mut scene = Scene::new();
+    scene.run("RPUSH a 1 2 3");
+    scene.run("LPOP a");
+    scene.run("RPUSH b 1");
+    assert_eq!(scene.run("FLUSHDB"), "+OK\r\n");
+    assert_eq!(scene.lost(Cause::Flushed), 3);
+    scene.run("SELECT 5");
+    scene.run("RPUSH c 1 2");
+    assert_eq!(scene.run("FLUSHALL"), "+OK\r\n");
+    assert_eq!(scene.lost(Cause::Flushed), 5);
+    assert_eq!(scene.ledger().out.messages, 1);
+}
+
+#[test]
+fn what_clients_remove_is_counted() {
+    let mut scene = Scene::new();
+    scene.run("RPUSH q a b a ccc");
+    assert_eq!(scene.run("LREM q 0 a"), ":2\r\n");
+    assert_eq!(scene.run("LSET q 1 dd"), "+OK\r\n");
+    assert_eq!(scene.lost(Cause::Removed), 3);
+    let ledger = scene.ledger();
+    assert_eq!((ledger.came.messages, ledger.came.bytes), (5, 8));
+    assert_eq!(ledger.lost.of(Cause::Removed).bytes, 5);
+    assert_eq!(ledger.held().bytes, 3);
+}
+
+#[test]
+fn what_waits_for_a_client_that_leaves_is_counted() {
+    let mut scene = Scene::new();
+    scene.run("SUBSCRIBE news");
+    for message in [b"a", b"b"] {
+        scene.with_call(|call| call.publish(weir::pubsub::Space::Global, b"news", message));
+    }
+    scene.with_call(command::leave);
+    let ledger = scene.engine.outbox_ledger();
+    assert_eq!((ledger.came.messages, ledger.closed.messages), (2, 2));
+    assert!(ledger.is_balanced());
 }
 
 #[test]
@@ -209,12 +268,77 @@ fn a_returned_message_without_a_place_is_counted() {
     let back = vec![taken(&scene, b"q")];
     scene.with_call(|call| command::put_back(call, back));
     assert_eq!(scene.run("LRANGE q 0 -1"), "*1\r\n$1\r\nm\r\n");
-    assert_eq!(scene.count(|stats| &stats.returned), 1);
+    assert_eq!(scene.ledger().returned.messages, 1);
 
     scene.run("SET s text");
     let lost = vec![taken(&scene, b"s")];
     scene.with_call(|call| command::put_back(call, lost));
-    assert_eq!(scene.count(|stats| &stats.returned), 1);
-    assert_eq!(scene.count(|stats| &stats.returned_lost), 1);
+    assert_eq!(scene.ledger().returned.messages, 1);
+    assert_eq!(scene.lost(Cause::ReturnedLost), 1);
     assert_eq!(scene.run("GET s"), "$4\r\ntext\r\n");
+}
+
+#[test]
+fn an_entry_delivered_too_often_is_counted() {
+    for (dead_letter, dead_lettered) in [(None, 0), (Some(&b"dead"[..]), 1)] {
+        let mut scene = Scene::new();
+        scene.run("XADD s 1-1 f v");
+        scene.run("XGROUP CREATE s g 0");
+        let policy = StreamPolicy {
+            group: GroupPolicy {
+                deliveries_max: 1,
+                ..GroupPolicy::default()
+            },
+            dead_letter: dead_letter.map(Into::into),
+            ..StreamPolicy::default()
+        };
+        set_policy(&scene, policy);
+        scene.run("XREADGROUP GROUP g c STREAMS s >");
+        assert_eq!(scene.run("XCLAIM s g d 0 1-1"), "*0\r\n");
+        assert_eq!(scene.count(|stats| &stats.exhausted), 1);
+        assert_eq!(scene.count(|stats| &stats.dead_lettered), dead_lettered);
+        let len = scene.run("XLEN dead");
+        assert_eq!(len, format!(":{dead_lettered}\r\n"));
+    }
+}
+
+#[test]
+fn an_entry_past_its_age_is_counted() {
+    let mut scene = Scene::new();
+    scene.run("XADD s 1-1 f v");
+    scene.run("XADD s * f v");
+    let policy = StreamPolicy {
+        age_ms_max: 1000,
+        ..StreamPolicy::default()
+    };
+    set_policy(&scene, policy);
+    assert_eq!(scene.run("XLEN s"), ":1\r\n");
+    let mut held = scene.engine.keyspace.hold();
+    held.need(ShardSet::ALL);
+    let expired: u64 = held.shards().map(|(_, shard)| shard.entries_expired).sum();
+    assert_eq!(expired, 1);
+}
+
+#[test]
+fn trimming_and_deleting_entries_is_counted() {
+    let mut scene = Scene::new();
+    for id in 1..=5 {
+        scene.run(&format!("XADD s {id} f v"));
+    }
+    scene.run("XADD s MAXLEN 5 6 f v");
+    scene.run("XTRIM s MAXLEN 4");
+    assert_eq!(scene.count(|stats| &stats.entries_trimmed), 2);
+    scene.run("XDEL s 3 99");
+    scene.run("XDELEX s IDS 1 4");
+    assert_eq!(scene.count(|stats| &stats.entries_deleted), 2);
+}
+
+/// Sets what the stream `s` does by itself.
+fn set_policy(scene: &Scene, policy: StreamPolicy) {
+    let key = scene.engine.keyspace.key(0, b"s");
+    let mut held = scene.engine.keyspace.hold();
+    held.need(ShardSet::ALL);
+    let shard = held.shard_of(&key);
+    let set = shard.set_stream_policy(&key, Some(policy.into()), scene.now.unix_ms);
+    assert!(set.is_ok());
 }

@@ -6,10 +6,11 @@ use crate::metrics::WorkerStats;
 use crate::outbox::WakeList;
 use crate::protocol::{Args, Reply};
 use crate::pubsub::Space;
-use crate::store::{Held, Key, Shard, Value};
+use crate::store::{Cause, Held, Key, Shard, Value};
 
 use super::engine::Engine;
 use super::session::Session;
+use super::spec::Flags;
 
 /// One command being run.
 ///
@@ -111,9 +112,12 @@ impl Call<'_, '_> {
     }
 
     /// Lets go of a value that is deleted or overwritten, and counts what is lost with it.
-    pub fn let_go(&self, value: Value) {
-        // LOSS: deleted
-        self.stats.deleted.add(value.messages_len());
+    pub fn let_go(&mut self, value: Value) {
+        let db = self.session.db;
+        if let Some((_, shard)) = self.held.shards().next() {
+            // LOSS: deleted
+            shard.write_off(db, Cause::Deleted, value.held());
+        }
         value.free();
     }
 
@@ -173,8 +177,12 @@ impl Call<'_, '_> {
         }
     }
 
-    /// Sends a line to all who run MONITOR.
-    pub fn feed_monitors(&mut self, args: Args<'_>) {
+    /// Sends a line to all who run MONITOR, unless the command's flags keep it from them.
+    #[cold]
+    pub(super) fn show_monitors(&mut self, flags: Flags, args: Args<'_>) {
+        if flags.any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
+            return;
+        }
         let line = super::monitor::line(self, args);
         let bounds = self.engine.outbox_bounds();
         for mailbox in self.engine.monitors.lock().iter() {

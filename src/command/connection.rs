@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::clients::Identity;
 use crate::flags;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Resp};
@@ -279,10 +278,12 @@ fn reset(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     call.session.reply_mode = ReplyMode::On;
     call.session.is_authenticated = !call.engine.has_password();
     let client = &call.session.client;
-    *client.identity.lock() = Identity {
-        user: b"default".to_vec(),
-        ..Identity::default()
-    };
+    {
+        // The library stays the same whatever connection it pools.
+        let mut identity = client.identity.lock();
+        identity.name.clear();
+        identity.user = b"default".to_vec();
+    }
     client.no_evict.store(false, Ordering::Relaxed);
     client.no_touch.store(false, Ordering::Relaxed);
     set_resp(call, Resp::V2);
@@ -296,6 +297,9 @@ pub fn leave(call: &mut Call<'_, '_>) {
     transaction::abandon(call);
     pubsub::leave_all(call);
     monitor::leave(call);
+    // Nobody publishes to it any more.
+    let mut departed = call.engine.departed.lock();
+    departed.append(&call.session.client.mailbox.retire());
 }
 
 #[cfg(test)]
@@ -354,6 +358,19 @@ mod tests {
             bench.play(&mut player, "get x"),
             "-NOAUTH Authentication required."
         );
+    }
+
+    #[test]
+    fn reset_forgets_the_name_but_not_the_library() {
+        let bench = Bench::new();
+        let mut player = bench.client();
+        for command in ["CLIENT SETNAME me", "CLIENT SETINFO LIB-NAME lib", "RESET"] {
+            bench.play(&mut player, command);
+        }
+        let shown = bench.play(&mut player, "CLIENT INFO");
+        for part in [" name= ", " lib-name=lib ", " cmd=client|info "] {
+            assert!(shown.contains(part), "{shown}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::spec::{Command, Flags, KeyPositions, Keys};
 use super::table::{Found, table};
 
 /// Calls of a command that are all timed before sampling starts, and the share sampled then.
-const TIMED_ONE_IN: u64 = 16;
+const TIMED_ONE_IN: u64 = 64;
 
 /// Runs one request and writes its reply.
 pub fn execute(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
@@ -30,8 +30,14 @@ pub fn execute(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
     if call.session.is_special || gates != 0 {
         return execute_special(call, args, gates);
     }
+    if let Some(found) = call.session.recent.find(args) {
+        return run(call, found, args, false);
+    }
     match find(args) {
-        Ok(found) => run(call, found, args, false),
+        Ok(found) => {
+            call.session.recent.note(args, found);
+            run(call, found, args, false)
+        }
         Err(error) => refuse(call, args, &error),
     }
 }
@@ -48,8 +54,10 @@ fn execute_special(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     if call.session.reply_mode == ReplyMode::SkipNext {
         call.session.reply_mode = ReplyMode::Skipping;
     }
+    call.session.has_confirmed = false;
     let outcome = execute_checked(call, args, gates);
-    if call.session.reply_mode != ReplyMode::On {
+    // Confirmations of subscriptions are sent whatever becomes of replies.
+    if call.session.reply_mode != ReplyMode::On && !call.session.has_confirmed {
         call.reply.truncate_to(mark);
     }
     if call.session.reply_mode == ReplyMode::Skipping {
@@ -72,13 +80,15 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     if call.session.transaction.is_some() && !flags.any(Flags::NOT_QUEUED) {
         return super::transaction::queue(call, &found, args);
     }
-    if gates & Gates::PAUSED != 0 && is_paused(call, flags) {
+    if gates & Gates::PAUSED != 0 && is_paused(call, &found) {
         return Outcome::Paused;
     }
-    if gates & Gates::MONITORED != 0 && !flags.any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
-        call.feed_monitors(args);
+    let outcome = run(call, found, args, gates & Gates::TIMED != 0);
+    // Afterwards, so that EXEC follows the commands that it executed.
+    if gates & Gates::MONITORED != 0 {
+        call.show_monitors(flags, args);
     }
-    run(call, found, args, gates & Gates::TIMED != 0)
+    outcome
 }
 
 /// The command that a request names, if it exists and takes as many arguments.
@@ -142,7 +152,8 @@ fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
     Ok(())
 }
 
-fn is_paused(call: &Call<'_, '_>, flags: Flags) -> bool {
+fn is_paused(call: &Call<'_, '_>, found: &Found) -> bool {
+    let flags = found.command.flags;
     match call.engine.pauses.in_force(call.now.unix_ms) {
         None => {
             call.engine.gates.set(Gates::PAUSED, false);
@@ -150,8 +161,18 @@ fn is_paused(call: &Call<'_, '_>, flags: Flags) -> bool {
         }
         Some(_) if flags.any(Flags::NO_PAUSE) => false,
         Some(Paused::All) => true,
-        Some(Paused::Writes) => flags.any(Flags::WRITE.and(Flags::MAY_REPLICATE)),
+        Some(Paused::Writes) => {
+            let writes = Flags::WRITE.and(Flags::MAY_REPLICATE);
+            flags.any(writes) || found.command.name == "exec" && queues_any(call, writes)
+        }
     }
+}
+
+/// Whether the client's transaction has a command with any of these flags.
+fn queues_any(call: &Call<'_, '_>, flags: Flags) -> bool {
+    let transaction = call.session.transaction.iter();
+    let mut queued = transaction.flat_map(|transaction| &transaction.queued);
+    queued.any(|(found, _)| found.command.flags.any(flags))
 }
 
 /// Answers with an error without running anything; that breaks a transaction, and ends it where
@@ -179,7 +200,6 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
 }
 
 /// Holds what the command needs, runs it, and does what follows from it.
-#[inline]
 fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
     hold(call, found.command, args);
     call.session.last_command = found.index;
@@ -194,12 +214,17 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
         let took_us = clock::mono_us().saturating_sub(started_us);
         let stands_for = if alone { 1 } else { TIMED_ONE_IN };
         call.stats.commands[found.index].note_time(took_us, stands_for);
-        note_slow(call, found.command, args, took_us);
+        // A command that waits is judged when it is served.
+        if !matches!(outcome, Outcome::Blocked) {
+            note_slow(call, found.command, args, took_us);
+        }
     }
     if call.held.shards().any(|(_, shard)| shard.has_aftermath()) {
         serve::serve_ready(call);
         call.notify_expired();
     }
+    #[cfg(debug_assertions)]
+    call.held.check_ledgers();
     outcome
 }
 
@@ -218,7 +243,7 @@ pub(super) fn invoke(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) -> O
     }
 }
 
-fn note_slow(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, took_us: u64) {
+pub(super) fn note_slow(call: &Call<'_, '_>, command: &Command, args: Args<'_>, took_us: u64) {
     let live = call.engine.config.live();
     let threshold_ms = live.latency_threshold_ms();
     if threshold_ms > 0 && took_us / 1000 >= threshold_ms {
@@ -229,7 +254,7 @@ fn note_slow(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, took_us
     }
     let slower_than_us = live.slowlog_slower_than_us();
     let is_slow = u64::try_from(slower_than_us).is_ok_and(|limit_us| took_us >= limit_us);
-    if !is_slow || command.flags.any(Flags::SKIP_SLOWLOG.and(Flags::BLOCKING)) {
+    if !is_slow || command.flags.any(Flags::SKIP_SLOWLOG) {
         return;
     }
     let entry = SlowEntry {

@@ -9,7 +9,7 @@ use crate::clients::Clients;
 use crate::clock::Now;
 use crate::config::{Config, PubsubOverflow};
 use crate::metrics::{Counter, Rates, Totals, WorkerStats};
-use crate::outbox::Mailbox;
+use crate::outbox::{Mailbox, OutboxLedger};
 use crate::overflow::{OutboxBounds, WhenFull};
 use crate::pubsub::PubSub;
 use crate::store::Keyspace;
@@ -85,7 +85,7 @@ pub struct Engine {
     pub expires_by_time: AtomicBool,
     /// Seconds since the epoch of the last SAVE or its kin, which do nothing; else of the start.
     pub saved_s: AtomicU64,
-    /// Clients that wait in lines.
+    /// Clients that wait in lines or for the end of a pause.
     pub blocked_clients_len: AtomicUsize,
     /// Resident memory of the process, read by a tick, in bytes.
     pub resident_bytes: AtomicU64,
@@ -93,6 +93,8 @@ pub struct Engine {
     pub resident_bytes_peak: AtomicU64,
     /// Where the server listens.
     pub addresses: Lock<Vec<String>>,
+    /// The account of the outboxes of clients that have gone.
+    pub departed: Lock<OutboxLedger>,
     /// Connections turned away; written by all.
     pub rejected_connections: Counter,
     shutdown_waker: Lock<Option<Waker>>,
@@ -135,6 +137,7 @@ impl Engine {
             resident_bytes: AtomicU64::new(0),
             resident_bytes_peak: AtomicU64::new(0),
             addresses: Lock::default(),
+            departed: Lock::default(),
             rejected_connections: Counter::default(),
             shutdown_waker: Lock::default(),
             tickets: AtomicU64::new(0),
@@ -211,6 +214,18 @@ impl Engine {
         self.workers.iter().map(|stats| counter(stats).get()).sum()
     }
 
+    /// The account of all outboxes, those of clients that have gone included.
+    pub fn outbox_ledger(&self) -> OutboxLedger {
+        let clients = self.clients.all();
+        // A client that leaves from here on either has not yet moved its account, or waits to.
+        let departed = self.departed.lock();
+        let mut sum = *departed;
+        for client in clients {
+            sum.append(&client.mailbox.ledger());
+        }
+        sum
+    }
+
     /// Samples what INFO shows per second.
     pub fn note_rates(&self, now_us: u64) {
         let totals = Totals {
@@ -239,7 +254,7 @@ fn when_full(overflow: PubsubOverflow) -> WhenFull {
 }
 
 /// A slowlog threshold below this makes every command timed; above it, commands of constant time
-/// are timed one call in sixteen, as none of them comes near it.
+/// are timed one call in 64, as none of them comes near it.
 const SLOWLOG_SAMPLED_US_MIN: i64 = 1000;
 
 /// The mixing step of splitmix64 (Steele, Lea and Flood 2014).

@@ -31,6 +31,7 @@ mod table;
 pub mod testing;
 pub mod tick;
 mod transaction;
+mod weir;
 
 pub use call::Call;
 pub use connection::leave;

@@ -75,6 +75,24 @@ mod tests {
     use super::super::testing::Bench;
 
     #[test]
+    fn a_transaction_is_shown_in_the_order_of_its_execution() {
+        let bench = Bench::new();
+        let mut monitor = bench.client();
+        bench.play(&mut monitor, "MONITOR");
+        let mut client = bench.client();
+        for command in ["MULTI", "SET a 1", "CONFIG GET port", "EXEC"] {
+            bench.play(&mut client, command);
+        }
+        let seen = monitor.look();
+        let seen: Vec<_> = seen.split_inclusive("\" +").collect();
+        let order: Vec<_> = ["MULTI", "SET", "EXEC"]
+            .map(|name| seen.iter().position(|line| line.contains(name)))
+            .into();
+        assert_eq!(order, [Some(0), Some(1), Some(2)], "{seen:?}");
+        assert_eq!(seen.len(), 3, "{seen:?}");
+    }
+
+    #[test]
     fn monitors_see_what_others_send() {
         let bench = Bench::new();
         let mut monitor = bench.client();

@@ -296,6 +296,8 @@ fn confirm(call: &mut Call<'_, '_>, way: Way, kind: &[u8], name: Option<&[u8]>) 
         Way::ShardChannel => session.shard_channels.len(),
         Way::Channel | Way::Pattern => session.subscriptions_len(),
     };
+    // The reply to EXEC stays whole, sent or not.
+    call.session.has_confirmed = !call.session.is_atomic;
     call.reply.push(3);
     call.reply.bulk(kind);
     match name {
@@ -458,4 +460,24 @@ fn pubsub_numpat(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     let count = call.engine.pubsub.patterns_len();
     call.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
     Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn subscriptions_are_confirmed_to_those_who_want_no_replies() {
+        let bench = Bench::new();
+        let mut player = bench.client();
+        for (command, expected) in [
+            ("CLIENT REPLY OFF", ""),
+            ("SUBSCRIBE c", "*3 $9 subscribe $1 c :1"),
+            ("PING", ""),
+            ("UNSUBSCRIBE c", "*3 $11 unsubscribe $1 c :0"),
+            ("GET a", ""),
+        ] {
+            assert_eq!(bench.play(&mut player, command), expected, "{command}");
+        }
+    }
 }

@@ -10,10 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::clients::{Client, Served, Taken, Wait};
+use crate::clock::{self, Now};
+use crate::outbox::WakeList;
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
-use crate::store::{self, Held, Key, ShardSet, WaitKey, Waiter};
+use crate::store::{self, Cause, Held, Key, ShardSet, Tally, WaitKey, Waiter};
 
 use super::call::Call;
+use super::dispatch;
+use super::engine::{Engine, Gates};
 use super::error::Error;
 use super::outcome::{Block, Nothing, Outcome};
 use super::session::{Blocked, Session};
@@ -170,9 +174,16 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
         worker: call.worker,
         remembered: None,
     };
-    let outcome = super::dispatch::invoke(&mut stand_in, attempt.found, attempt.request.as_args());
+    let args = attempt.request.as_args();
+    let is_timed = call.engine.gates.load() & Gates::TIMED != 0;
+    let started_us = is_timed.then(clock::mono_us);
+    let outcome = dispatch::invoke(&mut stand_in, attempt.found, args);
     if matches!(outcome, Outcome::Blocked) {
         return;
+    }
+    if let Some(started_us) = started_us {
+        let took_us = clock::mono_us().saturating_sub(started_us);
+        dispatch::note_slow(&stand_in, attempt.found.command, args, took_us);
     }
     leave_lines(call.held, waiter);
     call.engine
@@ -233,6 +244,43 @@ pub(super) fn unblock(call: &mut Call<'_, '_>, client: &Client, error: Option<Er
     true
 }
 
+/// Tries the waiters of keys whose moment has come, which no command will do for them. Holds what
+/// serving them may touch.
+pub(super) fn ring(engine: &Engine, worker: usize, now: Now, keys: &[WaitKey]) {
+    let mut wakes = WakeList::default();
+    for key in keys {
+        let mut held = engine.keyspace.hold();
+        let key = key.as_key();
+        held.need(ShardSet::one(engine.keyspace.shard_of(&key)));
+        let line = held.shard_of(&key).lines.get(&key);
+        let Some(waiter) = line.and_then(|line| line.next_after(0)) else {
+            continue;
+        };
+        let Some(attempt) = attempt_of(&waiter) else {
+            continue;
+        };
+        let mut session = Session::stand_in(Arc::clone(&attempt.client), attempt.db);
+        let mut reply = Reply::new(attempt.resp);
+        let mut call = Call {
+            engine,
+            held: &mut held,
+            session: &mut session,
+            reply: &mut reply,
+            wakes: &mut wakes,
+            stats: &engine.workers[worker],
+            now,
+            worker,
+            remembered: None,
+        };
+        let reach = super::stream::dead_letter_shards(&mut call, &key);
+        hold_waiters(&mut call, waiter.shards.union(reach));
+        call.shard(&key).mark_ready(&key);
+        serve_ready(&mut call);
+        call.notify_expired();
+    }
+    wakes.wake();
+}
+
 /// Puts messages back where they were: their client went before a byte of the reply was written.
 pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
     for taken in messages.into_iter().rev() {
@@ -242,13 +290,16 @@ pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
         hold_waiters(call, set);
         let now_ms = call.now_ms();
         // A key that holds another type by now has no place for the message.
-        if let Ok(queue) = call.shard(&key).queue_or_new(&key, now_ms) {
-            queue.unpop(taken.end, &taken.message, taken.arrival);
-            call.stats.returned.add(1);
+        let tally = Tally::one(taken.message.len());
+        if let Ok(slot) = call.shard(&key).slot_or_new(&key, now_ms) {
+            slot.queue.unpop(taken.end, &taken.message, taken.arrival);
+            slot.queue.give_back(tally);
+            slot.ledger.give_back(tally);
             call.shard(&key).mark_ready(&key);
         } else {
             // LOSS: returned-wrong-type
-            call.stats.returned_lost.add(1);
+            let ledger = call.shard(&key).ledger(key.db);
+            ledger.lose_delivered(Cause::ReturnedLost, tally);
         }
         serve_ready(call);
     }

@@ -158,7 +158,8 @@ fn refusal(call: &Call<'_, '_>, transaction: &Transaction) -> Option<Error> {
     let grows = |(found, _): &(Found, _)| found.command.flags.any(Flags::DENYOOM);
     if call.engine.gates.load() & Gates::OVER_BUDGET != 0 && transaction.queued.iter().any(grows) {
         return Some(Error::line(
-            "OOM command not allowed when used memory > 'maxmemory'.",
+            "EXECABORT Transaction discarded because of: OOM command not allowed when used memory > \
+             'maxmemory'.",
         ));
     }
     None
@@ -189,11 +190,15 @@ fn is_dirty(call: &mut Call<'_, '_>) -> bool {
 fn run_queued(call: &mut Call<'_, '_>, transaction: &Transaction) -> Outcome {
     call.reply.array(transaction.queued.len());
     let mut after = Outcome::Done;
+    let is_monitored = call.engine.gates.load() & Gates::MONITORED != 0;
     for (found, request) in &transaction.queued {
         let stats = &call.stats.commands[found.index];
         stats.calls.add(1);
         if let Outcome::Close = dispatch::invoke(call, *found, request.as_args()) {
             after = Outcome::Close;
+        }
+        if is_monitored {
+            call.show_monitors(found.command.flags, request.as_args());
         }
     }
     after
@@ -263,4 +268,25 @@ fn stop_watching(call: &mut Call<'_, '_>, watching: &Watching) {
 pub fn abandon(call: &mut Call<'_, '_>) {
     call.session.transaction = None;
     forget_watched(call);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn exec_says_that_memory_is_why() {
+        let bench = Bench::new();
+        let mut player = bench.client();
+        for command in ["MULTI", "SET a 1", "GET a"] {
+            bench.play(&mut player, command);
+        }
+        bench.engine.gates.set(super::Gates::OVER_BUDGET, true);
+        assert_eq!(
+            bench.play(&mut player, "EXEC"),
+            "-EXECABORT Transaction discarded because of: OOM command not allowed when used memory \
+             > 'maxmemory'."
+        );
+        assert!(bench.play(&mut player, "DISCARD").contains("without MULTI"));
+    }
 }

@@ -99,18 +99,18 @@ pub struct WorkerStats {
     pub delivered: Counter,
     /// Messages that full outboxes let go of.
     pub outbox_dropped: Counter,
-    /// Popped messages put back because their client had gone.
-    pub returned: Counter,
-    /// Messages that LTRIM removed.
-    pub trimmed: Counter,
-    /// Messages of queues that were deleted or overwritten.
-    pub deleted: Counter,
-    /// Messages that could not go back because their key holds another type by now.
-    pub returned_lost: Counter,
+    /// Entries that groups gave up on after as many deliveries as they allow.
+    pub exhausted: Counter,
+    /// Of those, entries that went to a dead-letter stream.
+    pub dead_lettered: Counter,
     /// Reads from sockets.
     pub reads: Counter,
     /// Writes to sockets.
     pub writes: Counter,
+    /// Entries of streams that XTRIM and XADD cut off.
+    pub entries_trimmed: Counter,
+    /// Entries of streams that XDEL and XDELEX removed.
+    pub entries_deleted: Counter,
 }
 
 impl WorkerStats {
@@ -130,12 +130,12 @@ impl WorkerStats {
             published: Counter::default(),
             delivered: Counter::default(),
             outbox_dropped: Counter::default(),
-            returned: Counter::default(),
-            trimmed: Counter::default(),
-            deleted: Counter::default(),
-            returned_lost: Counter::default(),
+            exhausted: Counter::default(),
+            dead_lettered: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
+            entries_trimmed: Counter::default(),
+            entries_deleted: Counter::default(),
         }
     }
 
@@ -181,12 +181,12 @@ impl WorkerStats {
             &self.published,
             &self.delivered,
             &self.outbox_dropped,
-            &self.returned,
-            &self.trimmed,
-            &self.deleted,
-            &self.returned_lost,
             &self.reads,
             &self.writes,
+            &self.entries_trimmed,
+            &self.entries_deleted,
+            &self.exhausted,
+            &self.dead_lettered,
         ]
         .into_iter()
         .for_each(Counter::reset);

@@ -215,6 +215,11 @@ impl Connection {
     }
 
     fn release_hold(&mut self) {
+        if self.held == Held::Paused {
+            self.engine
+                .blocked_clients_len
+                .fetch_sub(1, Ordering::Relaxed);
+        }
         self.held = Held::No;
         self.until_us = None;
         self.session.blocked = None;
@@ -327,6 +332,9 @@ impl Connection {
             Held::No => None,
             Held::Paused => {
                 self.engine.pauses.wait(&self.session.client.mailbox);
+                self.engine
+                    .blocked_clients_len
+                    .fetch_add(1, Ordering::Relaxed);
                 Some(now.mono_us + self.engine.pauses.left_ms(now.unix_ms) * 1000)
             }
             Held::Blocked => self.session.blocked.and_then(|blocked| blocked.deadline_us),
@@ -461,6 +469,7 @@ impl worker::Connection for Connection {
     /// Takes the client out of everything; messages that it was to get go back.
     fn close(mut self, now: Now) {
         let in_flight = self.in_flight.take();
+        self.release_hold();
         self.with_call(now, |call| {
             let client = Arc::clone(&call.session.client);
             command::cancel(call, &client);

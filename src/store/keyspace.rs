@@ -180,6 +180,14 @@ impl<'k> Held<'k> {
         self.shard(shard)
     }
 
+    /// Checks the accounts of all shards that are held: see [`Shard::check_ledgers`].
+    #[cfg(debug_assertions)]
+    pub fn check_ledgers(&mut self) {
+        for (_, guard) in &mut self.guards {
+            guard.check_ledgers();
+        }
+    }
+
     /// All shards that are held, in order.
     pub fn shards(&mut self) -> impl Iterator<Item = (u32, &mut Shard)> {
         self.guards

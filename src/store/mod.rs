@@ -7,6 +7,7 @@
 mod deadlines;
 mod key;
 mod keyspace;
+pub mod ledger;
 mod lines;
 pub mod packed;
 pub mod queue;
@@ -14,14 +15,17 @@ pub mod reclaim;
 mod shard;
 pub mod stream;
 pub mod table;
+mod tend;
 mod value;
+mod vanished;
 mod watch;
 
 pub use key::{Key, ShardSet};
 pub use keyspace::{Held, Keyspace, SHARDS};
+pub use ledger::{Cause, Ledger, Tally};
 pub use lines::{Attempt, Line, Lines, WaitKey, Waiter};
 pub use packed::Packed;
 pub use queue::{End, Queue};
-pub use shard::{Entry, Expired, Ready, Shard, WrongType};
+pub use shard::{Entry, Expired, Ready, Shard, Slot, WrongType};
 pub use value::{Kind, Text, Value};
 pub use watch::WatchFlag;

@@ -138,12 +138,19 @@ mod tests {
         }
     }
 
+    /// Tests that run beside this one may fill the thread's line, and then whoever frees does it
+    /// all: one try in many must find room.
     #[test]
     fn heavy_values_are_freed_elsewhere_to_the_last_slice() {
-        let (sender, freed) = channel();
-        free(Slices(3, sender), HEAVY_BYTES_MIN);
-        let names: Vec<_> = freed.iter().collect();
-        assert_eq!(names, vec![Some("weir-reclaim".to_owned()); 3]);
+        let elsewhere = vec![Some("weir-reclaim".to_owned()); 3];
+        let is_freed_elsewhere = |_| {
+            let (sender, freed) = channel();
+            free(Slices(3, sender), HEAVY_BYTES_MIN);
+            let names: Vec<_> = freed.iter().collect();
+            assert_eq!(names.len(), 3);
+            names == elsewhere
+        };
+        assert!((0..10_000).any(is_freed_elsewhere));
     }
 
     #[test]

@@ -4,18 +4,23 @@
 //! Invariants: no stored list is empty once a command is over; every key with a deadline stands in
 //! `deadlines`; a key that came to life while somebody waits for it stands in `ready`.
 
+mod queues;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::limits::DATABASES;
 
 use super::deadlines::Deadlines;
 use super::key::Key;
+use super::ledger::{Cause, Ledger};
 use super::lines::{Lines, WaitKey};
 use super::queue::Queue;
 use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use super::stream::Stream;
 use super::table::{IntoIter, Table};
+use super::tend::wants_tending;
 use super::value::{Kind, Text, Value};
+use super::vanished::Vanished;
 use super::watch::WatchList;
 
 /// A key with its value: one cache line.
@@ -112,6 +117,8 @@ pub struct Expired {
 /// What one key with a small value takes, allocations included.
 const ENTRY_BYTES: usize = 128;
 
+pub use queues::Slot;
+
 /// The keys of databases that were emptied. Heavy values among them hand themselves over.
 struct Entries(Vec<IntoIter<Entry>>);
 
@@ -136,6 +143,8 @@ struct Database {
     table: Table<Entry>,
     /// How many of its keys have a deadline.
     expiring_len: usize,
+    /// The account of its queues, those whose keys have gone included.
+    ledger: Ledger,
 }
 
 /// A share of the keyspace.
@@ -154,8 +163,15 @@ pub struct Shard {
     pub expired: Vec<Expired>,
     /// All keys that expired, by traffic or by time.
     pub expired_total: u64,
-    /// Messages of queues that expired.
-    pub expired_messages: u64,
+    /// Queues that drained.
+    vanished: Vanished,
+    /// How often the accounts were checked.
+    #[cfg(debug_assertions)]
+    looks: usize,
+    /// Entries of streams that were older than their policy allows.
+    pub entries_expired: u64,
+    /// Streams that do something by themselves, for the tick to see to.
+    pub(super) tended: Vec<WaitKey>,
     /// The last moment that anybody brought along, in quarters of a second: when a key is inserted.
     /// The ticks that expire keys keep it fresh.
     used: u32,
@@ -167,6 +183,7 @@ impl Shard {
         let database = || Database {
             table: Table::new(skip_bits),
             expiring_len: 0,
+            ledger: Ledger::default(),
         };
         Self {
             dbs: (0..DATABASES).map(|_| database()).collect(),
@@ -176,7 +193,11 @@ impl Shard {
             ready: Vec::new(),
             expired: Vec::new(),
             expired_total: 0,
-            expired_messages: 0,
+            vanished: Vanished::default(),
+            #[cfg(debug_assertions)]
+            looks: 0,
+            entries_expired: 0,
+            tended: Vec::new(),
             used: 0,
         }
     }
@@ -199,17 +220,17 @@ impl Shard {
 
     /// One probe, whether the key has a deadline or not.
     #[inline]
-    fn look(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
+    pub(super) fn look(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
         let db = usize::from(key.db);
         if self.dbs[db].expiring_len == 0 {
             return self.dbs[db]
                 .table
-                .find_mut(key.hash, |entry| *entry.name == *key.name);
+                .find_mut(key.hash, |entry| key.is_named(&entry.name));
         }
         let database = &self.dbs[db];
         let place = database
             .table
-            .locate(key.hash, |entry| *entry.name == *key.name)?;
+            .locate(key.hash, |entry| key.is_named(&entry.name))?;
         if database.table.at(place)?.is_due(now_ms) {
             self.expire(key);
             return None;
@@ -238,21 +259,12 @@ impl Shard {
         }
     }
 
-    /// The list at a key, made where there is none. The caller puts a message in it.
-    #[inline]
-    pub fn queue_or_new(&mut self, key: &Key, now_ms: u64) -> Result<&mut Queue, WrongType> {
-        if self.entry(key, now_ms).is_none() {
-            self.insert(key, Value::Queue(Box::default()), None);
-        }
-        match self.value(key, now_ms) {
-            Some(Value::Queue(queue)) => Ok(queue),
-            _ => Err(WrongType),
-        }
-    }
-
     /// The stream at a key.
     #[inline]
     pub fn stream(&mut self, key: &Key, now_ms: u64) -> Result<Option<&mut Stream>, WrongType> {
+        if !self.tended.is_empty() {
+            self.drop_overdue(key, now_ms);
+        }
         match self.value(key, now_ms) {
             None => Ok(None),
             Some(Value::Stream(stream)) => Ok(Some(stream)),
@@ -272,19 +284,36 @@ impl Shard {
 
     /// Puts a value at a key, in place of what was there; its deadline is as given.
     /// Returns the old value, for freeing after the lock is let go.
-    pub fn insert(&mut self, key: &Key, value: Value, deadline_ms: Option<u64>) -> Option<Value> {
-        let found = self.dbs[usize::from(key.db)]
-            .table
-            .find_mut(key.hash, |entry| *entry.name == *key.name);
+    pub fn insert(
+        &mut self,
+        key: &Key,
+        mut value: Value,
+        deadline_ms: Option<u64>,
+    ) -> Option<Value> {
         let used = self.used;
+        let database = &mut self.dbs[usize::from(key.db)];
+        let found = database
+            .table
+            .find_mut(key.hash, |entry| key.is_named(&entry.name));
         let Some(entry) = found else {
             self.insert_new(key, value, deadline_ms);
             return None;
         };
         let is_text = value.kind() == Kind::Text;
+        let is_tended = wants_tending(&value);
+        if let Value::Queue(queue) = &mut value {
+            database.ledger.book_in(queue);
+            self.vanished.take(key);
+        }
         entry.used = used;
         let old = std::mem::replace(&mut entry.value, value);
+        if let Value::Queue(queue) = &old {
+            database.ledger.book_out(queue);
+        }
         self.set_deadline(key, deadline_ms);
+        if is_tended {
+            self.tend(key);
+        }
         // Whoever waits for a stream learns that it has gone. Nothing else that goes makes a key
         // ready: its place in the order of service is that of what comes.
         if !is_text || old.kind() == Kind::Stream {
@@ -295,8 +324,14 @@ impl Shard {
 
     /// Puts a value at a key that the caller knows to be absent, without looking for it again.
     #[inline]
-    pub fn insert_new(&mut self, key: &Key, value: Value, deadline_ms: Option<u64>) {
+    pub fn insert_new(&mut self, key: &Key, mut value: Value, deadline_ms: Option<u64>) {
         let is_text = value.kind() == Kind::Text;
+        let is_tended = wants_tending(&value);
+        let database = &mut self.dbs[usize::from(key.db)];
+        if let Value::Queue(queue) = &mut value {
+            database.ledger.book_in(queue);
+            self.vanished.take(key);
+        }
         let entry = Entry {
             name: key.name.into(),
             hash: key.hash,
@@ -304,11 +339,12 @@ impl Shard {
             used: self.used,
             value,
         };
-        self.dbs[usize::from(key.db)]
-            .table
-            .insert_unique(key.hash, entry, Entry::hash);
+        database.table.insert_unique(key.hash, entry, Entry::hash);
         if deadline_ms.is_some() {
             self.set_deadline(key, deadline_ms);
+        }
+        if is_tended {
+            self.tend(key);
         }
         if !is_text {
             self.mark_ready(key);
@@ -321,10 +357,13 @@ impl Shard {
         let entry =
             database
                 .table
-                .remove(key.hash, |entry| *entry.name == *key.name, Entry::hash)?;
+                .remove(key.hash, |entry| key.is_named(&entry.name), Entry::hash)?;
         if entry.deadline_ms != 0 {
             database.expiring_len -= 1;
             self.deadlines.remove(entry.deadline_ms, key.db, key.hash);
+        }
+        if let Value::Queue(queue) = &entry.value {
+            database.ledger.book_out(queue);
         }
         if entry.value.kind() == Kind::Stream {
             self.mark_ready(key);
@@ -338,7 +377,7 @@ impl Shard {
         let database = &mut self.dbs[usize::from(key.db)];
         let found = database
             .table
-            .find(key.hash, |entry| *entry.name == *key.name);
+            .find(key.hash, |entry| key.is_named(&entry.name));
         let drained = match found.map(|entry| &entry.value) {
             Some(Value::Queue(queue)) => queue.is_empty(),
             _ => false,
@@ -354,7 +393,7 @@ impl Shard {
         let database = &mut self.dbs[usize::from(key.db)];
         let found = database
             .table
-            .find_mut(key.hash, |entry| *entry.name == *key.name);
+            .find_mut(key.hash, |entry| key.is_named(&entry.name));
         let Some(entry) = found else { return };
         let deadline_ms = deadline_ms.unwrap_or(0);
         let old = std::mem::replace(&mut entry.deadline_ms, deadline_ms);
@@ -397,16 +436,15 @@ impl Shard {
     /// Removes a key whose deadline has passed.
     #[cold]
     fn expire(&mut self, key: &Key) {
-        let messages_len = self
-            .remove(key)
-            .map_or(0, |entry| entry.value.messages_len());
-        self.note_expired(key, messages_len);
+        if let Some(entry) = self.remove(key) {
+            // LOSS: expired-key
+            self.let_go(key.db, Cause::ExpiredKey, entry);
+        }
+        self.note_expired(key);
     }
 
-    fn note_expired(&mut self, key: &Key, messages_len: u64) {
+    fn note_expired(&mut self, key: &Key) {
         self.expired_total += 1;
-        // LOSS: expired
-        self.expired_messages += messages_len;
         self.watched.changed(key);
         self.expired.push(Expired {
             db: key.db,
@@ -430,12 +468,15 @@ impl Shard {
                     .remove(hash, |entry| entry.is_due(now_ms), Entry::hash)
             {
                 database.expiring_len -= 1;
+                let held = entry.value.held();
+                // LOSS: expired-key
+                database.ledger.lost.add(Cause::ExpiredKey, held);
                 let key = Key {
                     db,
                     hash,
                     name: &entry.name,
                 };
-                self.note_expired(&key, entry.value.messages_len());
+                self.note_expired(&key);
                 self.mark_ready(&key);
                 removed.push(entry);
             }
@@ -474,7 +515,7 @@ impl Shard {
         let table = &database.table;
         let hit = |key: &Key| {
             table
-                .find(key.hash, |entry| *entry.name == *key.name)
+                .find(key.hash, |entry| key.is_named(&entry.name))
                 .is_some()
         };
         self.watched.changed_where(db, hit);
@@ -486,7 +527,11 @@ impl Shard {
             .collect();
         self.ready.extend(ready.into_iter().map(Ready::new));
         self.deadlines.clear_database(db);
+        self.vanished.forget_database(db);
         database.expiring_len = 0;
+        let held = database.ledger.held();
+        // LOSS: flushed
+        database.ledger.lost.add(Cause::Flushed, held);
         database.table.clear()
     }
 
@@ -505,13 +550,23 @@ impl Shard {
             );
             let holds = |table: &Table<Entry>, key: &Key| {
                 table
-                    .find(key.hash, |entry| *entry.name == *key.name)
+                    .find(key.hash, |entry| key.is_named(&entry.name))
                     .is_some()
             };
             self.watched
                 .changed_where(db, |key| holds(table, key) || holds(other, key));
             let ready: Vec<WaitKey> = self.lines.keys_of(db).cloned().collect();
             self.ready.extend(ready.into_iter().map(Ready::new));
+        }
+        for db in [a, b] {
+            self.vanished.forget_database(db);
+        }
+        for listed in &mut self.tended {
+            match listed.db {
+                db if db == a => listed.db = b,
+                db if db == b => listed.db = a,
+                _ => {}
+            }
         }
         self.dbs.swap(usize::from(a), usize::from(b));
         self.deadlines.swap_databases(a, b);

@@ -4,6 +4,7 @@ use std::mem;
 
 use bytes::Bytes;
 
+use super::ledger::Tally;
 use super::queue::Queue;
 use super::reclaim::{self, Shed};
 use super::stream::Stream;
@@ -91,10 +92,14 @@ impl Value {
 
     /// Messages that are lost when it goes.
     pub fn messages_len(&self) -> u64 {
+        self.held().messages
+    }
+
+    /// Messages of queues that are lost when it goes, with their bytes.
+    pub fn held(&self) -> Tally {
         match self {
-            Self::Text(_) => 0,
-            Self::Queue(queue) => queue.len() as u64,
-            Self::Stream(stream) => stream.log().len(),
+            Self::Queue(queue) => queue.held(),
+            Self::Text(_) | Self::Stream(_) => Tally::default(),
         }
     }
 }

@@ -14,7 +14,7 @@ fn a_monitor_sees_what_others_send() {
     other.ask(&["LLEN", "q"], ":0\r\n");
     for (db, expected) in [
         (0, r#""SET" "k\r\n\"1\"" "v""#),
-        (0, r#""SELECT" "3""#),
+        (3, r#""SELECT" "3""#),
         (3, r#""LLEN" "q""#),
     ] {
         let line = monitor.read_line();
@@ -33,12 +33,19 @@ fn a_pause_holds_writes_until_it_is_lifted() {
     control.ask(&["CLIENT", "PAUSE", "100000", "WRITE"], "+OK\r\n");
     writer.ask(&["GET", "k"], "$-1\r\n");
     writer.send(&request(&["SET", "k", "v"]));
+    let mut transaction = Raw::open(server.address);
+    transaction.ask(&["MULTI"], "+OK\r\n");
+    transaction.ask(&["INCR", "n"], "+QUEUED\r\n");
+    transaction.send(&request(&["EXEC"]));
     for _ in 0..100 {
         control.ask(&["GET", "k"], "$-1\r\n");
     }
+    crate::raw::wait_for_blocked(&mut control, 2);
     control.ask(&["CLIENT", "UNPAUSE"], "+OK\r\n");
     writer.expect(b"+OK\r\n");
+    transaction.expect(b"*1\r\n:1\r\n");
     control.ask(&["GET", "k"], "$1\r\nv\r\n");
+    crate::raw::wait_for_blocked(&mut control, 0);
 }
 
 #[test]

@@ -22,13 +22,21 @@ pub fn id(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 
 /// CLIENT INFO
 pub fn info(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
+    note_command(call);
     let line = describe(&call.session.client, call.now);
     call.reply.verbatim("txt", &line);
     Ok(Outcome::Done)
 }
 
+/// Shows the client the command that it runs now, which others learn of after the batch.
+fn note_command(call: &Call<'_, '_>) {
+    let client = &call.session.client;
+    client.command.store(call.session.last_command, Relaxed);
+}
+
 /// CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]
 pub fn list(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    note_command(call);
     let all = call.engine.clients.all();
     let listed: Vec<Arc<Client>> = match args.len() {
         2 => all,

@@ -4,7 +4,7 @@ use crate::command::call::Call;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
 use crate::protocol::Args;
-use crate::store::Key;
+use crate::store::{Cause, Key};
 
 /// DEL key [key ...], UNLINK key [key ...]
 ///
@@ -25,8 +25,10 @@ pub fn del(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 
 /// Deletes a key that is there, and tells of it.
 pub(super) fn delete(call: &mut Call<'_, '_>, key: &Key<'_>) {
-    if let Some(entry) = call.shard(key).remove(key) {
-        call.let_go(entry.value);
+    let shard = call.shard(key);
+    if let Some(entry) = shard.remove(key) {
+        // LOSS: deleted
+        shard.let_go(key.db, Cause::Deleted, entry);
         call.changed(key, Events::GENERIC, "del");
     }
 }

@@ -5,7 +5,7 @@ use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
 use crate::protocol::Args;
-use crate::store::{End, Key};
+use crate::store::{Cause, End, Key};
 
 use super::{parse_index, position, reply_len, span};
 
@@ -13,13 +13,17 @@ use super::{parse_index, position, reply_len, span};
 pub fn lset(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let queue = call
+    let mut slot = call
         .shard(&key)
-        .queue(&key, now_ms)?
+        .slot(&key, now_ms)?
         .ok_or(Error::NoSuchKey)?;
     let index = parse_index(args.at(2))?;
-    let position = position(index, queue.len()).ok_or(Error::IndexOutOfRange)?;
-    queue.set(position, args.at(3));
+    let position = position(index, slot.queue.len()).ok_or(Error::IndexOutOfRange)?;
+    let before = (slot.queue.came(), slot.queue.gone());
+    slot.queue.set(position, args.at(3));
+    slot.note_came(before.0);
+    // LOSS: removed
+    slot.note_lost(Cause::Removed, before.1);
     call.changed(&key, Events::LIST, "lset");
     call.reply.ok();
     Ok(Outcome::Done)
@@ -36,19 +40,23 @@ pub fn linsert(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     };
     let key = call.key(args.at(1));
     let (now_ms, tick) = (call.now_ms(), call.tick());
-    let Some(queue) = call.shard(&key).queue(&key, now_ms)? else {
+    let Some(mut slot) = call.shard(&key).slot(&key, now_ms)? else {
         call.reply.integer(0);
         return Ok(Outcome::Done);
     };
-    let Some(pivot) = queue
+    let Some(pivot) = slot
+        .queue
         .iter()
         .position(|message| message.bytes() == args.at(3))
     else {
         call.reply.integer(-1);
         return Ok(Outcome::Done);
     };
-    queue.insert_before(pivot + usize::from(is_after), args.at(4), tick);
-    let len = reply_len(queue.len());
+    let before = slot.queue.came();
+    let at = pivot + usize::from(is_after);
+    slot.queue.insert_before(at, args.at(4), tick);
+    slot.note_came(before);
+    let len = reply_len(slot.queue.len());
     call.changed(&key, Events::LIST, "linsert");
     call.reply.integer(len);
     Ok(Outcome::Done)
@@ -64,7 +72,7 @@ pub fn lrem(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     }
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let Some(queue) = call.shard(&key).queue(&key, now_ms)? else {
+    let Some(mut slot) = call.shard(&key).slot(&key, now_ms)? else {
         call.reply.integer(0);
         return Ok(Outcome::Done);
     };
@@ -73,8 +81,13 @@ pub fn lrem(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         0 => usize::MAX,
         limit => usize::try_from(limit).unwrap_or(usize::MAX),
     };
-    let removed = queue.remove_matching(args.at(3), end, limit, |_, _| {});
-    let is_drained = queue.is_empty();
+    let before = slot.queue.gone();
+    let removed = slot
+        .queue
+        .remove_matching(args.at(3), end, limit, |_, _| {});
+    // LOSS: removed
+    slot.note_lost(Cause::Removed, before);
+    let is_drained = slot.queue.is_empty();
     if removed > 0 {
         call.changed(&key, Events::LIST, "lrem");
         remove_drained(call, &key, is_drained);
@@ -88,18 +101,17 @@ pub fn ltrim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let (start, stop) = (parse_index(args.at(2))?, parse_index(args.at(3))?);
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let Some(queue) = call.shard(&key).queue(&key, now_ms)? else {
+    let Some(mut slot) = call.shard(&key).slot(&key, now_ms)? else {
         call.reply.ok();
         return Ok(Outcome::Done);
     };
-    let len = queue.len();
+    let (len, before) = (slot.queue.len(), slot.queue.gone());
     let (first, kept) = span(start, stop, len).unwrap_or((len, 0));
+    let _ = slot.queue.drop_front(first);
+    let _ = slot.queue.drop_back(len - first - kept);
     // LOSS: trimmed
-    let dropped = [queue.drop_front(first), queue.drop_back(len - first - kept)];
-    let is_drained = queue.is_empty();
-    call.stats
-        .trimmed
-        .add(dropped.iter().map(|dropped| dropped.messages).sum());
+    slot.note_lost(Cause::Trimmed, before);
+    let is_drained = slot.queue.is_empty();
     call.changed(&key, Events::LIST, "ltrim");
     remove_drained(call, &key, is_drained);
     call.reply.ok();
@@ -108,7 +120,7 @@ pub fn ltrim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 
 fn remove_drained(call: &mut Call<'_, '_>, key: &Key<'_>, is_drained: bool) {
     if is_drained {
-        call.shard(key).remove(key);
+        call.shard(key).remove_drained(key);
         call.notify(key, Events::GENERIC, "del");
     }
 }

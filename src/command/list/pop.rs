@@ -57,11 +57,12 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
     let now_ms = call.now_ms();
     let taken = &mut call.session.taken;
     let reply = &mut *call.reply;
-    let Ok(Some(queue)) = call.held.shard_of(key).queue(key, now_ms) else {
+    let Ok(Some(mut slot)) = call.held.shard_of(key).slot(key, now_ms) else {
         return;
     };
+    let before = slot.queue.gone();
     for _ in 0..count {
-        queue.pop_with(end, |message, arrival| {
+        slot.queue.pop_with(end, |message, arrival| {
             match message.shared() {
                 Some(shared) => reply.bulk_shared(shared),
                 None => reply.bulk(message.bytes()),
@@ -77,7 +78,8 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
             }
         });
     }
-    let is_drained = queue.is_empty();
+    slot.note_out(before);
+    let is_drained = slot.queue.is_empty();
     popped(call, key, end, is_drained);
 }
 
@@ -85,7 +87,7 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
 pub(super) fn popped(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, is_drained: bool) {
     call.changed(key, Events::LIST, pop_event(end));
     if is_drained {
-        call.shard(key).remove(key);
+        call.shard(key).remove_drained(key);
         call.notify(key, Events::GENERIC, "del");
     }
 }

@@ -37,12 +37,13 @@ fn push(call: &mut Call<'_, '_>, args: Args<'_>, end: End, only_if_exists: bool)
         call.reply.integer(0);
         return Ok(Outcome::Done);
     }
-    let queue = shard.queue_or_new(&key, now_ms)?;
-    let is_new = queue.is_empty();
+    let mut slot = shard.slot_or_new(&key, now_ms)?;
+    let (is_new, before) = (slot.queue.is_empty(), slot.queue.came());
     for message in args.from(2) {
-        queue.push(end, message, tick);
+        slot.queue.push(end, message, tick);
     }
-    let len = reply_len(queue.len());
+    slot.note_came(before);
+    let len = reply_len(slot.queue.len());
     call.reply.integer(len);
     if is_new {
         call.notify(&key, Events::NEW, "new");

@@ -40,20 +40,22 @@ pub(super) fn transfer(
         return Ok(false);
     }
     call.shard(&destination).queue(&destination, now_ms)?;
-    let Some(queue) = call.shard(&source).queue(&source, now_ms)? else {
+    let Some(mut slot) = call.shard(&source).slot(&source, now_ms)? else {
         return Ok(false);
     };
-    let Some(moved) = queue.pop(from) else {
+    let before = slot.queue.gone();
+    let Some(moved) = slot.queue.pop(from) else {
         return Ok(false);
     };
-    let is_drained = queue.is_empty();
+    slot.note_out(before);
+    let is_drained = slot.queue.is_empty();
     // A list that is moved from and to itself may be drained only for this moment.
     let is_same = source.name == destination.name;
-    let queue = call
-        .shard(&destination)
-        .queue_or_new(&destination, now_ms)?;
-    let is_new = queue.is_empty() && !is_same;
-    queue.push_message(to, moved.message.clone(), tick);
+    let mut slot = call.shard(&destination).slot_or_new(&destination, now_ms)?;
+    let is_new = slot.queue.is_empty() && !is_same;
+    let before = slot.queue.came();
+    slot.queue.push_message(to, moved.message.clone(), tick);
+    slot.note_came(before);
     match moved.message.shared() {
         Some(shared) => call.reply.bulk_shared(shared),
         None => call.reply.bulk(&moved.message),

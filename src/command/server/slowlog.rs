@@ -71,6 +71,20 @@ mod tests {
     use crate::command::testing::Bench;
 
     #[test]
+    fn a_command_that_waits_is_logged_when_it_is_served() {
+        let bench = Bench::new();
+        bench.run("CONFIG SET slowlog-log-slower-than 0");
+        let mut waiting = bench.client();
+        assert_eq!(bench.play(&mut waiting, "BLPOP q 0"), "(blocked)");
+        assert!(!bench.run("SLOWLOG GET").contains("BLPOP"));
+        bench.run("RPUSH q m");
+        assert_eq!(bench.run("SLOWLOG GET").matches("BLPOP").count(), 1);
+        bench.run("RPUSH q m");
+        bench.run("BLPOP q 0");
+        assert_eq!(bench.run("SLOWLOG GET").matches("BLPOP").count(), 2);
+    }
+
+    #[test]
     fn slow_commands_are_shown_newest_first() {
         let bench = Bench::new();
         bench.run("CONFIG SET slowlog-log-slower-than 0");

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use super::message::{Dropped, End, MessageRef};
+use super::message::{End, MessageRef};
 use super::segment::{PACKED_BYTES_MAX, Segment};
+use crate::store::ledger::Tally;
 
 /// Most bytes of records that two neighbouring segments may have to be made one.
 const MERGE_BYTES_MAX: usize = 48 << 10;
@@ -55,10 +56,10 @@ impl Chunk {
     }
 
     /// Messages and payload bytes.
-    pub(super) fn held(&self) -> Dropped {
+    pub(super) fn held(&self) -> Tally {
         match self {
             Self::Segment(segment) => segment.held(),
-            Self::Large(large) => Dropped {
+            Self::Large(large) => Tally {
                 messages: 1,
                 bytes: large.bytes.len() as u64,
             },
@@ -129,10 +130,10 @@ impl Chunk {
     }
 
     /// Takes the `count` messages at `end` away; others remain, so it is a segment.
-    pub(super) fn drop_end(&mut self, end: End, count: usize) -> Dropped {
+    pub(super) fn drop_end(&mut self, end: End, count: usize) -> Tally {
         match self {
             Self::Segment(segment) => segment.drop_end(end, count),
-            Self::Large(_) => Dropped::default(),
+            Self::Large(_) => Tally::default(),
         }
     }
 

@@ -7,15 +7,17 @@ use super::Queue;
 use super::chunk::Chunk;
 use super::message::End;
 use super::segment::{PACKED_BYTES_MAX, Segment};
+use crate::store::ledger::Tally;
 
 impl Queue {
-    /// Replaces the message at `index`, which keeps its arrival; false if there is none.
+    /// Replaces the message at `index`; false if there is none. What was there has gone, what takes
+    /// its place came, and keeps its arrival.
     pub fn set(&mut self, index: usize, message: &[u8]) -> bool {
         let Some((at, inside)) = self.seek(index) else {
             return false;
         };
-        let old = self.chunks[at].get(inside).bytes().len() as u64;
-        self.bytes = self.bytes - old + message.len() as u64;
+        self.gone += Tally::one(self.chunks[at].get(inside).bytes().len());
+        self.came += Tally::one(message.len());
         let before = self.chunks[at].heap_bytes();
         if let Chunk::Segment(segment) = &mut self.chunks[at]
             && message.len() <= PACKED_BYTES_MAX
@@ -41,7 +43,7 @@ impl Queue {
             self.push(End::Front, message, tick);
             return true;
         }
-        if index == self.len {
+        if index == self.len() {
             self.push(End::Back, message, tick);
             return true;
         }
@@ -50,8 +52,7 @@ impl Queue {
         };
         let below = self.chunks[at].arrival(inside);
         let arrival = tick.clamp(above.min(below), above.max(below));
-        self.len += 1;
-        self.bytes += message.len() as u64;
+        self.came += Tally::one(message.len());
         let before = self.chunks[at].heap_bytes();
         if let Chunk::Segment(segment) = &mut self.chunks[at]
             && message.len() <= PACKED_BYTES_MAX
@@ -93,8 +94,10 @@ impl Queue {
                 touched = Some((low.min(at), high.max(at)));
             }
         }
-        self.len -= removed;
-        self.bytes -= removed as u64 * value.len() as u64;
+        self.gone += Tally {
+            messages: removed as u64,
+            bytes: removed as u64 * value.len() as u64,
+        };
         if let Some((low, high)) = touched {
             self.merge(low.saturating_sub(1), high + 1);
         }

@@ -149,13 +149,3 @@ pub struct Popped {
     /// The tick at which it was pushed.
     pub arrival: u64,
 }
-
-/// How much was let go by an operation that drops messages, for the ledger.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use = "every dropped message is counted with its cause"]
-pub struct Dropped {
-    /// Messages dropped.
-    pub messages: u64,
-    /// Their payload bytes.
-    pub bytes: u64,
-}

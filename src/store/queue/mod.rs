@@ -12,7 +12,7 @@
 //! chunk: 64 bytes.
 //!
 //! Invariants: no chunk is empty; what was pushed at the front (`reversed` chunks) lies in front
-//! of what was pushed at the back; `len`, `bytes` and `heap` are the sums over the chunks.
+//! of what was pushed at the back; `came` less `gone`, and `heap`, are the sums over the chunks.
 //!
 //! Costs: push, pop and peek O(1) without allocation per message; seeking walks the chunks from
 //! the nearer end and then one segment; changes in the middle rewrite one segment.
@@ -38,11 +38,12 @@ use std::mem;
 
 use bytes::Bytes;
 
+use super::ledger::{Cause, Ledger, Losses, Tally};
 use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use chunk::Chunk;
 use segment::{Segment, record_bytes};
 
-pub use message::{Dropped, End, Message, MessageRef, Popped};
+pub use message::{End, Message, MessageRef, Popped};
 pub use segment::{PACKED_BYTES_MAX, SEGMENT_BYTES_MAX};
 pub use walk::Walk;
 
@@ -50,12 +51,26 @@ pub use walk::Walk;
 #[derive(Debug, Default)]
 pub struct Queue {
     chunks: VecDeque<Chunk>,
-    /// Messages held.
-    len: usize,
-    /// Payload bytes held.
-    bytes: u64,
+    /// What ever came. Less `gone` it is what is held, so that a push or a pop writes as little as
+    /// if the queue knew its length only.
+    came: Tally,
+    /// What ever went, for whatever cause.
+    gone: Tally,
     /// Bytes the chunks own on the heap, without the list of chunks itself.
     heap: usize,
+    /// Whether its messages are in the account of a database: false for a copy on its way there.
+    pub(super) is_booked: bool,
+    /// What most queues have nothing of.
+    extra: Option<Box<Extra>>,
+}
+
+/// What only queues that lost something have.
+#[derive(Debug, Default)]
+struct Extra {
+    /// Went other than by being popped, by cause.
+    lost: Losses,
+    /// Went back to it.
+    returned: Tally,
 }
 
 /// The chunk at one end. Not a method, so that the counters stay free to change.
@@ -75,20 +90,39 @@ impl Queue {
 
     /// Messages held.
     #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "they are in memory")]
     pub fn len(&self) -> usize {
-        self.len
+        (self.came.messages - self.gone.messages) as usize
     }
 
     /// Whether there is no message.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.came.messages == self.gone.messages
     }
 
     /// Payload bytes held.
     #[inline]
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.came.bytes - self.gone.bytes
+    }
+
+    /// Messages held and their payload bytes.
+    #[inline]
+    pub fn held(&self) -> Tally {
+        self.came - self.gone
+    }
+
+    /// What ever came.
+    #[inline]
+    pub fn came(&self) -> Tally {
+        self.came
+    }
+
+    /// What ever went, delivered or lost.
+    #[inline]
+    pub fn gone(&self) -> Tally {
+        self.gone
     }
 
     /// All memory the queue owns beside itself, unused room included. O(1).
@@ -100,8 +134,7 @@ impl Queue {
     /// Adds a message at one end. O(1), amortised over the growth of small queues.
     #[inline]
     pub fn push(&mut self, end: End, message: &[u8], tick: u64) {
-        self.len += 1;
-        self.bytes += message.len() as u64;
+        self.came += Tally::one(message.len());
         if message.len() <= PACKED_BYTES_MAX
             && let Some(Chunk::Segment(segment)) = chunk_at(&mut self.chunks, end)
             && segment.grows_at(end)
@@ -118,8 +151,7 @@ impl Queue {
             self.push(end, &message, tick);
             return;
         }
-        self.len += 1;
-        self.bytes += message.len() as u64;
+        self.came += Tally::one(message.len());
         self.push_chunk(end, Chunk::large(message, end == End::Front, tick));
     }
 
@@ -191,8 +223,7 @@ impl Queue {
                 let record = segment.record_at(end);
                 let message = MessageRef::packed(segment.payload_of(&record));
                 let result = take(message, segment.arrival_at(end));
-                self.len -= 1;
-                self.bytes -= record.payload_bytes() as u64;
+                self.gone += Tally::one(record.payload_bytes());
                 if segment.len() == 1 {
                     self.drop_chunk(end);
                 } else {
@@ -205,8 +236,7 @@ impl Queue {
             }
             Chunk::Large(large) => {
                 let result = take(MessageRef::by_reference(&large.bytes), large.arrival);
-                self.len -= 1;
-                self.bytes -= large.bytes.len() as u64;
+                self.gone += Tally::one(large.bytes.len());
                 self.drop_chunk(end);
                 Some(result)
             }
@@ -221,7 +251,8 @@ impl Queue {
         })
     }
 
-    /// Puts a popped message back where it was, with its old arrival.
+    /// Puts a popped message back where it was, with its old arrival. It counts as one that came
+    /// unless [`Queue::give_back`] says otherwise.
     pub fn unpop(&mut self, end: End, message: &[u8], arrival: u64) {
         if message.len() <= PACKED_BYTES_MAX
             && let Some(Chunk::Segment(segment)) = chunk_at(&mut self.chunks, end)
@@ -230,8 +261,7 @@ impl Queue {
             let before = segment.heap_bytes();
             if segment.put_below(message, arrival) {
                 self.heap = self.heap - before + segment.heap_bytes();
-                self.len += 1;
-                self.bytes += message.len() as u64;
+                self.came += Tally::one(message.len());
                 return;
             }
         }
@@ -244,6 +274,62 @@ impl Queue {
             Some(_) => self.push_shared(end, message.into_bytes(), arrival),
             None => self.unpop(end, &message, arrival),
         }
+    }
+
+    /// Notes that what was just put back counts as never having been delivered.
+    pub fn give_back(&mut self, message: Tally) {
+        let out = self.out();
+        self.extra.get_or_insert_default().returned += message;
+        if out.messages >= message.messages && out.bytes >= message.bytes {
+            self.came -= message;
+            self.gone -= message;
+        }
+    }
+
+    /// Notes for what cause messages went that are counted as gone already.
+    #[inline]
+    pub fn note_lost(&mut self, cause: Cause, lost: Tally) {
+        if !lost.is_zero() {
+            self.extra.get_or_insert_default().lost.add(cause, lost);
+        }
+    }
+
+    /// Lets go of all messages for one cause. O(1) here: heavy ones are freed elsewhere.
+    pub fn lose_all(&mut self, cause: Cause) -> Tally {
+        let lost = self.held();
+        self.gone += lost;
+        self.note_lost(cause, lost);
+        reclaim::free(Chunks(mem::take(&mut self.chunks)), self.heap);
+        self.heap = 0;
+        lost
+    }
+
+    /// What was delivered: it went, and was not lost.
+    pub fn out(&self) -> Tally {
+        let lost = self.extra.as_ref().map(|extra| extra.lost.sum());
+        self.gone - lost.unwrap_or_default()
+    }
+
+    /// The account of this queue.
+    pub fn ledger(&self) -> Ledger {
+        let extra = self.extra.as_deref();
+        let returned = extra.map_or(Tally::default(), |extra| extra.returned);
+        let lost = extra.map_or_else(Losses::default, |extra| extra.lost.clone());
+        Ledger::new(self.came, self.out(), returned, lost)
+    }
+
+    /// Whether the chunks hold what came and has not gone. O(chunks).
+    pub fn is_balanced(&self) -> bool {
+        let mut held = Tally::default();
+        for chunk in &self.chunks {
+            held += chunk.held();
+        }
+        held == self.held()
+    }
+
+    /// How many chunks it has: what [`Queue::is_balanced`] costs.
+    pub fn chunks_len(&self) -> usize {
+        self.chunks.len()
     }
 
     /// Moves what little is left of a queue that was long to where it takes little room. O(1)
@@ -310,10 +396,10 @@ impl Queue {
 
     /// The chunk that has the message at `index`, and where in it. Walks from the nearer end.
     fn seek(&self, index: usize) -> Option<(usize, usize)> {
-        if index >= self.len {
+        if index >= self.len() {
             return None;
         }
-        if index < self.len / 2 {
+        if index < self.len() / 2 {
             let mut first = 0;
             for (at, chunk) in self.chunks.iter().enumerate() {
                 if index < first + chunk.len() {
@@ -322,7 +408,7 @@ impl Queue {
                 first += chunk.len();
             }
         } else {
-            let mut first = self.len;
+            let mut first = self.len();
             for (at, chunk) in self.chunks.iter().enumerate().rev() {
                 first -= chunk.len();
                 if index >= first {
@@ -356,30 +442,25 @@ impl Queue {
     }
 
     /// Drops the `count` messages at the front, or all. O(chunks + messages of one segment).
-    pub fn drop_front(&mut self, count: usize) -> Dropped {
+    pub fn drop_front(&mut self, count: usize) -> Tally {
         self.drop_while(End::Front, count, Chunk::len)
     }
 
     /// Drops the `count` messages at the back, or all.
-    pub fn drop_back(&mut self, count: usize) -> Dropped {
+    pub fn drop_back(&mut self, count: usize) -> Tally {
         self.drop_while(End::Back, count, Chunk::len)
     }
 
     /// Drops messages at `end` as long as the one there arrived before `tick`. O(chunks and runs
     /// dropped + messages of one segment).
-    pub fn drop_older_than(&mut self, end: End, tick: u64) -> Dropped {
+    pub fn drop_older_than(&mut self, end: End, tick: u64) -> Tally {
         self.drop_while(end, usize::MAX, |chunk| chunk.older_than(end, tick))
     }
 
     /// Drops at most `count` messages at `end`, of each chunk as many as `eligible` says, until a
     /// chunk is left with some.
-    fn drop_while(
-        &mut self,
-        end: End,
-        count: usize,
-        eligible: impl Fn(&Chunk) -> usize,
-    ) -> Dropped {
-        let mut dropped = Dropped::default();
+    fn drop_while(&mut self, end: End, count: usize, eligible: impl Fn(&Chunk) -> usize) -> Tally {
+        let mut dropped = Tally::default();
         let mut left = count;
         let (heap, mut gone) = (self.heap, VecDeque::new());
         while let Some(chunk) = chunk_at(&mut self.chunks, end) {
@@ -399,14 +480,12 @@ impl Queue {
             if all {
                 gone.extend(self.take_chunk(end));
             }
-            dropped.messages += part.messages;
-            dropped.bytes += part.bytes;
+            dropped += part;
             if !all {
                 break;
             }
         }
-        self.len -= usize::try_from(dropped.messages).unwrap_or(usize::MAX);
-        self.bytes -= dropped.bytes;
+        self.gone += dropped;
         // What is cut from a long queue may be as heavy as a whole one.
         reclaim::free(Chunks(gone), heap - self.heap);
         if let [Chunk::Segment(segment)] = self.chunks.as_slices().0
@@ -443,15 +522,19 @@ impl Shed for Chunks {
 }
 
 impl Clone for Queue {
-    /// A copy whose segments are no larger than their messages; large messages are shared.
+    /// A copy whose segments are no larger than their messages; large messages are shared. Its
+    /// account begins with what it holds.
     fn clone(&self) -> Self {
         let mut chunks = VecDeque::with_capacity(self.chunks.len());
         chunks.extend(self.chunks.iter().cloned());
         let heap = chunks.iter().map(Chunk::heap_bytes).sum();
         Self {
             chunks,
+            came: self.held(),
+            gone: Tally::default(),
             heap,
-            ..*self
+            is_booked: false,
+            extra: None,
         }
     }
 }
@@ -464,16 +547,15 @@ impl Queue {
     ///
     /// If they do not.
     pub fn check_invariants(&self) {
-        let (mut len, mut bytes, mut heap) = (0, 0, 0);
+        let (mut held, mut heap) = (Tally::default(), 0);
         for chunk in &self.chunks {
             if let Chunk::Segment(segment) = chunk {
                 segment.check();
             }
-            len += chunk.len();
-            bytes += chunk.held().bytes;
+            held += chunk.held();
             heap += chunk.heap_bytes();
         }
-        assert_eq!((len, bytes, heap), (self.len, self.bytes, self.heap));
+        assert_eq!((held, heap), (self.held(), self.heap));
         let turn = self.chunks.partition_point(Chunk::reversed);
         assert!(
             self.chunks.iter().skip(turn).all(|chunk| !chunk.reversed()),

@@ -17,7 +17,8 @@
 use std::ops::Range;
 
 use super::arrivals::Arrivals;
-use super::message::{Dropped, End};
+use super::message::End;
+use crate::store::ledger::Tally;
 
 /// Messages that a full-grown segment should have room for. More make it slow to seek in and to
 /// edit; fewer waste too much of it, as half a message at its end stays unused on average.
@@ -156,8 +157,8 @@ impl Segment {
     }
 
     /// Messages and payload bytes.
-    pub(super) fn held(&self) -> Dropped {
-        Dropped {
+    pub(super) fn held(&self) -> Tally {
+        Tally {
             messages: u64::from(self.len),
             bytes: u64::from(self.payload),
         }
@@ -420,7 +421,7 @@ impl Segment {
     }
 
     /// Takes the `count` messages at `end` away; others remain. O(count).
-    pub(super) fn drop_end(&mut self, end: End, count: usize) -> Dropped {
+    pub(super) fn drop_end(&mut self, end: End, count: usize) -> Tally {
         let mut bytes = 0;
         let mut record = self.record_at(end);
         for left in (0..count).rev() {
@@ -439,7 +440,7 @@ impl Segment {
         }
         self.len -= messages;
         self.payload -= bytes;
-        Dropped {
+        Tally {
             messages: u64::from(messages),
             bytes: u64::from(bytes),
         }

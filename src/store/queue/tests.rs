@@ -33,8 +33,8 @@ impl Model {
         }
     }
 
-    fn drop_while(&mut self, end: End, mut old: impl FnMut(u64) -> bool) -> Dropped {
-        let mut dropped = Dropped::default();
+    fn drop_while(&mut self, end: End, mut old: impl FnMut(u64) -> bool) -> Tally {
+        let mut dropped = Tally::default();
         while self.peek(end).is_some_and(|&(_, arrival)| old(arrival)) {
             dropped.messages += 1;
             dropped.bytes += self.pop(end).unwrap().0.len() as u64;

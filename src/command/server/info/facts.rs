@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::clock::Now;
+use crate::command::weir::Totals;
 use crate::command::{Call, Engine};
 use crate::limits::DATABASES;
 
@@ -43,11 +44,13 @@ pub(super) struct Facts<'e> {
     pub(super) expired_total: u64,
     pub(super) waited_keys_len: usize,
     pub(super) clients: Clients,
+    pub(super) totals: Totals,
 }
 
 impl<'e> Facts<'e> {
     pub(super) fn gather(call: &mut Call<'_, 'e>) -> Self {
         let mut databases = [Database::default(); DATABASES];
+        let mut totals = Totals::default();
         let (mut expired_total, mut waited_keys_len) = (0, 0);
         let now_ms = call.now_ms();
         call.each_shard(|_, shard| {
@@ -58,7 +61,9 @@ impl<'e> Facts<'e> {
                 database.expiring_len += shard.expiring_len(db);
                 database.deadlines_sum_ms += shard.deadlines_sum_ms(db);
             }
+            totals.add_shard(shard);
         });
+        totals.add_outboxes(call.engine);
         Self {
             engine: call.engine,
             now: call.now,
@@ -66,6 +71,7 @@ impl<'e> Facts<'e> {
             expired_total,
             waited_keys_len,
             clients: clients(call.engine),
+            totals,
         }
     }
 

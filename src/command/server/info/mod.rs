@@ -58,6 +58,7 @@ const SECTIONS: &[Section] = &[
     ("persistence", "Persistence", true, sections::persistence),
     ("stats", "Stats", true, totals::stats),
     ("weir", "Weir", true, totals::weir),
+    ("ledger", "Ledger", true, totals::ledger),
     ("replication", "Replication", true, sections::replication),
     ("cpu", "CPU", true, sections::cpu),
     ("modules", "Modules", true, |_, _| {}),

@@ -97,15 +97,18 @@ pub(super) fn weir(text: &mut Text, facts: &Facts<'_>) {
         "outbox_dropped_messages",
         engine.sum(|stats| &stats.outbox_dropped),
     );
-    text.line("returned_messages", engine.sum(|stats| &stats.returned));
-    text.line(
-        "returned_lost_messages",
-        engine.sum(|stats| &stats.returned_lost),
-    );
     text.line(
         "protocol_errors",
         engine.sum(|stats| &stats.protocol_errors),
     );
+}
+
+/// What came, what was delivered, what is held and what was lost, over all queues and outboxes
+/// since the start; see docs/POLICY.md.
+pub(super) fn ledger(text: &mut Text, facts: &Facts<'_>) {
+    for (name, count) in facts.totals.fields() {
+        text.line(&name, count);
+    }
 }
 
 /// The counters of each command over all workers, in the order of the table.

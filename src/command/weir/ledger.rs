@@ -1,0 +1,152 @@
+//! WEIR.LEDGER, and the totals that it shares with INFO.
+
+use crate::command::call::Call;
+use crate::command::engine::Engine;
+use crate::command::error::Error;
+use crate::command::outcome::{Outcome, Result};
+use crate::limits::DATABASES;
+use crate::outbox::OutboxLedger;
+use crate::protocol::Args;
+use crate::store::{Cause, Ledger, Shard, Tally};
+
+/// The accounts of all queues and of all outboxes.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    queues: Ledger,
+    outboxes: OutboxLedger,
+}
+
+impl Totals {
+    /// Adds the queues of a shard, in all databases.
+    pub fn add_shard(&mut self, shard: &mut Shard) {
+        for db in (0..DATABASES).filter_map(|db| u8::try_from(db).ok()) {
+            self.queues.add(shard.ledger(db));
+        }
+    }
+
+    /// Adds all outboxes.
+    pub fn add_outboxes(&mut self, engine: &Engine) {
+        self.outboxes.append(&engine.outbox_ledger());
+    }
+
+    /// Names and numbers, in the order in which they are shown.
+    pub fn fields(&self) -> Vec<(String, u64)> {
+        let mut fields = queue_fields(&self.queues);
+        let outboxes = &self.outboxes;
+        for (name, flow) in [
+            ("outbox_in", outboxes.came),
+            ("outbox_out", outboxes.taken),
+            ("outbox_held", outboxes.held),
+            ("outbox_dropped_oldest", outboxes.dropped_oldest),
+            ("outbox_dropped_newest", outboxes.dropped_newest),
+            ("outbox_disconnected", outboxes.disconnected),
+            ("outbox_closed", outboxes.closed),
+        ] {
+            fields.push((name.to_owned(), flow.messages));
+            fields.push((format!("{name}_bytes"), flow.bytes));
+        }
+        fields
+    }
+}
+
+/// The account of a queue, or of all, as names and numbers.
+fn queue_fields(ledger: &Ledger) -> Vec<(String, u64)> {
+    let mut fields = Vec::new();
+    let mut add = |name: &str, tally: Tally| {
+        fields.push((name.to_owned(), tally.messages));
+        fields.push((format!("{name}_bytes"), tally.bytes));
+    };
+    add("in", ledger.came);
+    add("out", ledger.out);
+    add("held", ledger.held());
+    for cause in Cause::ALL {
+        add(cause.name(), ledger.lost.of(cause));
+    }
+    add("returned", ledger.returned);
+    fields
+}
+
+/// WEIR.LEDGER [key]
+pub fn ledger(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    if args.len() > 2 {
+        return Err(Error::Syntax);
+    }
+    let fields = if args.len() == 2 {
+        let key = call.key(args.at(1));
+        let now_ms = call.now_ms();
+        let found = call.shard(&key).ledger_of(&key, now_ms)?;
+        queue_fields(&found.unwrap_or_default())
+    } else {
+        totals(call).fields()
+    };
+    call.reply.map(fields.len());
+    for (name, count) in fields {
+        call.reply.bulk(name.as_bytes());
+        call.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    Ok(Outcome::Done)
+}
+
+/// The accounts of everything, from one walk of the shards.
+fn totals(call: &mut Call<'_, '_>) -> Totals {
+    let mut totals = Totals::default();
+    let is_whole = call.held.is_pinned();
+    call.each_shard(|_, shard| totals.add_shard(shard));
+    // Walked one by one, the shards may have handed a queue on meanwhile.
+    debug_assert!(!is_whole || totals.queues.is_settled(), "{totals:?}");
+    totals.add_outboxes(call.engine);
+    debug_assert!(totals.outboxes.is_balanced(), "{totals:?}");
+    totals
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn a_queue_has_an_account_that_outlives_its_key() {
+        let bench = Bench::new();
+        bench.run("RPUSH q aa b");
+        bench.run("LPOP q 2");
+        bench.run("RPUSH q ccc dddd");
+        bench.run("LTRIM q 0 0");
+        let ledger = bench.run("WEIR.LEDGER q");
+        for field in [
+            "$2 in :4 $8 in_bytes :10",
+            "$3 out :2 $9 out_bytes :3",
+            "$4 held :1 $10 held_bytes :3",
+            "$7 trimmed :1 $13 trimmed_bytes :4",
+        ] {
+            assert!(ledger.contains(field), "{field} in {ledger}");
+        }
+        bench.run("DEL q");
+        let ledger = bench.run("WEIR.LEDGER q");
+        assert!(ledger.contains("$7 deleted :1 $13 deleted_bytes :3"));
+    }
+
+    #[test]
+    fn names_take_their_account_along_and_totals_stay() {
+        let bench = Bench::new();
+        bench.run("RPUSH a 1 2 3");
+        bench.run("RPOP a");
+        bench.run("RENAME a b");
+        assert!(bench.run("WEIR.LEDGER b").contains("$2 in :3"));
+        assert!(bench.run("WEIR.LEDGER a").contains("$2 in :0"));
+        bench.run("COPY b c");
+        assert!(bench.run("WEIR.LEDGER c").contains("$2 in :2"));
+        bench.run("LMOVE b c LEFT RIGHT");
+        let mut client = bench.client();
+        for command in ["MULTI", "WEIR.LEDGER", "INFO ledger"] {
+            bench.play(&mut client, command);
+        }
+        let total = bench.play(&mut client, "EXEC");
+        assert!(
+            total.contains("$2 in :6 $8 in_bytes :6 $3 out :2"),
+            "{total}"
+        );
+        assert!(total.contains(" in:6 in_bytes:6 out:2 "), "{total}");
+        bench.run("SET s text");
+        assert!(bench.run("WEIR.LEDGER s").starts_with("-WRONGTYPE"));
+        assert_eq!(bench.run("WEIR.LEDGER a b"), "-ERR syntax error");
+    }
+}

@@ -1,0 +1,211 @@
+//! Queues under their shard: found or made together with the account of their database, and
+//! written off when they go.
+
+use crate::store::key::Key;
+use crate::store::ledger::{Cause, Ledger, Tally};
+use crate::store::queue::Queue;
+use crate::store::table::Place;
+use crate::store::value::Value;
+
+use super::{Database, Entry, Shard, WrongType, quarters};
+
+/// A queue with the account of its database: who changes the one writes the other.
+#[derive(Debug)]
+pub struct Slot<'s> {
+    /// The queue.
+    pub queue: &'s mut Queue,
+    /// The account.
+    pub ledger: &'s mut Ledger,
+}
+
+impl Slot<'_> {
+    /// Counts for one cause what went from the queue since its `gone` was `before`.
+    pub fn note_lost(&mut self, cause: Cause, before: Tally) {
+        let lost = self.queue.gone() - before;
+        self.queue.note_lost(cause, lost);
+        self.ledger.lost.add(cause, lost);
+    }
+
+    /// Counts what came to the queue since its `came` was `before`.
+    #[inline]
+    pub fn note_came(&mut self, before: Tally) {
+        self.ledger.came += self.queue.came() - before;
+    }
+
+    /// Counts what was popped since the queue's `gone` was `before`.
+    #[inline]
+    pub fn note_out(&mut self, before: Tally) {
+        self.ledger.out += self.queue.gone() - before;
+    }
+}
+
+impl Ledger {
+    /// Takes in a queue that comes to a key: from another account, or as new.
+    pub(super) fn book_in(&mut self, queue: &mut Queue) {
+        if queue.is_booked {
+            self.carry_in(queue.held());
+        } else {
+            self.came += queue.held();
+            queue.is_booked = true;
+        }
+    }
+
+    /// Lets go of a queue that leaves its key: it goes to another account, or is written off.
+    #[inline]
+    pub(super) fn book_out(&mut self, queue: &Queue) {
+        self.carry_out(queue.held());
+    }
+}
+
+impl Shard {
+    /// The list at a key with its account, for changing it.
+    #[inline]
+    pub fn slot(&mut self, key: &Key, now_ms: u64) -> Result<Option<Slot<'_>>, WrongType> {
+        match self.locate(key, now_ms) {
+            None => Ok(None),
+            Some(place) => self.slot_at(key.db, place, now_ms).map(Some),
+        }
+    }
+
+    /// The list at a key with its account, made where there is none. The caller puts a message in
+    /// it, and counts it.
+    #[inline]
+    pub fn slot_or_new(&mut self, key: &Key, now_ms: u64) -> Result<Slot<'_>, WrongType> {
+        match self.locate(key, now_ms) {
+            None => Ok(self.new_slot(key, now_ms)),
+            Some(place) => self.slot_at(key.db, place, now_ms),
+        }
+    }
+
+    /// Where a key is, unless it has expired: then it is removed first.
+    #[inline]
+    fn locate(&mut self, key: &Key, now_ms: u64) -> Option<Place> {
+        let database = &self.dbs[usize::from(key.db)];
+        let place = database
+            .table
+            .locate(key.hash, |entry| key.is_named(&entry.name))?;
+        if database.expiring_len > 0
+            && database
+                .table
+                .at(place)
+                .is_some_and(|entry| entry.is_due(now_ms))
+        {
+            self.expire(key);
+            return None;
+        }
+        Some(place)
+    }
+
+    #[inline]
+    fn slot_at(&mut self, db: u8, place: Place, now_ms: u64) -> Result<Slot<'_>, WrongType> {
+        let used = quarters(now_ms);
+        self.used = used;
+        let Database { table, ledger, .. } = &mut self.dbs[usize::from(db)];
+        let entry = table.at_mut(place).ok_or(WrongType)?;
+        entry.used = used;
+        let Value::Queue(queue) = &mut entry.value else {
+            return Err(WrongType);
+        };
+        Ok(Slot { queue, ledger })
+    }
+
+    /// An empty list at a key that is absent: that which vanished from there, if it is remembered.
+    fn new_slot(&mut self, key: &Key, now_ms: u64) -> Slot<'_> {
+        let used = quarters(now_ms);
+        self.used = used;
+        let mut entry = self.vanished.take(key).unwrap_or_else(|| {
+            let mut queue: Box<Queue> = Box::default();
+            queue.is_booked = true;
+            Entry {
+                name: key.name.into(),
+                hash: key.hash,
+                deadline_ms: 0,
+                used,
+                value: Value::Queue(queue),
+            }
+        });
+        entry.deadline_ms = 0;
+        entry.used = used;
+        self.mark_ready(key);
+        let Database { table, ledger, .. } = &mut self.dbs[usize::from(key.db)];
+        let entry = table.insert_unique(key.hash, entry, Entry::hash);
+        let Value::Queue(queue) = &mut entry.value else {
+            unreachable!("only queues vanish and come back")
+        };
+        Slot { queue, ledger }
+    }
+
+    /// Removes the key of a list that has drained, and remembers its account.
+    #[inline]
+    pub fn remove_drained(&mut self, key: &Key) {
+        if let Some(entry) = self.remove(key) {
+            debug_assert_eq!(entry.value.messages_len(), 0, "it has drained");
+            self.vanished.remember(key.db, entry);
+        }
+    }
+
+    /// Writes off the messages of a value that was removed here or elsewhere and goes for good.
+    pub fn write_off(&mut self, db: u8, cause: Cause, held: Tally) {
+        let ledger = &mut self.dbs[usize::from(db)].ledger;
+        ledger.carry_in(held);
+        ledger.lost.add(cause, held);
+    }
+
+    /// Lets go of what a removed entry holds for one cause. The account of a queue is remembered.
+    pub fn let_go(&mut self, db: u8, cause: Cause, mut entry: Entry) {
+        if let Value::Queue(queue) = &mut entry.value {
+            let lost = queue.lose_all(cause);
+            self.write_off(db, cause, lost);
+            self.vanished.remember(db, entry);
+        } else {
+            entry.value.free();
+        }
+    }
+
+    /// The account of a database's queues here.
+    pub fn ledger(&mut self, db: u8) -> &mut Ledger {
+        &mut self.dbs[usize::from(db)].ledger
+    }
+
+    /// The account of the queue at a key, or of the one that vanished from there.
+    pub fn ledger_of(&mut self, key: &Key, now_ms: u64) -> Result<Option<Ledger>, WrongType> {
+        let found = match self.peek(key, now_ms) {
+            Some(entry) => Some(&entry.value),
+            None => self.vanished.get(key).map(|entry| &entry.value),
+        };
+        match found {
+            None => Ok(None),
+            Some(Value::Queue(queue)) => Ok(Some(queue.ledger())),
+            Some(_) => Err(WrongType),
+        }
+    }
+
+    /// Compares the account of every database with those of its queues, and theirs with what they
+    /// hold. A shard of many keys is looked at so seldom that a look costs a few dozen on average.
+    ///
+    /// # Panics
+    /// When they do not agree: somebody changed a queue and did not count it.
+    #[cfg(debug_assertions)]
+    pub fn check_ledgers(&mut self) {
+        const KEYS_MAX: usize = 64;
+        self.looks += 1;
+        for database in &self.dbs {
+            if !self
+                .looks
+                .is_multiple_of(1 + database.table.len() / KEYS_MAX)
+            {
+                continue;
+            }
+            let mut held = Tally::default();
+            for entry in &database.table {
+                if let Value::Queue(queue) = &entry.value {
+                    held += queue.held();
+                    if self.looks.is_multiple_of(1 + queue.chunks_len() / KEYS_MAX) {
+                        assert!(queue.is_balanced(), "{:?}", queue.ledger());
+                    }
+                }
+            }
+            assert_eq!(database.ledger.held(), held, "{:?}", database.ledger);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Queues whose keys vanished: a list goes when it is empty, and comes back with the next push.
+//!
+//! Their entries are kept for a while, so that the account of a queue that drains all the time
+//! goes on, and so that coming and going costs neither its name, its header nor its list of chunks
+//! another allocation. Bounded by count; none of them holds a message. The least recent half goes
+//! when the other is full, so remembering is O(1) on average, as is finding.
+
+use hashbrown::HashTable;
+
+use super::key::Key;
+use super::shard::Entry;
+
+/// Queues of one shard that are remembered in each half: some hundred bytes each.
+const HALF_LEN_MAX: usize = 128;
+
+#[derive(Debug)]
+struct Gone {
+    db: u8,
+    entry: Entry,
+}
+
+/// The remembered entries of one shard.
+#[derive(Debug, Default)]
+pub struct Vanished {
+    recent: HashTable<Gone>,
+    older: HashTable<Gone>,
+}
+
+impl Vanished {
+    /// Remembers the entry of a queue that has drained.
+    #[inline]
+    pub fn remember(&mut self, db: u8, entry: Entry) {
+        if self.recent.len() == HALF_LEN_MAX {
+            self.older = std::mem::take(&mut self.recent);
+        }
+        self.recent
+            .insert_unique(entry.hash(), Gone { db, entry }, |gone| gone.entry.hash());
+    }
+
+    /// Takes the entry of a queue that comes back.
+    #[inline]
+    pub fn take(&mut self, key: &Key) -> Option<Entry> {
+        for half in [&mut self.recent, &mut self.older] {
+            if half.is_empty() {
+                continue;
+            }
+            let is_it = |gone: &Gone| gone.db == key.db && *gone.entry.name() == *key.name;
+            if let Ok(found) = half.find_entry(key.hash, is_it) {
+                return Some(found.remove().0.entry);
+            }
+        }
+        None
+    }
+
+    /// The entry of a queue that has vanished.
+    pub fn get(&self, key: &Key) -> Option<&Entry> {
+        let is_it = |gone: &Gone| gone.db == key.db && *gone.entry.name() == *key.name;
+        let find = |half| HashTable::find(half, key.hash, is_it);
+        let found = find(&self.recent).or_else(|| find(&self.older));
+        found.map(|gone| &gone.entry)
+    }
+
+    /// Forgets those of a database.
+    pub fn forget_database(&mut self, db: u8) {
+        self.recent.retain(|gone| gone.db != db);
+        self.older.retain(|gone| gone.db != db);
+    }
+}
