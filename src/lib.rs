@@ -17,6 +17,7 @@ pub mod outbox;
 pub mod overflow;
 pub mod protocol;
 pub mod pubsub;
+pub mod script;
 pub mod server;
 pub mod store;
 pub mod sync;

@@ -39,11 +39,12 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["metrics", "outbox", "protocol", "store", "sync"],
     ),
     ("config", &["sync"]),
+    ("script", &["protocol"]),
     (
         "command",
         &[
             "clients", "clock", "config", "glob", "limits", "metrics", "outbox", "overflow",
-            "protocol", "pubsub", "store", "sync",
+            "protocol", "pubsub", "script", "store", "sync",
         ],
     ),
     ("worker", &["clock", "outbox", "sync"]),

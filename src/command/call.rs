@@ -183,7 +183,13 @@ impl Call<'_, '_> {
         if flags.any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
             return;
         }
-        let line = super::monitor::line(self, args);
+        self.feed_monitors(args, None);
+    }
+
+    /// Sends a line to all who run MONITOR; `source` stands for the client's address.
+    #[cold]
+    pub(super) fn feed_monitors(&mut self, args: Args<'_>, source: Option<&str>) {
+        let line = super::monitor::line(self, args, source);
         let bounds = self.engine.outbox_bounds();
         for mailbox in self.engine.monitors.lock().iter() {
             mailbox.publish(line.clone(), bounds, self.wakes);

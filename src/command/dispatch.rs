@@ -216,7 +216,7 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
         call.stats.commands[found.index].note_time(took_us, stands_for);
         // A command that waits is judged when it is served.
         if !matches!(outcome, Outcome::Blocked) {
-            note_slow(call, found.command, args, took_us);
+            note_slow(call, found.command, args, took_us, false);
         }
     }
     if call.held.shards().any(|(_, shard)| shard.has_aftermath()) {
@@ -226,6 +226,30 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
     #[cfg(debug_assertions)]
     call.held.check_ledgers();
     outcome
+}
+
+/// Runs a command that a script asked for, which holds all that it may need.
+pub(super) fn run_inside(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) {
+    let gates = call.engine.gates.load();
+    let is_shown = !found
+        .command
+        .flags
+        .any(Flags::SKIP_MONITOR.and(Flags::ADMIN));
+    if gates & Gates::MONITORED != 0 && is_shown {
+        call.feed_monitors(args, Some("lua"));
+    }
+    let stats = &call.stats.commands[found.index];
+    let calls = stats.calls.get();
+    stats.calls.add(1);
+    let is_timed = gates & Gates::TIMED != 0;
+    let started_us = (is_timed || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
+    invoke(call, found, args);
+    if let Some(started_us) = started_us {
+        let took_us = clock::mono_us().saturating_sub(started_us);
+        let stands_for = if is_timed { 1 } else { TIMED_ONE_IN };
+        call.stats.commands[found.index].note_time(took_us, stands_for);
+        note_slow(call, found.command, args, took_us, true);
+    }
 }
 
 /// Runs the handler; an error becomes the reply, a wish to wait becomes a place in line.
@@ -243,7 +267,13 @@ pub(super) fn invoke(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) -> O
     }
 }
 
-pub(super) fn note_slow(call: &Call<'_, '_>, command: &Command, args: Args<'_>, took_us: u64) {
+pub(super) fn note_slow(
+    call: &Call<'_, '_>,
+    command: &Command,
+    args: Args<'_>,
+    took_us: u64,
+    is_inside: bool,
+) {
     let live = call.engine.config.live();
     let threshold_ms = live.latency_threshold_ms();
     if threshold_ms > 0 && took_us / 1000 >= threshold_ms {
@@ -257,13 +287,20 @@ pub(super) fn note_slow(call: &Call<'_, '_>, command: &Command, args: Args<'_>, 
     if !is_slow || command.flags.any(Flags::SKIP_SLOWLOG) {
         return;
     }
+    // What a script does is not its client's own doing.
+    let (address, name) = if is_inside {
+        Default::default()
+    } else {
+        let client = &call.session.client;
+        (client.address.clone(), client.identity.lock().name.clone())
+    };
     let entry = SlowEntry {
         id: 0,
         unix_s: call.now.unix_ms / 1000,
         took_us,
         arguments: shortened(args),
-        address: call.session.client.address.clone(),
-        name: call.session.client.identity.lock().name.clone(),
+        address,
+        name,
     };
     call.engine.slowlog.add(
         entry,

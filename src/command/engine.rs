@@ -17,6 +17,7 @@ use crate::sync::Lock;
 
 use super::latency::LatencyLog;
 use super::pause::Pauses;
+use super::script::{Library, Running};
 use super::slowlog::Slowlog;
 use super::table::table;
 
@@ -67,6 +68,10 @@ pub struct Engine {
     pub gates: Gates,
     /// CLIENT PAUSE.
     pub pauses: Pauses,
+    /// Scripts that clients loaded.
+    pub scripts: Library,
+    /// The script that runs now.
+    pub running: Running,
     /// Commands that took long.
     pub slowlog: Slowlog,
     /// Events that took long.
@@ -124,6 +129,8 @@ impl Engine {
             workers: (0..workers_len).map(|_| stats()).collect(),
             gates: Gates::default(),
             pauses: Pauses::default(),
+            scripts: Library::default(),
+            running: Running::default(),
             slowlog: Slowlog::default(),
             latency: LatencyLog::default(),
             rates: Lock::default(),

@@ -19,6 +19,7 @@ mod monitor;
 mod outcome;
 mod pause;
 mod pubsub;
+mod script;
 mod serve;
 mod server;
 mod session;

@@ -12,9 +12,9 @@ use super::error::Error;
 use super::outcome::{Outcome, Result};
 
 /// The line that monitors see: `+seconds.micros [db address] "argument" ...`.
-pub(super) fn line(call: &Call<'_, '_>, args: Args<'_>) -> Bytes {
+pub(super) fn line(call: &Call<'_, '_>, args: Args<'_>, source: Option<&str>) -> Bytes {
     let (seconds, micros) = (call.now.unix_ms / 1000, call.now.unix_ms % 1000 * 1000);
-    let address = &call.session.client.address;
+    let address = source.unwrap_or(&call.session.client.address);
     let mut line = format!("+{seconds}.{micros:06} [{} {address}]", call.session.db).into_bytes();
     for argument in args {
         line.extend_from_slice(b" \"");

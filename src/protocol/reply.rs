@@ -5,6 +5,7 @@
 //! leave through a vectored write. Called by handlers (writers) and by the connection (`slices`,
 //! `advance`). Writers cost a few nanoseconds and allocate only when the buffer grows.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
@@ -225,7 +226,16 @@ impl Reply {
         }
     }
 
-    /// Copy of everything that waits, as one run: for tests, scripts and transcripts.
+    /// Everything that waits, as one run: without a copy unless values are held by reference.
+    pub fn as_run(&self) -> Cow<'_, [u8]> {
+        if self.shared.is_empty() {
+            Cow::Borrowed(&self.own[self.sent..])
+        } else {
+            Cow::Owned(self.to_bytes())
+        }
+    }
+
+    /// Copy of everything that waits, as one run: for tests and transcripts.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.len());
         let mut from = self.sent;

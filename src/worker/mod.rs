@@ -27,6 +27,10 @@ use turns::Turns;
 /// How often a worker does what time alone brings; Redis's `hz 10`.
 pub const TICK: Duration = Duration::from_millis(100);
 
+/// Address space of a worker's stack, touched only as far as it is used: scripts may nest what they
+/// encode and decode thousands deep.
+const STACK_BYTES: usize = 16 << 20;
+
 /// What a worker is told to do with what it is handed.
 pub trait Duty<A>: Send + 'static {
     /// What it makes of an arrival.
@@ -166,6 +170,7 @@ pub fn start<A: Send + 'static>(
     let entrance = Arc::clone(&door);
     let thread = thread::Builder::new()
         .name(format!("weir-{index}"))
+        .stack_size(STACK_BYTES)
         .spawn(move || {
             let _together = DownTogether;
             Turns::new(poll, bell, entrance, duty).run();

@@ -90,6 +90,20 @@ impl Reply {
         self.own.extend_from_slice(b"\r\n");
     }
 
+    /// A status line of any bytes; line ends become blanks.
+    pub fn simple_bytes(&mut self, text: &[u8]) {
+        let blank = |&byte: &u8| {
+            if matches!(byte, b'\r' | b'\n') {
+                b' '
+            } else {
+                byte
+            }
+        };
+        self.own.push(b'+');
+        self.own.extend(text.iter().map(blank));
+        self.own.extend_from_slice(b"\r\n");
+    }
+
     /// An error line, given without its `-`. Line ends at its end are dropped, others become blanks.
     pub fn error(&mut self, line: &[u8]) {
         let ends = |byte: &&u8| matches!(byte, b'\r' | b'\n');

@@ -1,0 +1,131 @@
+//! What a script asks of the server, answered by the same table and handlers as its client's own
+//! commands.
+
+use crate::clock;
+use crate::protocol::{Args, Reply};
+use crate::script::{Ending, Host, Verdict};
+
+use super::super::call::Call;
+use super::super::dispatch;
+use super::super::engine::Gates;
+use super::super::spec::Flags;
+use super::super::table::{Found, table};
+
+const KILLED: &str = "ERR Script killed by user with SCRIPT KILL...";
+
+/// A script's side of a call.
+pub(super) struct ScriptHost<'a, 'c, 'k> {
+    call: &'a mut Call<'c, 'k>,
+    reads_only: bool,
+    /// Commands that use more memory are refused, until it has written: then it may end its work.
+    refuses_growth: bool,
+}
+
+impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
+    pub(super) fn new(call: &'a mut Call<'c, 'k>, reads_only: bool) -> Self {
+        let refuses_growth = call.engine.gates.load() & Gates::OVER_BUDGET != 0;
+        Self {
+            call,
+            reads_only,
+            refuses_growth,
+        }
+    }
+
+    pub(super) fn allow_oom(&mut self, is_allowed: bool) {
+        self.refuses_growth &= !is_allowed;
+    }
+
+    /// Runs a script in a session that may not block, with the shards pinned; afterwards the
+    /// session is as it was, whatever database the script selected.
+    pub(super) fn run<R>(&mut self, script: impl FnOnce(&mut Self) -> R) -> R {
+        let call = &mut *self.call;
+        let (db, was_atomic) = (call.session.db, call.session.is_atomic);
+        let was_pinned = call.held.is_pinned();
+        let running = &call.engine.running;
+        running.start(call.now.mono_us);
+        call.session.is_atomic = true;
+        call.held.pin();
+        let result = script(self);
+        let call = &mut *self.call;
+        if !was_pinned {
+            call.held.unpin();
+        }
+        call.session.is_atomic = was_atomic;
+        if call.session.db != db {
+            call.session.db = db;
+            call.session.note_state();
+        }
+        call.engine.running.end();
+        result
+    }
+
+    /// Why a command is not for scripts, or not for this one.
+    fn refusal(&self, found: &Found) -> Option<&'static str> {
+        let flags = found.command.flags;
+        if flags.any(Flags::NOSCRIPT) {
+            return Some("ERR This Redis command is not allowed from script");
+        }
+        if self.reads_only && flags.any(Flags::WRITE) {
+            return Some("ERR Write commands are not allowed from read-only scripts.");
+        }
+        if self.refuses_growth && flags.any(Flags::DENYOOM) {
+            return Some("OOM command not allowed when used memory > 'maxmemory'.");
+        }
+        None
+    }
+
+    fn refuse(&self, line: &'static str) -> Ending {
+        self.call.stats.note_error(line.as_bytes());
+        Ending::Refused(line)
+    }
+}
+
+impl Host for ScriptHost<'_, '_, '_> {
+    fn command(&mut self, args: Args<'_>, reply: &mut Reply) -> Ending {
+        let found = table().resolve(args);
+        let Some(found) = found.filter(|found| !found.is_unknown_subcommand) else {
+            return self.refuse("ERR Unknown Redis command called from script");
+        };
+        let stats = &self.call.stats.commands[found.index];
+        if !found.command.takes(args.len()) {
+            stats.rejected.add(1);
+            return self.refuse("ERR Wrong number of args calling Redis command from script");
+        }
+        if let Some(line) = self.refusal(&found) {
+            stats.rejected.add(1);
+            return self.refuse(line);
+        }
+        if found.command.flags.any(Flags::WRITE) {
+            self.refuses_growth = false;
+            self.call.engine.running.note_write();
+        }
+        let call = &mut *self.call;
+        let mut inner = Call {
+            engine: call.engine,
+            held: call.held,
+            session: call.session,
+            reply,
+            wakes: call.wakes,
+            stats: call.stats,
+            now: call.now,
+            worker: call.worker,
+            remembered: None,
+        };
+        dispatch::run_inside(&mut inner, found, args);
+        Ending::Replied
+    }
+
+    fn may_run(&mut self, args: Args<'_>) -> Option<bool> {
+        let found = table().resolve(args)?;
+        (!found.is_unknown_subcommand).then_some(true)
+    }
+
+    fn look_around(&mut self) -> Verdict {
+        let running = &self.call.engine.running;
+        if running.is_unwanted() {
+            return Verdict::Stop(KILLED);
+        }
+        let _ = clock::mono_us();
+        Verdict::GoOn
+    }
+}

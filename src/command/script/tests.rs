@@ -1,0 +1,460 @@
+//! Scripts as clients run them, without sockets.
+
+use super::super::testing::{Bench, Player};
+
+/// What a client gets for a request whose script holds blanks.
+fn play(bench: &Bench, player: &mut Player, words: &[&str]) -> String {
+    let words: Vec<_> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+    bench.play_args(player, &words)
+}
+
+/// What a new client gets for a script without arguments.
+fn eval(bench: &Bench, script: &str) -> String {
+    play(bench, &mut bench.client(), &["EVAL", script, "0"])
+}
+
+/// The reply to a script that fails, without the part that names it.
+fn error(bench: &Bench, script: &str) -> String {
+    let reply = eval(bench, script);
+    let place = ", on @user_script:1.";
+    let cut = reply.find(" script: ").unwrap_or(reply.len());
+    assert!(reply.ends_with(place), "{reply}");
+    reply[..cut].to_owned()
+}
+
+#[test]
+fn lua_values_become_replies() {
+    let bench = Bench::new();
+    for (script, reply) in [
+        ("return 1", ":1"),
+        ("return 3.99", ":3"),
+        ("return -3.99", ":-3"),
+        ("return 1/0", ":-9223372036854775808"),
+        ("return 'x'", "$1 x"),
+        ("return true", ":1"),
+        ("return false", "$-1"),
+        ("return nil", "$-1"),
+        ("return", "$-1"),
+        ("return {}", "*0"),
+        (
+            "return {1,'a',{2},true,false,3}",
+            "*6 :1 $1 a *1 :2 :1 $-1 :3",
+        ),
+        ("return {1,2,nil,4}", "*2 :1 :2"),
+        ("return {ok='fine'}", "+fine"),
+        ("return {ok='a\\r\\nb'}", "+a  b"),
+        ("return {err='MY error'}", "-MY error"),
+        ("return {ok='fine',err='bad'}", "-bad"),
+        ("return {double=3.5}", "$3 3.5"),
+        ("return {map={a=1}}", "*2 $1 a :1"),
+        ("return {set={a=1}}", "*1 $1 a"),
+        ("return {big_number='123'}", "$3 123"),
+        ("return {verbatim_string={string='x',format='txt'}}", "$1 x"),
+        ("return redis", "*0"),
+        ("return function() end", "$-1"),
+        ("return cjson.null", "$-1"),
+    ] {
+        assert_eq!(eval(&bench, script), reply, "{script}");
+    }
+}
+
+#[test]
+fn resp3_has_more_kinds() {
+    let bench = Bench::new();
+    let mut client = bench.client();
+    bench.play(&mut client, "HELLO 3");
+    for (script, reply) in [
+        ("return {true,false}", "*2 :1 _"),
+        ("redis.setresp(3) return {true,false,nil}", "*2 #t #f"),
+        ("return {double=1/0}", ",inf"),
+        ("return {map={a=1}}", "%1 $1 a :1"),
+        ("return {set={a=1}}", "~1 $1 a"),
+        ("return {big_number='123'}", "(123"),
+        (
+            "return {verbatim_string={string='x',format='longer'}}",
+            "=5 lon:x",
+        ),
+        (
+            "redis.setresp(3) return redis.call('get','none') == nil",
+            "#t",
+        ),
+        ("return redis.call('get','none') == false", ":1"),
+    ] {
+        assert_eq!(
+            play(&bench, &mut client, &["EVAL", script, "0"]),
+            reply,
+            "{script}"
+        );
+    }
+}
+
+#[test]
+fn replies_become_lua_values() {
+    let bench = Bench::new();
+    for (script, reply) in [
+        ("return type(redis.call('get','none'))", "$7 boolean"),
+        ("return redis.call('set','a',1).ok", "$2 OK"),
+        ("return redis.call('incr','a') + 1", ":3"),
+        ("return redis.call('get','a') .. '!'", "$2 2!"),
+        (
+            "redis.call('rpush','q','x','y') return redis.call('lrange','q',0,-1)[2]",
+            "$1 y",
+        ),
+        ("return redis.call('blpop','none',0)", "$-1"),
+        (
+            "return redis.pcall('lpush','a','b').err",
+            "$65 WRONGTYPE Operation against a key \
+          holding the wrong kind of value",
+        ),
+        (
+            "return redis.call('set','n',0.1) and redis.call('get','n')",
+            "$3 0.1",
+        ),
+        (
+            "return redis.call('set','n',1e20) and redis.call('get','n')",
+            "$5 1e+20",
+        ),
+        (
+            "return redis.call('set','n',1e15) and redis.call('get','n')",
+            "$16 1000000000000000",
+        ),
+    ] {
+        assert_eq!(eval(&bench, script), reply, "{script}");
+    }
+}
+
+#[test]
+fn keys_and_arguments_arrive() {
+    let bench = Bench::new();
+    let mut client = bench.client();
+    let words = [
+        "EVAL",
+        "return {KEYS[1],KEYS[2],ARGV[1],#ARGV}",
+        "2",
+        "a",
+        "b",
+        "c",
+    ];
+    assert_eq!(play(&bench, &mut client, &words), "*4 $1 a $1 b $1 c :1");
+    for (request, reply) in [
+        ("EVAL x x", "-ERR value is not an integer or out of range"),
+        ("EVAL x -1", "-ERR Number of keys can't be negative"),
+        (
+            "EVAL x 5 a",
+            "-ERR Number of keys can't be greater than number of args",
+        ),
+        (
+            "EVAL x",
+            "-ERR wrong number of arguments for 'eval' command",
+        ),
+        (
+            "EVALSHA x a",
+            "-NOSCRIPT No matching script. Please use EVAL.",
+        ),
+    ] {
+        assert_eq!(bench.run(request), reply);
+    }
+}
+
+#[test]
+fn errors_say_what_and_where() {
+    let bench = Bench::new();
+    bench.run("SET text x");
+    for (script, line) in [
+        (
+            "return redis.call('nope')",
+            "-ERR Unknown Redis command called from script",
+        ),
+        (
+            "return redis.call('get')",
+            "-ERR Wrong number of args calling Redis command from script",
+        ),
+        (
+            "return redis.call('multi')",
+            "-ERR This Redis command is not allowed from script",
+        ),
+        (
+            "return redis.call()",
+            "-ERR Please specify at least one argument for this redis lib call",
+        ),
+        (
+            "return redis.call('get',{})",
+            "-ERR Lua redis lib command arguments must be strings or integers",
+        ),
+        (
+            "redis.call('incr','text')",
+            "-ERR value is not an integer or out of range",
+        ),
+        ("error('x')", "-ERR user_script:1: x"),
+        ("error({err='MY x'})", "-MY x"),
+        ("error({})", "-ERR unknown error"),
+        ("error()", "-ERR nil"),
+        (
+            "return ('x'):nope()",
+            "-ERR user_script:1: attempt to call method 'nope' (a nil value)",
+        ),
+        (
+            "cjson.decode('{')",
+            "-ERR user_script:1: Expected object key string but found T_END at \
+          character 2",
+        ),
+        ("redis.setresp(4)", "-ERR RESP version must be 2 or 3."),
+        (
+            "bit.band()",
+            "-ERR user_script:1: bad argument #1 to 'band' (number expected, got no \
+          value)",
+        ),
+    ] {
+        assert_eq!(error(&bench, script), line, "{script}");
+    }
+    let compiling = "-ERR Error compiling script (new function): user_script:1: unexpected symbol \
+                     near '<eof>'";
+    assert_eq!(eval(&bench, "return 1 +"), compiling);
+    let lines = eval(&bench, "\n\nerror('x')");
+    assert!(lines.ends_with("on @user_script:3."), "{lines}");
+}
+
+#[test]
+fn scripts_catch_errors_as_redis_gives_them() {
+    let bench = Bench::new();
+    let unknown = "ERR Unknown Redis command called from script";
+    for (script, reply) in [
+        (
+            "return {pcall(redis.call,'nope')}",
+            format!("*2 $-1 $44 {unknown}"),
+        ),
+        ("return {pcall(error,{x=5})}", "*2 $-1 *0".to_owned()),
+        (
+            "return {pcall(function() error('s') end)}",
+            "*2 $-1 $16 user_script:1: s".to_owned(),
+        ),
+        (
+            "return {pcall(function() return 1,2 end)}",
+            "*3 :1 :1 :2".to_owned(),
+        ),
+        (
+            "return {pcall(string.rep)}",
+            "*2 $-1 $54 bad argument #1 to '?' (string expected, got no value)".to_owned(),
+        ),
+        ("return redis.pcall('nope')", format!("-{unknown}")),
+        (
+            "return {xpcall(function() redis.call('nope') end, function(e) return e.err end)}",
+            format!("*2 $-1 $44 {unknown}"),
+        ),
+        (
+            "return {coroutine.resume(coroutine.create(function() redis.call('nope') end))}",
+            format!("*2 $-1 -{unknown}"),
+        ),
+    ] {
+        assert_eq!(eval(&bench, script), reply, "{script}");
+    }
+}
+
+#[test]
+fn the_world_of_scripts_is_read_only() {
+    let bench = Bench::new();
+    let place = "-ERR user_script:1: ";
+    let readonly = "Attempt to modify a readonly table";
+    for script in [
+        "x=1",
+        "_G.x=1",
+        "redis.call=1",
+        "string.x=1",
+        "KEYS={}",
+        "getmetatable(_G).__index=nil",
+        "getmetatable('').__index=nil",
+        "math.random=nil",
+        "cjson.encode=nil",
+    ] {
+        assert_eq!(
+            error(&bench, script),
+            format!("{place}{readonly}"),
+            "{script}"
+        );
+    }
+    for script in [
+        "rawset(_G,'x',1)",
+        "setmetatable(_G,{})",
+        "setmetatable(redis,{})",
+    ] {
+        assert_eq!(
+            error(&bench, script),
+            format!("-ERR {readonly}"),
+            "{script}"
+        );
+    }
+    for name in [
+        "x", "print", "dofile", "loadfile", "require", "io", "debug", "package",
+    ] {
+        let message = "Script attempted to access nonexistent global variable";
+        let script = format!("local a = {name}");
+        assert_eq!(error(&bench, &script), format!("{place}{message} '{name}'"));
+    }
+    for (script, reply) in [
+        (
+            "local n = 0 for _ in pairs(_G) do n = n + 1 end return n > 30",
+            ":1",
+        ),
+        (
+            "return {type(rawget(_G,'none')), type(rawget(_G,'redis'))}",
+            "*2 $3 nil $5 table",
+        ),
+        ("return type(os.execute)", "$3 nil"),
+        ("return os.clock() >= 0", ":1"),
+        ("return next(redis) ~= nil", ":1"),
+        ("return getmetatable(redis)", "$-1"),
+        ("return loadstring('return 5')()", ":5"),
+        ("return load(function() return nil end)()", "$-1"),
+        (
+            "return type(loadstring(string.dump(function() end)))",
+            "$3 nil",
+        ),
+        ("return ('x'):rep(3)", "$3 xxx"),
+        (
+            "math.randomseed(1) return {tostring(math.random()),math.random(10),math.random(5,9)}",
+            "*3 $17 0.041630344484761 :5 :9",
+        ),
+    ] {
+        assert_eq!(eval(&bench, script), reply, "{script}");
+    }
+}
+
+#[test]
+fn scripts_are_kept_by_name() {
+    let bench = Bench::new();
+    let sha = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db";
+    let evalsha = format!("EVALSHA {sha} 0");
+    assert_eq!(
+        bench.run(&evalsha),
+        "-NOSCRIPT No matching script. Please use EVAL."
+    );
+    let load = ["SCRIPT", "LOAD", "return 1"];
+    assert_eq!(
+        play(&bench, &mut bench.client(), &load),
+        format!("$40 {sha}")
+    );
+    assert_eq!(bench.run(&evalsha), ":1");
+    assert_eq!(
+        bench.run(&format!("EVALSHA {} 0", sha.to_uppercase())),
+        ":1"
+    );
+    assert_eq!(bench.run(&format!("SCRIPT EXISTS {sha} x")), "*2 :1 :0");
+    assert_eq!(
+        bench.run("SCRIPT FLUSH x"),
+        "-ERR SCRIPT FLUSH only support SYNC|ASYNC option"
+    );
+    assert_eq!(bench.run("SCRIPT FLUSH ASYNC"), "+OK");
+    assert_eq!(bench.run(&format!("SCRIPT EXISTS {sha}")), "*1 :0");
+    assert_eq!(
+        bench.run(&evalsha),
+        "-NOSCRIPT No matching script. Please use EVAL."
+    );
+    assert_eq!(
+        bench.run("SCRIPT KILL"),
+        "-NOTBUSY No scripts in execution right now."
+    );
+    assert_eq!(bench.run("SCRIPT DEBUG no"), "+OK");
+    assert_eq!(
+        bench.run("SCRIPT DEBUG x"),
+        "-ERR Use SCRIPT DEBUG YES/SYNC/NO"
+    );
+}
+
+#[test]
+fn scripts_that_were_only_run_make_room_for_others() {
+    let bench = Bench::new();
+    let mut client = bench.client();
+    for number in 0..600 {
+        let script = format!("return {number}");
+        let reply = play(&bench, &mut client, &["EVAL", &script, "0"]);
+        assert_eq!(reply, format!(":{number}"));
+    }
+    assert_eq!(bench.engine.scripts.len(), 500);
+    assert_eq!(bench.engine.scripts.dropped_total(), 100);
+    let first = crate::script::sha_of(b"return 0");
+    let evalsha = format!("EVALSHA {} 0", String::from_utf8_lossy(&first));
+    assert_eq!(
+        bench.run(&evalsha),
+        "-NOSCRIPT No matching script. Please use EVAL."
+    );
+    assert_eq!(eval(&bench, "return 0"), ":0");
+    assert_eq!(bench.run(&evalsha), ":0");
+}
+
+#[test]
+fn what_scripts_select_and_may_write() {
+    let bench = Bench::new();
+    let mut client = bench.client();
+    let script = "redis.call('select',3) return redis.call('set','q',1)";
+    assert_eq!(play(&bench, &mut client, &["EVAL", script, "0"]), "+OK");
+    assert_eq!(bench.play(&mut client, "GET q"), "$-1");
+    bench.play(&mut client, "SELECT 3");
+    assert_eq!(bench.play(&mut client, "GET q"), "$1 1");
+    let refused = "-ERR Write commands are not allowed from read-only scripts.";
+    let write = "return redis.pcall('set','a','b')";
+    assert_eq!(play(&bench, &mut client, &["EVAL_RO", write, "0"]), refused);
+    let write = format!("#!lua flags=no-writes\n{write}");
+    assert_eq!(eval(&bench, &write), refused);
+    let refused = "-ERR Can not execute a script with write flag using *_ro command.";
+    assert_eq!(
+        play(&bench, &mut client, &["EVAL_RO", "#!lua\nreturn 1", "0"]),
+        refused
+    );
+    assert_eq!(eval(&bench, "#!lua\nreturn 1"), ":1");
+}
+
+#[test]
+fn scripts_serve_waiters_and_wake_watchers() {
+    let bench = Bench::new();
+    let (mut waiter, mut watcher) = (bench.client(), bench.client());
+    assert_eq!(bench.play(&mut waiter, "BLPOP q 0"), "(blocked)");
+    bench.play(&mut watcher, "WATCH w");
+    let script = "redis.call('rpush','q','a') redis.call('rpush','q','b') \
+                  redis.call('set','w',1) return redis.call('llen','q')";
+    assert_eq!(eval(&bench, script), ":2");
+    assert_eq!(waiter.look(), "*2 $1 q $1 a");
+    for command in ["MULTI", "PING"] {
+        bench.play(&mut watcher, command);
+    }
+    assert_eq!(bench.play(&mut watcher, "EXEC"), "*-1");
+}
+
+#[test]
+fn scripts_run_inside_transactions() {
+    let bench = Bench::new();
+    let mut client = bench.client();
+    bench.play(&mut client, "MULTI");
+    let script = "redis.call('incr','n') return redis.call('incr','m')";
+    for _ in 0..2 {
+        assert_eq!(play(&bench, &mut client, &["EVAL", script, "0"]), "+QUEUED");
+    }
+    assert_eq!(
+        play(&bench, &mut client, &["EVAL", "nope()", "0"]),
+        "+QUEUED"
+    );
+    let reply = bench.play(&mut client, "EXEC");
+    assert!(
+        reply.starts_with("*3 :1 :2 -ERR user_script:1: Script attempted"),
+        "{reply}"
+    );
+    assert_eq!(bench.run("GET n"), "$1 2");
+}
+
+#[test]
+fn what_failed_is_counted_once() {
+    let bench = Bench::new();
+    bench.run("SET text x");
+    eval(&bench, "return redis.call('lpush','text','a')");
+    eval(&bench, "return redis.pcall('lpush','text','a')");
+    eval(&bench, "return {err='FOO x'}");
+    let errors = bench.run("INFO errorstats");
+    assert!(errors.contains("errorstat_WRONGTYPE:count=2"), "{errors}");
+    assert!(errors.contains("errorstat_FOO:count=1"), "{errors}");
+    let commands = bench.run("INFO commandstats");
+    let eval = "cmdstat_eval:calls=3,";
+    assert!(commands.contains(eval), "{commands}");
+    assert!(
+        commands.contains("rejected_calls=0,failed_calls=3"),
+        "{commands}"
+    );
+}

@@ -1,0 +1,29 @@
+//! Lua scripts: the interpreter of a worker, its sandbox, and the libraries scripts may use.
+//!
+//! A worker has one Lua state, made when it runs its first script, and every script is compiled
+//! once per worker. The room knows no command and no key: what a script asks of the server goes
+//! through [`Host`], which `command` implements, and is handed in for the time of one run.
+//!
+//! Lua 5.1 as it is has no read-only tables, so what a script must not change is an empty table
+//! that finds its contents through a metatable (`sandbox.lua`). Native functions cannot raise Lua
+//! values of their own, so they raise an opaque value that `pcall` and its kin, wrapped by the
+//! sandbox, turn into the string or table that a script expects (`failure`).
+
+mod arguments;
+mod bit;
+mod failure;
+mod from_lua;
+mod host;
+mod interpreter;
+mod json;
+mod msgpack;
+mod number;
+mod random;
+mod redis;
+mod source;
+mod structs;
+mod to_lua;
+
+pub use host::{Ending, Host, Verdict};
+pub use interpreter::{Compiled, Failed, Interpreter, Replied, Run, with_interpreter};
+pub use source::{Rules, Script, Sha, sha_from, sha_of};
