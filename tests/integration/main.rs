@@ -27,6 +27,7 @@ mod settings;
 mod shutdown;
 mod smoke;
 mod soak;
+mod streams;
 
 /// The small amount, or the heavy one if that is asked for.
 fn amount(small: usize, heavy: usize) -> usize {
