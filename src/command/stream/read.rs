@@ -199,8 +199,6 @@ pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     for at in 0..wanted.keys_len {
         let key = call.key(args.at(wanted.keys_at + at));
         let is_found = call.shard(&key).stream(&key, now_ms)?.is_some();
-        // Redis looks twice, and says so twice.
-        call.looked_up(&key, is_found);
         call.looked_up(&key, is_found);
         let stream = call.shard(&key).stream(&key, now_ms)?;
         let id = match args.at(ids_at + at) {
@@ -227,8 +225,13 @@ pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     for (at, &after) in after.iter().enumerate() {
         let name = args.at(wanted.keys_at + at);
         let key = call.key(name);
-        let found = call.held.shard_of(&key).stream(&key, now_ms)?;
-        let (Some(stream), Some(from)) = (found, after.next()) else {
+        let Some(stream) = call.held.shard_of(&key).stream(&key, now_ms)? else {
+            // This is the second look, and Redis speaks of both.
+            call.looked_up(&key, false);
+            continue;
+        };
+        call.stats.hits.add(1);
+        let Some(from) = after.next() else {
             continue;
         };
         let mut entries = stream.log().range(from, StreamId::MAX).peekable();
