@@ -7,10 +7,12 @@ pub mod blocking_sorted;
 pub mod connection;
 pub mod events;
 pub mod groups;
+pub mod hashes;
 pub mod keys;
 pub mod lists;
 pub mod pubsub;
 pub mod server;
+pub mod sets;
 pub mod sorted_sets;
 pub mod sorts;
 pub mod stream_waits;
@@ -44,6 +46,16 @@ pub const FAMILIES: &[Family] = &[
         name: "strings",
         weight: 25,
         commands: strings::COMMANDS,
+    },
+    Family {
+        name: "hashes",
+        weight: 25,
+        commands: hashes::COMMANDS,
+    },
+    Family {
+        name: "sets",
+        weight: 20,
+        commands: sets::COMMANDS,
     },
     Family {
         name: "sorted sets",
