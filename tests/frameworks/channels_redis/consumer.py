@@ -14,7 +14,8 @@ CAPACITY = 10_000
 
 
 def layer_of(kind):
-    hosts = [("127.0.0.1", PORT)]
+    # redis-py gives up reading after 5 s, just when channels_redis expects the end of a wait.
+    hosts = [{"host": "127.0.0.1", "port": PORT, "socket_timeout": 30}]
     return KINDS[kind](hosts=hosts, capacity=CAPACITY, prefix=kind)
 
 
