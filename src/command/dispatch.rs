@@ -341,15 +341,22 @@ fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
 /// Holds what may follow from a command beside `set`, the shards of its keys.
 #[cold]
 fn hold_more(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, set: ShardSet) {
-    let mut set = set;
-    if call
-        .held
-        .shards()
-        .any(|(_, shard)| !shard.dead_letters().is_empty())
-    {
-        set = serve::hold_dead_letters(call, command, args, set);
+    loop {
+        let mut wanted = set;
+        if call
+            .held
+            .shards()
+            .any(|(_, shard)| !shard.dead_letters().is_empty())
+        {
+            wanted = serve::hold_dead_letters(call, command, args, set);
+        }
+        // Shards that are let go to hold more may see other policies.
+        let before = call.held.set();
+        serve::hold_waiters(call, wanted);
+        if call.held.set() == before {
+            return;
+        }
     }
-    serve::hold_waiters(call, set);
 }
 
 /// The shards that a request declares.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 
-use crate::clients::Clients;
+use crate::clients::{Client, Clients, Origin};
 use crate::clock::Now;
 use crate::config::{Config, PubsubOverflow};
 use crate::metrics::{Counter, Rates, Totals, WorkerStats};
-use crate::outbox::{Mailbox, OutboxLedger};
+use crate::outbox::{Mailbox, OutboxLedger, Seat};
 use crate::overflow::{OutboxBounds, WhenFull};
 use crate::policy::{self, Policies};
 use crate::pubsub::PubSub;
@@ -99,6 +99,8 @@ pub struct Engine {
     pub resident_bytes_peak: AtomicU64,
     /// Where the server listens.
     pub addresses: Lock<Vec<String>>,
+    /// Stands in where time acts and no client does.
+    pub nobody: Arc<Client>,
     /// The policies in force; changed while all shards are held.
     policies: Lock<Arc<Policies>>,
     /// Whether any policy is for channels, so that publishers need not ask where none is.
@@ -149,6 +151,12 @@ impl Engine {
             resident_bytes: AtomicU64::new(0),
             resident_bytes_peak: AtomicU64::new(0),
             addresses: Lock::default(),
+            nobody: Arc::new(Client::new(
+                0,
+                Origin::default(),
+                Seat::default(),
+                now.mono_us,
+            )),
             policies: Lock::default(),
             has_channel_policies: AtomicBool::new(false),
             departed: Lock::default(),

@@ -68,6 +68,12 @@ impl Bench {
         }
     }
 
+    /// Moves the clocks, and does what a worker's tick does for queues.
+    pub fn pass(&mut self, ms: u64) {
+        self.now = self.now.after(std::time::Duration::from_millis(ms));
+        super::tick::age(&self.engine, 0, self.now);
+    }
+
     /// What a new client gets for one command, with `\r\n` shown as a blank.
     pub fn run(&self, command: &str) -> String {
         self.play(&mut self.client(), command)

@@ -124,12 +124,7 @@ fn exec(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     {
         set.insert(call.engine.keyspace.shard_of(&key.as_key()));
     }
-    call.held.need(set);
-    for shard in set.iter() {
-        set = set.union(call.held.shard(shard).dead_letters());
-    }
-    call.held.need(set);
-    serve::hold_waiters(call, set);
+    serve::hold_with_dead_letters(call, set);
     if is_dirty(call) {
         forget_watched(call);
         call.reply.null_array();

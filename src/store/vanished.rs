@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 
 use super::key::Key;
 use super::shard::Entry;
+use super::value::Value;
 
 /// Queues of one shard that are remembered in each half: some hundred bytes each.
 const HALF_LEN_MAX: usize = 128;
@@ -58,6 +59,22 @@ impl Vanished {
         let find = |half| HashTable::find(half, key.hash, is_it);
         let found = find(&self.recent).or_else(|| find(&self.older));
         found.map(|gone| &gone.entry)
+    }
+
+    /// The value of one with this hash for which `is_it` holds.
+    pub fn find_mut(
+        &mut self,
+        db: u8,
+        hash: u64,
+        is_it: impl Fn(&Entry) -> bool,
+    ) -> Option<&mut Value> {
+        for half in [&mut self.recent, &mut self.older] {
+            let found = half.find_mut(hash, |gone| gone.db == db && is_it(&gone.entry));
+            if let Some(found) = found {
+                return Some(&mut found.entry.value);
+            }
+        }
+        None
     }
 
     /// All of them, for changing their queues.

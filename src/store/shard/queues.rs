@@ -158,7 +158,8 @@ impl Shard {
         self.vanished.take(key);
         let policies = self.policies.as_ref();
         queue.govern(policies.and_then(|policies| policies.governing(key.name)));
-        if queue.is_over() {
+        queue.set_scheduled(0);
+        if queue.is_over() || queue.is_timed() {
             self.unsettled.push(key.into());
         }
     }
@@ -172,7 +173,7 @@ impl Shard {
             for entry in &mut database.table {
                 if let Value::Queue(queue) = &mut entry.value {
                     queue.govern(policies.governing(&entry.name));
-                    if queue.is_over() {
+                    if queue.is_over() || queue.is_timed() {
                         self.unsettled.push(WaitKey {
                             db,
                             hash: entry.hash,
