@@ -96,9 +96,13 @@ pub(super) fn push(
         is_too_large |= message.len() as u64 > bounds.bytes_max;
     }
     slot.note_came(before);
-    if bounds.is_timed() && slot.queue.scheduled() == 0 {
-        shard.schedule(key);
-        slot = shard.slot_or_new(key, now_ms)?;
+    if bounds.is_timed() {
+        // What was pushed may be dropped again.
+        slot.queue.note_active(tick);
+        if slot.queue.scheduled() == 0 {
+            shard.schedule(key);
+            slot = shard.slot_or_new(key, now_ms)?;
+        }
     }
     let has_dead_letter = || {
         slot.queue
@@ -158,6 +162,8 @@ pub(super) fn keep_bounds(call: &mut Call<'_, '_>, key: &Key<'_>, pushed: Option
     let Some(governed) = slot.queue.governed().cloned() else {
         return;
     };
+    // What goes may be what was pushed last.
+    slot.queue.note_active(slot.queue.active());
     let old_end = pushed.map_or_else(|| slot.queue.old_end(), End::opposite);
     drop_oversized(call, key, &governed, old_end.opposite());
     // LOSS: overflow-oldest
@@ -187,9 +193,12 @@ pub(super) fn ready_len(call: &mut Call<'_, '_>, key: &Key<'_>) -> Result<Option
     let tick = call.tick();
     match call.held.shard_of(key).queue(key, now_ms)? {
         None => Ok(None),
-        Some(queue) if !queue.is_timed() => Ok(Some(queue.len())),
+        Some(queue) if queue.governed().is_none() => Ok(Some(queue.len())),
         Some(queue) => {
-            queue.note_active(tick);
+            queue.note_consumed(tick);
+            if !queue.is_timed() {
+                return Ok(Some(queue.len()));
+            }
             freshen(call, key, usize::MAX);
             let queue = call.held.shard_of(key).queue(key, now_ms)?;
             Ok(queue.map(|queue| queue.len()))
@@ -392,6 +401,8 @@ pub(super) fn settle(call: &mut Call<'_, '_>) {
             return;
         }
         for key in unsettled {
+            // Another policy may ask for it earlier than the one before.
+            call.shard(&key.as_key()).schedule(&key.as_key());
             keep_bounds(call, &key.as_key(), None);
         }
     }

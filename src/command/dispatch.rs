@@ -74,7 +74,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
         Err(error) => return refuse(call, args, &error),
     };
     let flags = found.command.flags;
-    if let Err(error) = check(call, &found, gates) {
+    if let Err(error) = check(call, &found, args, gates) {
         call.stats.commands[found.index].rejected.add(1);
         return refuse(call, args, &error);
     }
@@ -130,7 +130,7 @@ fn unknown_subcommand(command: &Command, args: Args<'_>) -> Error {
 }
 
 /// Whether this client may run the command now.
-fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
+fn check(call: &Call<'_, '_>, found: &Found, args: Args<'_>, gates: u32) -> Result<(), Error> {
     let flags = found.command.flags;
     if !call.session.is_authenticated && !flags.any(Flags::NO_AUTH) {
         return Err(Error::line("NOAUTH Authentication required."));
@@ -138,7 +138,10 @@ fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
     if call.session.transaction.is_some() && flags.any(Flags::NO_MULTI) {
         return Err(Error::text("Command not allowed inside a transaction"));
     }
-    if gates & Gates::OVER_BUDGET != 0 && flags.any(Flags::DENYOOM) {
+    if gates & Gates::OVER_BUDGET != 0
+        && flags.any(Flags::DENYOOM)
+        && !call.engine.may_overrun(found.command, args)
+    {
         return Err(Error::line(
             "OOM command not allowed when used memory > 'maxmemory'.",
         ));

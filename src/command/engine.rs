@@ -18,6 +18,7 @@ use crate::sync::Lock;
 
 use super::latency::LatencyLog;
 use super::pause::Pauses;
+use super::pressure::Pressure;
 use super::script::{Library, Running};
 use super::slowlog::Slowlog;
 use super::table::table;
@@ -99,6 +100,10 @@ pub struct Engine {
     pub resident_bytes_peak: AtomicU64,
     /// Where the server listens.
     pub addresses: Lock<Vec<String>>,
+    /// Whether any policy lets messages go for memory.
+    pub sheds: AtomicBool,
+    /// What is known of the pressure on memory; of the tick.
+    pub(super) pressure: Lock<Pressure>,
     /// Stands in where time acts and no client does.
     pub nobody: Arc<Client>,
     /// The policies in force; changed while all shards are held.
@@ -151,6 +156,8 @@ impl Engine {
             resident_bytes: AtomicU64::new(0),
             resident_bytes_peak: AtomicU64::new(0),
             addresses: Lock::default(),
+            sheds: AtomicBool::new(false),
+            pressure: Lock::default(),
             nobody: Arc::new(Client::new(
                 0,
                 Origin::default(),
@@ -195,6 +202,7 @@ impl Engine {
         self.config
             .keep_policy_text(&policies.to_lines().join("; "));
         *self.policies.lock() = policies;
+        super::pressure::note_policies(self);
     }
 
     /// Bounds of a subscriber's outbox for what is published to a channel.

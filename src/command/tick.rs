@@ -29,6 +29,7 @@ pub fn run(engine: &Engine, worker: usize) {
     close_idle(engine, worker);
     if worker == 0 {
         engine.note_memory(resident_bytes());
+        super::pressure::relieve(engine, now);
         engine.note_rates(clock::mono_us());
     }
 }
@@ -95,8 +96,8 @@ pub(super) fn tend(engine: &Engine, worker: usize, now: Now) {
 const AGED_PER_HOLD_MAX: usize = 16;
 
 /// Sees to the queues that time has changed, in the shards that fall to this worker. What is not
-/// done in time is left to the next tick.
-pub(super) fn age(engine: &Engine, worker: usize, now: Now) {
+/// done in the time of a tick is left to the next one: true if there is such.
+pub(super) fn age(engine: &Engine, worker: usize, now: Now) -> bool {
     let started_us = clock::mono_us();
     let workers_len = engine.workers.len();
     for shard in (0..SHARDS).filter(|&shard| shard as usize % workers_len == worker) {
@@ -110,10 +111,11 @@ pub(super) fn age(engine: &Engine, worker: usize, now: Now) {
             }
             super::serve::look_after(engine, worker, now, &due);
             if clock::mono_us() - started_us > AGEING_US_MAX {
-                return;
+                return true;
             }
         }
     }
+    false
 }
 
 /// Tells subscribers what a stream did by itself, by the names of the commands that do the same.

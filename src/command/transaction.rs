@@ -4,7 +4,7 @@
 //! one step for everybody else. Those whom it makes ready are served after it.
 
 use crate::flags;
-use crate::protocol::Args;
+use crate::protocol::{Args, OwnedArgs};
 use crate::store::{ShardSet, WaitKey};
 
 use super::call::Call;
@@ -154,7 +154,10 @@ fn refusal(call: &Call<'_, '_>, transaction: &Transaction) -> Option<Error> {
             "EXECABORT Transaction discarded because of previous errors.",
         ));
     }
-    let grows = |(found, _): &(Found, _)| found.command.flags.any(Flags::DENYOOM);
+    let grows = |(found, request): &(Found, OwnedArgs)| {
+        found.command.flags.any(Flags::DENYOOM)
+            && !call.engine.may_overrun(found.command, request.as_args())
+    };
     if call.engine.gates.load() & Gates::OVER_BUDGET != 0 && transaction.queued.iter().any(grows) {
         return Some(Error::line(
             "EXECABORT Transaction discarded because of: OOM command not allowed when used memory > \

@@ -26,6 +26,6 @@ pub use ledger::{Cause, Ledger, Tally};
 pub use lines::{Attempt, Line, Lines, WaitKey, Waiter};
 pub use packed::Packed;
 pub use queue::{End, Queue};
-pub use shard::{Entry, Expired, Ready, Shard, Slot, WrongType};
+pub use shard::{Entry, Expired, Ready, Shard, Sheddable, Slot, WrongType};
 pub use value::{Kind, Text, Value};
 pub use watch::WatchFlag;

@@ -120,7 +120,7 @@ pub struct Expired {
 /// What one key with a small value takes, allocations included.
 const ENTRY_BYTES: usize = 128;
 
-pub use queues::Slot;
+pub use queues::{Sheddable, Slot};
 use timed::Timed;
 
 /// The keys of databases that were emptied. Heavy values among them hand themselves over.
@@ -179,7 +179,6 @@ pub struct Shard {
     /// Whoever holds the shard cuts and schedules them before letting go.
     pub unsettled: Vec<WaitKey>,
     /// How often the accounts were checked.
-    #[cfg(debug_assertions)]
     looks: usize,
     /// Entries of streams that were older than their policy allows.
     pub entries_expired: u64,
@@ -211,7 +210,6 @@ impl Shard {
             dead_letters: ShardSet::EMPTY,
             timed: Timed::default(),
             unsettled: Vec::new(),
-            #[cfg(debug_assertions)]
             looks: 0,
             entries_expired: 0,
             tended: Vec::new(),

@@ -77,10 +77,10 @@ impl Vanished {
         None
     }
 
-    /// All of them, for changing their queues.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+    /// All of them with their databases, for changing their queues.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (u8, &mut Entry)> {
         let halves = self.recent.iter_mut().chain(self.older.iter_mut());
-        halves.map(|gone| &mut gone.entry)
+        halves.map(|gone| (gone.db, &mut gone.entry))
     }
 
     /// Forgets those of a database.

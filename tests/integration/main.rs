@@ -17,6 +17,7 @@ mod handoff;
 mod hostile;
 mod limits;
 mod load;
+mod policy;
 mod raw;
 #[path = "../fixture/server.rs"]
 mod server;

@@ -23,6 +23,21 @@ impl Queue {
         }
     }
 
+    /// Notes that somebody pops from it or waits for it, where that matters.
+    #[inline]
+    pub fn note_consumed(&mut self, tick: u64) {
+        if let Some(extra) = &mut self.extra {
+            extra.active = tick;
+            extra.consumed = tick.max(1);
+        }
+    }
+
+    /// The last tick when somebody popped from it or waited for it; 0 if nobody ever did, as far
+    /// as was noted.
+    pub fn consumed(&self) -> u64 {
+        self.extra.as_ref().map_or(0, |extra| extra.consumed)
+    }
+
     /// The last tick when somebody pushed to it, popped from it or waited for it.
     pub fn active(&self) -> u64 {
         let ends = [End::Front, End::Back];

@@ -15,6 +15,15 @@ use super::Shard;
 #[derive(Debug, Default)]
 pub struct Timed(BTreeSet<(u64, u8, u64)>);
 
+impl Timed {
+    /// Takes a queue off the list; `tick` is what it was scheduled for.
+    pub(super) fn remove(&mut self, tick: u64, db: u8, hash: u64) {
+        if tick != 0 {
+            self.0.remove(&(tick, db, hash));
+        }
+    }
+}
+
 impl Shard {
     /// Sees to it that somebody looks after the queue at a key when time has changed it.
     pub fn schedule(&mut self, key: &Key) {
@@ -27,7 +36,7 @@ impl Shard {
         let Some(due) = queue.next_due() else { return };
         let scheduled = queue.scheduled();
         if scheduled == 0 || due < scheduled {
-            self.timed.0.remove(&(scheduled, key.db, key.hash));
+            self.timed.remove(scheduled, key.db, key.hash);
             // Ticks begin at 0, which stands for none.
             let due = due.max(1);
             self.timed.0.insert((due, key.db, key.hash));
