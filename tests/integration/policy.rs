@@ -1,6 +1,6 @@
 //! Policies and the ledger through a stock client.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use redis::{Connection, cmd};
@@ -38,7 +38,7 @@ fn a_policy_of_the_command_line_holds_and_is_counted() {
         let len: i64 = run(&mut client, &format!("RPUSH log {n}"));
         assert!(len <= 2);
     }
-    let ledger: HashMap<String, u64> = run(&mut client, "WEIR.LEDGER log");
+    let ledger: BTreeMap<String, u64> = run(&mut client, "WEIR.LEDGER log");
     assert_eq!((ledger["in"], ledger["held"]), (5, 2));
     assert_eq!(ledger["overflow_oldest"], 3);
     let info: String = run(&mut client, "INFO ledger");

@@ -49,7 +49,7 @@ impl Random {
             _ => 1 + self.below(12),
         };
         let letter = char::from(b'a' + u8::try_from(self.below(3)).unwrap());
-        String::from_iter(std::iter::repeat_n(letter, usize::try_from(len).unwrap()))
+        std::iter::repeat_n(letter, usize::try_from(len).unwrap()).collect()
     }
 }
 
@@ -79,6 +79,10 @@ fn payloads(reply: &str) -> Vec<&str> {
         }
     }
     found
+}
+
+fn is_served(player: &Player) -> bool {
+    matches!(*player.session.client.wait.lock(), Wait::Served(_))
 }
 
 impl Model {
@@ -314,7 +318,7 @@ impl Model {
     /// Clients read what they were served, or turn out to be gone.
     fn read_or_go(&mut self) {
         for mut player in mem::take(&mut self.blocked) {
-            let is_served = matches!(*player.session.client.wait.lock(), Wait::Served(_));
+            let is_served = is_served(&player);
             let goes = self.random.below(if is_served { 4 } else { 40 }) == 0;
             if goes {
                 self.log.push("a client goes".to_owned());
@@ -368,6 +372,10 @@ impl Model {
             }
         }
         self.read_or_go();
+        // What comes back from one client may serve another.
+        while self.blocked.iter().any(is_served) {
+            self.read_or_go();
+        }
         self.check();
     }
 
