@@ -120,7 +120,7 @@ pub struct Taken {
 }
 
 /// Where a connection comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Origin {
     /// The peer's address.
     pub address: String,
