@@ -1,21 +1,23 @@
 //! The floor: a server that reads, finds the end of each request and answers `:1`, and stores
 //! nothing.
 //!
-//! What it costs per request is what the sockets, the runtime and the least possible splitting
-//! cost; the rest of a real server's cost is its own. It has the threads, the runtime and the
-//! socket calls that Weir has. It trusts its client: bytes that are not a request end the
-//! connection, and nothing is bounded.
+//! What it costs per request is what the sockets, the worker's loop and the least possible
+//! splitting cost; the rest of a real server's cost is its own. It has Weir's workers and socket
+//! calls. It trusts its client: bytes that are not a request end the connection, and nothing is
+//! bounded.
 //!
 //! `null_server PORT [WORKERS]`; `benches/side_by_side/run` starts it.
 
-use std::future::poll_fn;
-use std::io::{Error, ErrorKind, Result};
-use std::net::SocketAddr;
-use std::pin::Pin;
+use std::io::{Error, ErrorKind, IoSlice, Result};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::task::Poll;
 
-use socket2::{Domain, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use weir::clock::Now;
+use weir::net::{Socket, Stream};
+use weir::outbox::Bell;
+use weir::worker::{self, Connection, Duty, Ready, Turn};
 
 const READ_BYTES: usize = 16 * 1024;
 const REPLY: &[u8] = b":1\r\n";
@@ -31,88 +33,102 @@ fn main() -> Result<()> {
         Some(text) => text.parse().map_err(|_| usage())?,
         None => 1,
     };
-    let threads: Vec<_> = (0..workers)
-        .map(|_| std::thread::spawn(move || work(port)))
-        .collect();
-    for thread in threads {
-        thread
-            .join()
-            .map_err(|_| Error::other("a worker panicked"))??;
-    }
-    Ok(())
-}
-
-/// One worker: its own runtime and its own listener; the kernel spreads the connections.
-fn work(port: u16) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
-    let tasks = tokio::task::LocalSet::new();
-    tasks.block_on(&runtime, async move {
-        let listener = listen(port)?;
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            tokio::task::spawn_local(serve(stream));
-        }
-    })
-}
-
-fn listen(port: u16) -> Result<TcpListener> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::from(([127, 0, 0, 1], port)).into())?;
-    socket.listen(4096)?;
-    TcpListener::from_std(socket.into())
-}
-
-/// Answers one connection until it closes or sends something that is not a request.
-async fn serve(mut stream: TcpStream) {
-    let mut input = vec![0; READ_BYTES];
-    let mut filled = 0;
-    let mut output = Vec::with_capacity(READ_BYTES);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    let workers = (0..workers)
+        .map(|index| worker::start(index, Arc::new(Bell::default()), Null))
+        .collect::<Result<Vec<_>>>()?;
     loop {
-        if filled == input.len() {
-            input.resize(input.len() * 2, 0);
+        let (stream, _) = listener.accept()?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let fewest = workers
+            .iter()
+            .min_by_key(|worker| worker.door.connections_len());
+        if let Some(worker) = fewest {
+            worker.door.hand_over(Socket::Tcp(stream));
         }
-        match read(&mut stream, &mut input[filled..]).await {
-            Ok(count) if count > 0 => filled += count,
-            _ => return,
+    }
+}
+
+struct Null;
+
+impl Duty<Socket> for Null {
+    type Connection = Client;
+
+    fn open(&mut self, socket: Socket, _slot: usize) -> Result<Client> {
+        Ok(Client {
+            stream: Stream::new(socket),
+            input: Vec::with_capacity(READ_BYTES),
+            output: Vec::with_capacity(READ_BYTES),
+        })
+    }
+
+    fn tick(&mut self) {}
+}
+
+/// A connection; it keeps its buffers.
+struct Client {
+    stream: Stream,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Connection for Client {
+    fn socket(&self) -> RawFd {
+        self.stream.raw_fd()
+    }
+
+    fn turn(&mut self, ready: Ready, _now: &mut Now) -> Turn {
+        self.stream.note(ready);
+        loop {
+            match self.flush() {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Turn::Over,
+                Poll::Pending => return Turn::Wait { until_us: None },
+            }
+            if self.input.len() == self.input.capacity() {
+                self.input.reserve(self.input.len());
+            }
+            match self.stream.read(&mut self.input) {
+                Poll::Ready(Ok(count)) if count > 0 => {}
+                Poll::Ready(_) => return Turn::Over,
+                Poll::Pending => return Turn::Wait { until_us: None },
+            }
+            if !self.answer() {
+                return Turn::Over;
+            }
         }
+    }
+
+    fn close(self, _now: Now) {}
+}
+
+impl Client {
+    /// Answers the whole requests in the input; false if there is something else.
+    fn answer(&mut self) -> bool {
         let mut start = 0;
         loop {
-            match request_bytes(&input[start..filled]) {
+            match request_bytes(&self.input[start..]) {
                 Split::Whole(bytes) => start += bytes,
                 Split::Partial => break,
-                Split::Broken => return,
+                Split::Broken => return false,
             }
-            output.extend_from_slice(REPLY);
+            self.output.extend_from_slice(REPLY);
         }
-        input.copy_within(start..filled, 0);
-        filled -= start;
-        if write_all(&mut stream, &output).await.is_err() {
-            return;
+        self.input.drain(..start);
+        true
+    }
+
+    fn flush(&mut self) -> Poll<Result<()>> {
+        while !self.output.is_empty() {
+            match self.stream.write(&[IoSlice::new(&self.output)]) {
+                Poll::Ready(Ok(count)) => drop(self.output.drain(..count)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
         }
-        output.clear();
+        Poll::Ready(Ok(()))
     }
-}
-
-// tokio's own read and write: unlike try_read and try_write they know from a short count that the
-// socket is empty, which saves a second system call per batch.
-async fn read(stream: &mut TcpStream, bytes: &mut [u8]) -> Result<usize> {
-    let mut buffer = ReadBuf::new(bytes);
-    poll_fn(|context| Pin::new(&mut *stream).poll_read(context, &mut buffer)).await?;
-    Ok(buffer.filled().len())
-}
-
-async fn write_all(stream: &mut TcpStream, mut bytes: &[u8]) -> Result<()> {
-    while !bytes.is_empty() {
-        let count = poll_fn(|context| Pin::new(&mut *stream).poll_write(context, bytes)).await?;
-        bytes = &bytes[count..];
-    }
-    Ok(())
 }
 
 enum Split {

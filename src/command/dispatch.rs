@@ -22,7 +22,7 @@ use super::spec::{Command, Flags, KeyPositions, Keys};
 use super::table::{Found, table};
 
 /// Calls of a command that are all timed before sampling starts, and the share sampled then.
-const TIMED_ONE_IN: u64 = 16;
+const TIMED_ONE_IN: u64 = 64;
 
 /// Runs one request and writes its reply.
 pub fn execute(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
@@ -30,8 +30,14 @@ pub fn execute(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
     if call.session.is_special || gates != 0 {
         return execute_special(call, args, gates);
     }
+    if let Some(found) = call.session.recent.find(args) {
+        return run(call, found, args, false);
+    }
     match find(args) {
-        Ok(found) => run(call, found, args, false),
+        Ok(found) => {
+            call.session.recent.note(args, found);
+            run(call, found, args, false)
+        }
         Err(error) => refuse(call, args, &error),
     }
 }
@@ -194,7 +200,6 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
 }
 
 /// Holds what the command needs, runs it, and does what follows from it.
-#[inline]
 fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
     hold(call, found.command, args);
     call.session.last_command = found.index;

@@ -261,7 +261,7 @@ fn when_full(overflow: PubsubOverflow) -> WhenFull {
 }
 
 /// A slowlog threshold below this makes every command timed; above it, commands of constant time
-/// are timed one call in sixteen, as none of them comes near it.
+/// are timed one call in 64, as none of them comes near it.
 const SLOWLOG_SAMPLED_US_MIN: i64 = 1000;
 
 /// The mixing step of splitmix64 (Steele, Lea and Flood 2014).

@@ -9,7 +9,7 @@ use crate::clients::{Client, Taken};
 use crate::protocol::{OwnedArgs, Resp};
 use crate::store::{WaitKey, WatchFlag};
 
-use super::table::Found;
+use super::table::{Found, Recent};
 
 /// Names that a client is subscribed to, in no order.
 pub type Names = HashSet<Box<[u8]>, ahash::RandomState>;
@@ -77,6 +77,8 @@ pub struct Session {
     pub transaction: Option<Transaction>,
     /// Index of the command that ran last, `usize::MAX` before any.
     pub last_command: usize,
+    /// The command that ran last, for finding it again.
+    pub recent: Recent,
     /// After WATCH.
     pub watching: Option<Watching>,
     /// While it stands in lines.
@@ -122,6 +124,7 @@ impl Session {
             shard_channels: Names::default(),
             transaction: None,
             last_command: usize::MAX,
+            recent: Recent::default(),
             watching: None,
             blocked: None,
             is_atomic: false,

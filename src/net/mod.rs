@@ -10,3 +10,4 @@ mod stream;
 
 pub use duty::{Arrival, NetDuty};
 pub use listener::{Listener, bind_tcp, bind_unix, is_local, refuse};
+pub use stream::{Socket, Stream};

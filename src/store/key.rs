@@ -11,6 +11,28 @@ pub struct Key<'a> {
     pub name: &'a [u8],
 }
 
+impl Key<'_> {
+    /// Whether its name is `name`. Short names are compared in two words, without a call.
+    #[inline]
+    pub fn is_named(&self, name: &[u8]) -> bool {
+        let (a, b) = (self.name, name);
+        if a.len() != b.len() {
+            return false;
+        }
+        match a.len() {
+            4..=8 => ends::<4>(a) == ends::<4>(b),
+            9..=16 => ends::<8>(a) == ends::<8>(b),
+            _ => a == b,
+        }
+    }
+}
+
+/// The first and the last `N` bytes, which are all of a name that is no longer than both.
+#[inline]
+fn ends<const N: usize>(name: &[u8]) -> (Option<&[u8; N]>, Option<&[u8; N]>) {
+    (name.first_chunk(), name.last_chunk())
+}
+
 /// A set of shards, for instance those that a command must hold.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct ShardSet(u64);
@@ -74,7 +96,26 @@ impl ShardSet {
 
 #[cfg(test)]
 mod tests {
-    use super::ShardSet;
+    use super::{Key, ShardSet};
+
+    #[test]
+    fn names_of_all_lengths_are_told_apart() {
+        for len in 0..40 {
+            let name: Vec<u8> = (0..len).collect();
+            let key = Key {
+                db: 0,
+                hash: 0,
+                name: &name,
+            };
+            assert!(key.is_named(&name.clone()));
+            for at in 0..name.len() {
+                let mut other = name.clone();
+                other[at] ^= 1;
+                assert!(!key.is_named(&other), "{len} bytes, byte {at}");
+                assert!(!key.is_named(&name[..at]));
+            }
+        }
+    }
 
     #[test]
     fn iterates_in_locking_order() {

@@ -218,12 +218,12 @@ impl Shard {
         if self.dbs[db].expiring_len == 0 {
             return self.dbs[db]
                 .table
-                .find_mut(key.hash, |entry| *entry.name == *key.name);
+                .find_mut(key.hash, |entry| key.is_named(&entry.name));
         }
         let database = &self.dbs[db];
         let place = database
             .table
-            .locate(key.hash, |entry| *entry.name == *key.name)?;
+            .locate(key.hash, |entry| key.is_named(&entry.name))?;
         if database.table.at(place)?.is_due(now_ms) {
             self.expire(key);
             return None;
@@ -284,7 +284,7 @@ impl Shard {
         let database = &mut self.dbs[usize::from(key.db)];
         let found = database
             .table
-            .find_mut(key.hash, |entry| *entry.name == *key.name);
+            .find_mut(key.hash, |entry| key.is_named(&entry.name));
         let Some(entry) = found else {
             self.insert_new(key, value, deadline_ms);
             return None;
@@ -339,7 +339,7 @@ impl Shard {
         let entry =
             database
                 .table
-                .remove(key.hash, |entry| *entry.name == *key.name, Entry::hash)?;
+                .remove(key.hash, |entry| key.is_named(&entry.name), Entry::hash)?;
         if entry.deadline_ms != 0 {
             database.expiring_len -= 1;
             self.deadlines.remove(entry.deadline_ms, key.db, key.hash);
@@ -359,7 +359,7 @@ impl Shard {
         let database = &mut self.dbs[usize::from(key.db)];
         let found = database
             .table
-            .find(key.hash, |entry| *entry.name == *key.name);
+            .find(key.hash, |entry| key.is_named(&entry.name));
         let drained = match found.map(|entry| &entry.value) {
             Some(Value::Queue(queue)) => queue.is_empty(),
             _ => false,
@@ -375,7 +375,7 @@ impl Shard {
         let database = &mut self.dbs[usize::from(key.db)];
         let found = database
             .table
-            .find_mut(key.hash, |entry| *entry.name == *key.name);
+            .find_mut(key.hash, |entry| key.is_named(&entry.name));
         let Some(entry) = found else { return };
         let deadline_ms = deadline_ms.unwrap_or(0);
         let old = std::mem::replace(&mut entry.deadline_ms, deadline_ms);
@@ -497,7 +497,7 @@ impl Shard {
         let table = &database.table;
         let hit = |key: &Key| {
             table
-                .find(key.hash, |entry| *entry.name == *key.name)
+                .find(key.hash, |entry| key.is_named(&entry.name))
                 .is_some()
         };
         self.watched.changed_where(db, hit);
@@ -532,7 +532,7 @@ impl Shard {
             );
             let holds = |table: &Table<Entry>, key: &Key| {
                 table
-                    .find(key.hash, |entry| *entry.name == *key.name)
+                    .find(key.hash, |entry| key.is_named(&entry.name))
                     .is_some()
             };
             self.watched

@@ -17,6 +17,9 @@ pub enum Compare {
     Kind,
     /// Encoding names: small and large forms of the same type count as one.
     Encoding,
+    /// What tells of streams: idle times and moments may differ by so many milliseconds, figures of
+    /// the storage by anything.
+    Clocked(i64),
     /// HELLO: the same fields in the same order, and the same protocol version.
     Hello,
     /// COMMAND INFO: name, arity, flags in any order, and key positions.
@@ -147,7 +150,7 @@ impl Command {
         let upper = |arg: &[u8]| String::from_utf8_lossy(arg).to_ascii_uppercase();
         let name = self.args.first().map(|arg| upper(arg)).unwrap_or_default();
         let container = [
-            "CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "PUBSUB", "DEBUG",
+            "CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "PUBSUB", "DEBUG", "XGROUP", "XINFO",
         ];
         match self.args.get(1) {
             Some(sub) if container.contains(&name.as_str()) => format!("{name} {}", upper(sub)),

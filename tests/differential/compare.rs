@@ -28,6 +28,7 @@ pub fn agree(compare: Compare, oracle: &[u8], subject: &[u8]) -> bool {
             }
         }
         Compare::Within(distance) => within(&oracle, &subject, distance),
+        Compare::Clocked(distance) => clocked(&oracle, &subject, distance),
         Compare::Kind => true,
         Compare::Encoding => encoding_class(&oracle) == encoding_class(&subject),
         Compare::Hello => hello(&oracle) == hello(&subject),
@@ -58,12 +59,49 @@ fn within(oracle: &Reply, subject: &Reply, distance: i64) -> bool {
     }
 }
 
+/// Fields of XINFO that hold idle times or moments.
+const CLOCKS: &[&[u8]] = &[b"idle", b"inactive", b"seen-time", b"active-time"];
+
+/// Fields of XINFO that tell how a server stores a stream.
+const STORAGE: &[&[u8]] = &[b"radix-tree-keys", b"radix-tree-nodes"];
+
+/// Where a pending entry holds its idle time or the moment of its delivery: after the id and, where
+/// it is named, the consumer.
+fn clock_position(members: &[Reply]) -> Option<usize> {
+    let kinds: Vec<u8> = members.iter().map(Reply::kind).collect();
+    match kinds.as_slice() {
+        b"$$::" => Some(2),
+        b"$::" => Some(1),
+        _ => None,
+    }
+}
+
+fn clocked(oracle: &Reply, subject: &Reply, distance: i64) -> bool {
+    let (Some(ours), Some(theirs)) = (oracle.members(), subject.members()) else {
+        return oracle == subject;
+    };
+    let position = clock_position(ours);
+    let alike = |at: usize| {
+        let (one, other) = (&ours[at], &theirs[at]);
+        let name = at.checked_sub(1).and_then(|before| ours[before].text());
+        if name.is_some_and(|name| STORAGE.contains(&name)) {
+            return one.integer().is_some() && other.integer().is_some();
+        }
+        if position == Some(at) || name.is_some_and(|name| CLOCKS.contains(&name)) {
+            return within(one, other, distance);
+        }
+        clocked(one, other, distance)
+    };
+    oracle.kind() == subject.kind() && ours.len() == theirs.len() && (0..ours.len()).all(alike)
+}
+
 /// Which encodings stand for the same type; where a small form gives way is the server's affair.
 fn encoding_class(reply: &Reply) -> Option<&'static str> {
     match reply.text()? {
         b"int" => Some("int"),
         b"embstr" | b"raw" => Some("string"),
         b"listpack" | b"quicklist" | b"ziplist" => Some("list"),
+        b"stream" => Some("stream"),
         _ => None,
     }
 }

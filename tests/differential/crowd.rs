@@ -264,7 +264,10 @@ fn answers_itself(action: &Action) -> bool {
         return false;
     };
     let blocks = |command: &Command| {
-        command.args[0].starts_with(b"B") && command.args.iter().all(|arg| arg != b"0.001")
+        let of_lists =
+            command.args[0].starts_with(b"B") && command.args.iter().all(|arg| arg != b"0.001");
+        let of_streams = |pair: &[Vec<u8>]| pair[0] == b"BLOCK" && pair[1] != b"3";
+        of_lists || command.args.windows(2).any(of_streams)
     };
     commands[0].args[0] == b"MULTI" || !commands.iter().any(blocks)
 }

@@ -117,12 +117,31 @@ fn random_commands_answer_like_redis() {
     compare("commands", &plan, |pair| plain::run(pair, &plan));
 }
 
+/// Streams have more states than the mixture above comes to.
+#[test]
+fn random_stream_commands_answer_like_redis() {
+    let mut plan = plan(commands() / 2);
+    if plan.families.is_empty() {
+        plan.families = ["streams", "groups"].map(str::to_owned).to_vec();
+    }
+    compare("stream commands", &plan, |pair| plain::run(pair, &plan));
+}
+
 /// Clients that act in turn cost more per step, so there are fewer steps.
 #[test]
 fn waiting_clients_are_served_like_redis() {
     let plan = plan(commands() / 20);
     let next = families::blocking::next_action;
     compare("blocking", &plan, |pair| {
+        rounds::run(pair, Rest::Blocked, &plan, next)
+    });
+}
+
+#[test]
+fn waiting_readers_are_served_like_redis() {
+    let plan = plan(commands() / 20);
+    let next = families::stream_waits::next_action;
+    compare("stream waits", &plan, |pair| {
         rounds::run(pair, Rest::Blocked, &plan, next)
     });
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::command::{Command, Compare};
 use crate::compare::agree;
-use crate::families::{FAMILIES, Family};
+use crate::families::{FAMILIES, Family, groups, streams};
 use crate::fit::is_fit;
 use crate::reply::Reply;
 use crate::scenarios;
@@ -159,7 +159,8 @@ struct Run<'a> {
     gen_: Gen,
     connections: Connections,
     history: Vec<Step>,
-    sent: usize,
+    /// Commands that the families have made; what sweeps and scenarios send comes on top.
+    drawn: usize,
     found: BTreeMap<String, Found>,
     /// Commands that differ too often to let a run go on.
     muted: Vec<String>,
@@ -182,7 +183,7 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
         gen_: Gen::new(plan.seed),
         connections: Connections::fresh(pair, patience()),
         history: Vec::new(),
-        sent: 0,
+        drawn: 0,
         found: BTreeMap::new(),
         muted: Vec::new(),
     };
@@ -192,7 +193,7 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
         plan.families
     );
     run.start_round();
-    while run.sent < plan.commands && run.found.len() < plan.differences_max {
+    while run.drawn < plan.commands && run.found.len() < plan.differences_max {
         if run.history.len() >= COMMANDS_PER_ROUND {
             run.start_round();
         }
@@ -206,7 +207,7 @@ pub fn run(pair: Pair, plan: &Plan) -> String {
     }
     println!(
         "plain: {} commands, {} differences",
-        run.sent,
+        run.drawn,
         run.found.len()
     );
     run.report()
@@ -222,8 +223,13 @@ impl Run<'_> {
             command: Command::words("HELLO 3").compared(Compare::Hello),
         };
         self.history.extend((0..CONNECTIONS).step_by(2).map(hello));
+        let settings = streams::opening(&mut self.gen_).map(|command| Step {
+            connection: 0,
+            command,
+        });
+        self.history.extend(settings);
         let found = self.connections.run_all(&self.history);
-        assert!(found.is_none(), "HELLO 3 must work on both");
+        assert!(found.is_none(), "HELLO 3 and CONFIG SET must work on both");
     }
 
     fn batch(&mut self) {
@@ -231,7 +237,7 @@ impl Run<'_> {
         let count = 50 + self.gen_.rng.below(150);
         let mut steps = Vec::with_capacity(count);
         let mut bytes = 0;
-        while steps.len() < count && bytes < BATCH_BYTES_MAX {
+        while (steps.len() < count && bytes < BATCH_BYTES_MAX) || !self.gen_.queued.is_empty() {
             let command = self.command();
             bytes += command.args.iter().map(Vec::len).sum::<usize>();
             steps.push(Step {
@@ -239,11 +245,15 @@ impl Run<'_> {
                 command,
             });
         }
+        self.drawn += steps.len();
         self.send(steps);
     }
 
     fn command(&mut self) -> Command {
         loop {
+            if let Some(command) = self.gen_.queued.pop_front() {
+                return command;
+            }
             let family = self
                 .gen_
                 .rng
@@ -289,6 +299,10 @@ impl Run<'_> {
             for key in Gen::all_keys() {
                 add(Command::new("GET").arg(&key));
                 add(Command::new("LRANGE").arg(&key).arg("0").arg("-1"));
+                add(Command::words("XINFO STREAM")
+                    .arg(&key)
+                    .args(["FULL", "COUNT", "0"])
+                    .compared(Compare::Clocked(groups::SLACK_MS)));
                 add(Command::new("PTTL")
                     .arg(&key)
                     .compared(Compare::Within(3000)));
@@ -306,7 +320,6 @@ impl Run<'_> {
 
     /// Sends steps of one connection each and records the first difference.
     fn send(&mut self, steps: Vec<Step>) {
-        self.sent += steps.len();
         let start = self.history.len();
         self.history.extend(steps);
         let Some((index, mismatch)) = self.connections.run_all(&self.history[start..]) else {
@@ -343,7 +356,7 @@ impl Run<'_> {
     fn explain(&self, mismatch: &Mismatch) -> String {
         let mut text = String::new();
         let last = self.history.last().expect("a step that differs");
-        let step = self.sent;
+        let step = self.drawn;
         let _ = writeln!(text, "seed {} near step {step}", self.plan.seed);
         let _ = writeln!(text, "  command  {}", last.command.shown());
         let _ = write!(text, "{}", shown(mismatch));

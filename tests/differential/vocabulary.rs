@@ -1,10 +1,15 @@
 //! What commands are made of: few keys so that commands meet, and arguments good and bad.
 
+use std::collections::VecDeque;
+
 use crate::command::Command;
 use crate::rng::Rng;
 
 /// Keys per family; small, so that most commands find something.
 const KEYS_PER_FAMILY: usize = 5;
+
+/// The first letters of keys that hold lists, strings and streams for the most part.
+const PREFIXES: &[char] = &['l', 's', 'x'];
 
 /// Words that mean something to some command; damage puts them where they do not belong.
 const ODD_WORDS: &[&str] = &[
@@ -40,6 +45,23 @@ const ODD_WORDS: &[&str] = &[
     "string",
     "*",
     "?",
+    "~",
+    "=",
+    "$",
+    ">",
+    "+",
+    "(5",
+    "MINID",
+    "LIMIT",
+    "ACKED",
+    "DELREF",
+    "IDS",
+    "NOACK",
+    "JUSTID",
+    "FORCE",
+    "FULL",
+    "STREAMS",
+    "GROUP",
 ];
 
 /// Numbers at and past the edges, and things that are no numbers. None lies between a million and
@@ -125,6 +147,10 @@ pub const ODD_FLOATS: &[&str] = &[
 pub struct Gen {
     /// Where the randomness comes from.
     pub rng: Rng,
+    /// Milliseconds of the newest id that an entry was given: ids grow, whatever they go to.
+    pub newest_ms: u64,
+    /// Commands that must follow the last one at once, on its connection.
+    pub queued: VecDeque<Command>,
 }
 
 impl Gen {
@@ -132,6 +158,8 @@ impl Gen {
     pub fn new(seed: u64) -> Self {
         Self {
             rng: Rng::new(seed),
+            newest_ms: 1000,
+            queued: VecDeque::new(),
         }
     }
 
@@ -147,8 +175,10 @@ impl Gen {
             2 => b"gl*b[a-c]?".to_vec(),
             3 => b"{tag}k".to_vec(),
             4..=5 => b"absent".to_vec(),
-            6..=22 => self.family_key('l'),
-            _ => self.family_key('s'),
+            _ => {
+                let prefix = *self.rng.pick(PREFIXES);
+                self.family_key(prefix)
+            }
         }
     }
 
@@ -170,6 +200,15 @@ impl Gen {
         }
     }
 
+    /// Mostly a key that holds a stream.
+    pub fn stream_key(&mut self) -> Vec<u8> {
+        if self.rng.percent(94) {
+            self.family_key('x')
+        } else {
+            self.key()
+        }
+    }
+
     /// Every key that the generators use, for sweeps.
     pub fn all_keys() -> Vec<Vec<u8>> {
         let mut keys: Vec<Vec<u8>> = ["", "gl*b[a-c]?", "{tag}k", "absent"]
@@ -177,7 +216,7 @@ impl Gen {
             .map(|key| key.as_bytes().to_vec())
             .collect();
         keys.push(b"bin\x00\xff\r\nkey".to_vec());
-        for prefix in ['l', 's'] {
+        for prefix in PREFIXES {
             keys.extend((0..KEYS_PER_FAMILY).map(|index| format!("{prefix}{index}").into_bytes()));
         }
         keys

@@ -83,7 +83,7 @@ impl Shard {
         let database = &self.dbs[usize::from(key.db)];
         let place = database
             .table
-            .locate(key.hash, |entry| *entry.name == *key.name)?;
+            .locate(key.hash, |entry| key.is_named(&entry.name))?;
         if database.expiring_len > 0
             && database
                 .table

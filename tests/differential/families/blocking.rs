@@ -49,7 +49,8 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
     Action::Send(client, vec![command])
 }
 
-fn key(g: &mut Gen) -> &'static str {
+/// One of the few keys.
+pub fn key(g: &mut Gen) -> &'static str {
     KEYS[g.rng.below(KEYS.len())]
 }
 
@@ -57,7 +58,8 @@ fn side(g: &mut Gen) -> &'static str {
     if g.rng.percent(50) { "LEFT" } else { "RIGHT" }
 }
 
-fn some_keys(g: &mut Gen) -> Vec<&'static str> {
+/// Some of them.
+pub fn some_keys(g: &mut Gen) -> Vec<&'static str> {
     (0..=g.rng.below(3)).map(|_| key(g)).collect()
 }
 
@@ -144,7 +146,7 @@ fn bring(g: &mut Gen) -> Command {
 }
 
 /// Things that happen to waiters from outside, or to whole databases.
-fn disturb(g: &mut Gen, waiting: &[usize]) -> Command {
+pub fn disturb(g: &mut Gen, waiting: &[usize]) -> Command {
     match g.rng.below(12) {
         0..=4 if !waiting.is_empty() => {
             let command = Command::new("CLIENT")

@@ -1,7 +1,7 @@
 //! One client hears of every change to keys that the others make, in classes that change too.
 
-use super::{keys, lists, strings};
-use crate::command::Command;
+use super::{groups, keys, lists, streams, strings};
+use crate::command::{Command, Compare};
 use crate::crowd::{Action, Crowd};
 use crate::fit::is_fit;
 use crate::vocabulary::Gen;
@@ -9,7 +9,7 @@ use crate::vocabulary::Gen;
 /// Values of notify-keyspace-events, all sound: after a refused one Redis goes back to the text of
 /// the last, which leaves out `n`.
 const CLASSES: &[&str] = &[
-    "KEA", "KEA", "KEAmn", "KEAmn", "KEn", "Em", "KEl$", "Kgl", "E$g", "Elx", "K", "",
+    "KEA", "KEA", "KEAmn", "KEAmn", "KEn", "Em", "KEl$", "Kgl", "E$g", "Elx", "KEt", "K", "",
 ];
 
 /// The next action: the first client listens, the others change things.
@@ -27,15 +27,20 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
         return Action::Send(client, vec![set]);
     }
     loop {
-        let commands = match g.rng.below(3) {
+        let commands = match g.rng.below(5) {
             0 => lists::COMMANDS,
+            2 => streams::COMMANDS,
+            3 => groups::COMMANDS,
             1 => strings::COMMANDS,
             _ => keys::COMMANDS,
         };
         let entry = g.rng.weighted(commands.iter().map(|(weight, _)| *weight));
         let command = commands[entry].1(g);
-        if is_fit(&command) {
-            return Action::Send(client, vec![command]);
+        let followers: Vec<Command> = g.queued.drain(..).collect();
+        // A settled id needs the two to stay together; a setting of nodes would outlast the round.
+        let exact = followers.iter().all(|one| one.compare == Compare::Exact);
+        if is_fit(&command) && exact && command.args[0] != b"CONFIG" {
+            return Action::Send(client, [vec![command], followers].concat());
         }
     }
 }

@@ -1,14 +1,17 @@
 //! The families of commands, each in a file of its own. A new family: a file with a `COMMANDS`
-//! table, and a line in `FAMILIES`. `blocking`, `pubsub` and `events` need several clients at once
-//! and are driven by `crowd` instead.
+//! table, and a line in `FAMILIES`. `blocking`, `pubsub` `events` and `stream_waits` need several
+//! clients at once and are driven by `crowd` instead.
 
 pub mod blocking;
 pub mod connection;
 pub mod events;
+pub mod groups;
 pub mod keys;
 pub mod lists;
 pub mod pubsub;
 pub mod server;
+pub mod stream_waits;
+pub mod streams;
 pub mod strings;
 
 use crate::command::Command;
@@ -43,6 +46,16 @@ pub const FAMILIES: &[Family] = &[
         name: "keys",
         weight: 22,
         commands: keys::COMMANDS,
+    },
+    Family {
+        name: "streams",
+        weight: 25,
+        commands: streams::COMMANDS,
+    },
+    Family {
+        name: "groups",
+        weight: 25,
+        commands: groups::COMMANDS,
     },
     Family {
         name: "connection",
