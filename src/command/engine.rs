@@ -1,8 +1,8 @@
 //! Everything that commands share: the keyspace, channels, clients, settings and counters.
 
 use std::fmt::Write;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use crate::clients::Clients;

@@ -59,7 +59,7 @@ pub struct Run<'a> {
 }
 
 /// A script that is ready to run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Compiled {
     /// What it was compiled from.
     pub script: Arc<Script>,
@@ -73,7 +73,7 @@ pub struct Interpreter {
     lua: Lua,
     run: Function,
     shared: Rc<Shared>,
-    scripts: HashMap<Sha, Compiled, ahash::RandomState>,
+    scripts: HashMap<Sha, Rc<Compiled>, ahash::RandomState>,
     /// Names by the hash of the text, to spare EVAL the digest.
     names: HashMap<u64, Sha, ahash::RandomState>,
     dropped_seen: u64,
@@ -116,7 +116,7 @@ impl Interpreter {
     fn with_sandbox(generation: u64) -> mlua::Result<Self> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
-        let shared = Shared::new(MEMORY_BYTES_MAX);
+        let shared = Shared::new(&lua, MEMORY_BYTES_MAX)?;
         let natives = natives(&lua, &shared)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name("=sandbox");
         let (globals, run): (Table, Function) = sandbox.into_function()?.call(natives)?;
@@ -145,31 +145,31 @@ impl Interpreter {
     }
 
     /// A script that was compiled here before.
-    pub fn compiled(&self, sha: &Sha) -> Option<Compiled> {
+    pub fn compiled(&self, sha: &Sha) -> Option<Rc<Compiled>> {
         let compiled = self.scripts.get(sha)?;
         compiled.script.is_used.store(true, Ordering::Relaxed);
-        Some(compiled.clone())
+        Some(Rc::clone(compiled))
     }
 
     /// Compiles a script and keeps it; what Lua says against it otherwise.
-    pub fn compile(&mut self, script: &Arc<Script>) -> Result<Compiled, Vec<u8>> {
+    pub fn compile(&mut self, script: &Arc<Script>) -> Result<Rc<Compiled>, Vec<u8>> {
         let chunk = self.lua.load(script.code()).set_name(CHUNK);
         let function = chunk
             .set_mode(ChunkMode::Text)
             .into_function()
             .map_err(|error| failure::text_of(&error))?;
-        let compiled = Compiled {
+        let compiled = Rc::new(Compiled {
             script: Arc::clone(script),
             function,
-        };
-        self.scripts.insert(script.sha, compiled.clone());
+        });
+        self.scripts.insert(script.sha, Rc::clone(&compiled));
         let hash = self.scripts.hasher().hash_one(&script.text);
         self.names.insert(hash, script.sha);
         Ok(compiled)
     }
 
     /// A script of this text that was compiled here before.
-    pub fn compiled_from(&self, text: &[u8]) -> Option<Compiled> {
+    pub fn compiled_from(&self, text: &[u8]) -> Option<Rc<Compiled>> {
         let hash = self.scripts.hasher().hash_one(text);
         let compiled = self.compiled(self.names.get(&hash)?)?;
         (*compiled.script.text == *text).then_some(compiled)
@@ -263,11 +263,7 @@ fn replied(value: &Value) -> mlua::Result<Replied> {
 }
 
 fn list(lua: &Lua, words: Args<'_>) -> mlua::Result<Table> {
-    let table = lua.create_table_with_capacity(words.len(), 0)?;
-    for (index, word) in words.iter().enumerate() {
-        table.raw_seti(index + 1, BStr::new(word))?;
-    }
-    Ok(table)
+    lua.create_sequence_from(words.iter().map(BStr::new))
 }
 
 /// What the sandbox is made of.

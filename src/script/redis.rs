@@ -8,8 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use mlua::{FromLua, Lua, Table, Value, Variadic};
-use smallvec::SmallVec;
+use mlua::{FromLua, Lua, LuaString, Table, Value, Variadic};
 
 use super::arguments::{as_bytes, as_number, integer};
 use super::failure::{self, Failure, line};
@@ -27,9 +26,14 @@ const VERSION_NUMBER: u32 = 0x0007_0204;
 const NO_ARGUMENT: &str = "ERR Please specify at least one argument for this redis lib call";
 const WRONG_ARGUMENT: &str = "ERR Lua redis lib command arguments must be strings or integers";
 
+/// Memory for arguments that is kept from call to call, in bytes.
+const ARGUMENTS_KEPT_BYTES_MAX: usize = 64 << 10;
+
 /// What the natives of one interpreter share.
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// The name `ok`, which most replies need.
+    pub(super) ok: LuaString,
     /// The version of replies that the running script asked for.
     pub(super) resp: Cell<Resp>,
     /// The most memory that Lua code may hold, in bytes. Natives build their results without it.
@@ -39,47 +43,56 @@ pub(super) struct Shared {
     /// How the script ended, if not well.
     pub(super) failed: RefCell<Option<Failed>>,
     /// Reused from call to call.
-    arguments: RefCell<OwnedArgs>,
     reply: RefCell<Reply>,
 }
 
 impl Shared {
-    pub(super) fn new(memory_bytes_max: usize) -> Rc<Self> {
-        Rc::new(Self {
+    pub(super) fn new(lua: &Lua, memory_bytes_max: usize) -> mlua::Result<Rc<Self>> {
+        Ok(Rc::new(Self {
+            ok: lua.create_string("ok")?,
             resp: Cell::new(Resp::V2),
             memory_bytes_max,
             stopped: Cell::new(None),
             failed: RefCell::default(),
-            arguments: RefCell::default(),
             reply: RefCell::new(Reply::new(Resp::V2)),
-        })
+        }))
     }
 }
 
-/// An argument of `redis.call`: copied at once, so that a call with thousands of them holds no
-/// references into the interpreter.
-#[derive(Debug)]
-enum Argument {
-    Text(SmallVec<[u8; 40]>),
-    Wrong,
+thread_local! {
+    static ARGUMENTS: RefCell<Arguments> = RefCell::default();
 }
+
+/// The arguments of the call that is being made.
+#[derive(Debug, Default)]
+struct Arguments {
+    words: OwnedArgs,
+    /// One of them was no string and no number.
+    is_wrong: bool,
+}
+
+/// An argument of `redis.call`: already copied to `ARGUMENTS`, so that a call with thousands of
+/// them holds no references into the interpreter.
+#[derive(Debug)]
+struct Argument;
 
 impl FromLua for Argument {
     fn from_lua(value: Value, _: &Lua) -> mlua::Result<Self> {
-        Ok(match value {
-            Value::String(text) => Self::Text(SmallVec::from_slice(&text.as_bytes())),
-            Value::Integer(integer) => {
-                let mut digits = itoa::Buffer::new();
-                Self::Text(SmallVec::from_slice(digits.format(integer).as_bytes()))
+        ARGUMENTS.with_borrow_mut(|arguments| {
+            let words = &mut arguments.words;
+            match value {
+                Value::String(text) => words.push(&text.as_bytes()),
+                Value::Integer(integer) => {
+                    words.push(itoa::Buffer::new().format(integer).as_bytes());
+                }
+                Value::Number(number) if number.is_nan() && number.is_sign_negative() => {
+                    words.push(b"-nan");
+                }
+                Value::Number(number) => words.push(Double::new(number).as_bytes()),
+                _ => arguments.is_wrong = true,
             }
-            Value::Number(number) if number.is_nan() && number.is_sign_negative() => {
-                Self::Text(SmallVec::from_slice(b"-nan"))
-            }
-            Value::Number(number) => {
-                Self::Text(SmallVec::from_slice(Double::new(number).as_bytes()))
-            }
-            _ => Self::Wrong,
-        })
+        });
+        Ok(Self)
     }
 }
 
@@ -132,24 +145,26 @@ pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     Ok(redis)
 }
 
-/// Gives the arguments in the form that commands take.
+/// Hands over the arguments that were copied, and forgets them.
 fn with_arguments<R>(
-    shared: &Shared,
     args: &[Argument],
     ask: impl FnOnce(crate::protocol::Args<'_>) -> R,
 ) -> Result<R, &'static str> {
-    if args.is_empty() {
-        return Err(NO_ARGUMENT);
-    }
-    let mut arguments = shared.arguments.borrow_mut();
-    arguments.clear();
-    for argument in args {
-        match argument {
-            Argument::Text(text) => arguments.push(text),
-            Argument::Wrong => return Err(WRONG_ARGUMENT),
+    ARGUMENTS.with_borrow_mut(|arguments| {
+        let result = if args.is_empty() {
+            Err(NO_ARGUMENT)
+        } else if arguments.is_wrong {
+            Err(WRONG_ARGUMENT)
+        } else {
+            Ok(ask(arguments.words.as_args()))
+        };
+        arguments.is_wrong = false;
+        if arguments.words.memory_bytes() > ARGUMENTS_KEPT_BYTES_MAX {
+            arguments.words = OwnedArgs::default();
         }
-    }
-    Ok(ask(arguments.as_args()))
+        arguments.words.clear();
+        result
+    })
 }
 
 /// `redis.call` and `redis.pcall`: an error is raised by the one and returned by the other.
@@ -171,7 +186,7 @@ fn call_unlimited(
     let mut reply = shared.reply.borrow_mut();
     reply.clear();
     reply.set_resp(shared.resp.get());
-    let ending = with_arguments(shared, args, |args| {
+    let ending = with_arguments(args, |args| {
         with_host(|host| host.command(args, &mut reply))
     });
     let refusal = match ending {
@@ -203,7 +218,7 @@ fn call_unlimited(
         }
         .into());
     }
-    to_lua::value(lua, &bytes)
+    to_lua::value(lua, &shared.ok, &bytes)
 }
 
 fn set_resp(lua: &Lua, shared: &Shared, args: &[Value]) -> mlua::Result<()> {
@@ -219,19 +234,12 @@ fn set_resp(lua: &Lua, shared: &Shared, args: &[Value]) -> mlua::Result<()> {
 }
 
 fn acl_check_cmd(_: &Lua, args: Variadic<Argument>) -> mlua::Result<bool> {
-    let mut arguments = OwnedArgs::default();
-    if args.is_empty() {
-        return Err(line(NO_ARGUMENT));
+    let answer = with_arguments(&args, |args| with_host(|host| host.may_run(args)).flatten());
+    match answer {
+        Err(problem) => Err(line(problem)),
+        Ok(Some(may)) => Ok(may),
+        Ok(None) => Err(line("ERR Invalid command passed to redis.acl_check_cmd()")),
     }
-    for argument in args.iter() {
-        match argument {
-            Argument::Text(text) => arguments.push(text),
-            Argument::Wrong => return Err(line(WRONG_ARGUMENT)),
-        }
-    }
-    with_host(|host| host.may_run(arguments.as_args()))
-        .flatten()
-        .ok_or_else(|| line("ERR Invalid command passed to redis.acl_check_cmd()"))
 }
 
 fn log(lua: &Lua, args: Variadic<Value>) -> mlua::Result<()> {

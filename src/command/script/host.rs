@@ -79,7 +79,10 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
             self.call.engine.gates.set(Gates::BUSY, true);
             let ms = self.call.engine.config.live().busy_reply_threshold_ms();
             let client = self.call.session.client.id;
-            tracing::warn!(client, "a script runs for longer than {ms} ms; SCRIPT KILL ends it");
+            tracing::warn!(
+                client,
+                "a script runs for longer than {ms} ms; SCRIPT KILL ends it"
+            );
         }
         self.call.held.unpin();
         self.call.held.release();
