@@ -8,7 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use mlua::{FromLua, Lua, LuaString, Table, Value, Variadic};
+use mlua::{Lua, LuaString, MultiValue, Table, Value, Variadic};
 
 use super::arguments::{as_bytes, as_number, integer};
 use super::failure::{self, Failure, line};
@@ -19,8 +19,8 @@ use crate::protocol::number::Double;
 use crate::protocol::{OwnedArgs, Reply, Resp};
 
 /// The version of Redis whose scripting this is, as scripts see it.
-const VERSION: &str = "7.2.4";
-const VERSION_NUMBER: u32 = 0x0007_0204;
+const VERSION: &str = "7.2.9";
+const VERSION_NUMBER: u32 = 0x0007_0209;
 
 /// Why arguments of a call are refused.
 const NO_ARGUMENT: &str = "ERR Please specify at least one argument for this redis lib call";
@@ -60,6 +60,7 @@ impl Shared {
 }
 
 thread_local! {
+    /// Reused from call to call.
     static ARGUMENTS: RefCell<Arguments> = RefCell::default();
 }
 
@@ -71,28 +72,28 @@ struct Arguments {
     is_wrong: bool,
 }
 
-/// An argument of `redis.call`: already copied to `ARGUMENTS`, so that a call with thousands of
-/// them holds no references into the interpreter.
-#[derive(Debug)]
-struct Argument;
-
-impl FromLua for Argument {
-    fn from_lua(value: Value, _: &Lua) -> mlua::Result<Self> {
-        ARGUMENTS.with_borrow_mut(|arguments| {
-            let words = &mut arguments.words;
+impl Arguments {
+    /// Copies the arguments, so that the command sees bytes and the interpreter keeps its own.
+    fn take(&mut self, args: &MultiValue) {
+        self.is_wrong = false;
+        if self.words.memory_bytes() > ARGUMENTS_KEPT_BYTES_MAX {
+            self.words = OwnedArgs::default();
+        }
+        self.words.clear();
+        let words = &mut self.words;
+        for value in args {
             match value {
                 Value::String(text) => words.push(&text.as_bytes()),
                 Value::Integer(integer) => {
-                    words.push(itoa::Buffer::new().format(integer).as_bytes());
+                    words.push(itoa::Buffer::new().format(*integer).as_bytes());
                 }
                 Value::Number(number) if number.is_nan() && number.is_sign_negative() => {
                     words.push(b"-nan");
                 }
-                Value::Number(number) => words.push(Double::new(number).as_bytes()),
-                _ => arguments.is_wrong = true,
+                Value::Number(number) => words.push(Double::new(*number).as_bytes()),
+                _ => self.is_wrong = true,
             }
-        });
-        Ok(Self)
+        }
     }
 }
 
@@ -102,12 +103,12 @@ pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let ours = Rc::clone(shared);
     redis.raw_set(
         "call",
-        lua.create_function(move |lua, args: Variadic<Argument>| call(lua, &ours, &args, true))?,
+        lua.create_function(move |lua, args: MultiValue| call(lua, &ours, &args, true))?,
     )?;
     let ours = Rc::clone(shared);
     redis.raw_set(
         "pcall",
-        lua.create_function(move |lua, args: Variadic<Argument>| call(lua, &ours, &args, false))?,
+        lua.create_function(move |lua, args: MultiValue| call(lua, &ours, &args, false))?,
     )?;
     let ours = Rc::clone(shared);
     let setresp = move |lua: &Lua, args: Variadic<Value>| set_resp(lua, &ours, &args);
@@ -145,30 +146,25 @@ pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     Ok(redis)
 }
 
-/// Hands over the arguments that were copied, and forgets them.
+/// Gives the arguments in the form that commands take.
 fn with_arguments<R>(
-    args: &[Argument],
+    args: &MultiValue,
     ask: impl FnOnce(crate::protocol::Args<'_>) -> R,
 ) -> Result<R, &'static str> {
+    if args.is_empty() {
+        return Err(NO_ARGUMENT);
+    }
     ARGUMENTS.with_borrow_mut(|arguments| {
-        let result = if args.is_empty() {
-            Err(NO_ARGUMENT)
-        } else if arguments.is_wrong {
-            Err(WRONG_ARGUMENT)
-        } else {
-            Ok(ask(arguments.words.as_args()))
-        };
-        arguments.is_wrong = false;
-        if arguments.words.memory_bytes() > ARGUMENTS_KEPT_BYTES_MAX {
-            arguments.words = OwnedArgs::default();
+        arguments.take(args);
+        if arguments.is_wrong {
+            return Err(WRONG_ARGUMENT);
         }
-        arguments.words.clear();
-        result
+        Ok(ask(arguments.words.as_args()))
     })
 }
 
 /// `redis.call` and `redis.pcall`: an error is raised by the one and returned by the other.
-fn call(lua: &Lua, shared: &Shared, args: &[Argument], raises: bool) -> mlua::Result<Value> {
+fn call(lua: &Lua, shared: &Shared, args: &MultiValue, raises: bool) -> mlua::Result<Value> {
     // Natives allocate without the limit, which would put a protected call around each
     // allocation; what they made counts when Lua code asks for more.
     lua.set_memory_limit(0)?;
@@ -180,7 +176,7 @@ fn call(lua: &Lua, shared: &Shared, args: &[Argument], raises: bool) -> mlua::Re
 fn call_unlimited(
     lua: &Lua,
     shared: &Shared,
-    args: &[Argument],
+    args: &MultiValue,
     raises: bool,
 ) -> mlua::Result<Value> {
     let mut reply = shared.reply.borrow_mut();
@@ -233,7 +229,7 @@ fn set_resp(lua: &Lua, shared: &Shared, args: &[Value]) -> mlua::Result<()> {
     Ok(())
 }
 
-fn acl_check_cmd(_: &Lua, args: Variadic<Argument>) -> mlua::Result<bool> {
+fn acl_check_cmd(_: &Lua, args: MultiValue) -> mlua::Result<bool> {
     let answer = with_arguments(&args, |args| with_host(|host| host.may_run(args)).flatten());
     match answer {
         Err(problem) => Err(line(problem)),

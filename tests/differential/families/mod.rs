@@ -9,6 +9,7 @@ pub mod groups;
 pub mod keys;
 pub mod lists;
 pub mod pubsub;
+pub mod scripts;
 pub mod server;
 pub mod stream_waits;
 pub mod streams;
@@ -56,6 +57,11 @@ pub const FAMILIES: &[Family] = &[
         name: "groups",
         weight: 25,
         commands: groups::COMMANDS,
+    },
+    Family {
+        name: "scripts",
+        weight: 15,
+        commands: scripts::COMMANDS,
     },
     Family {
         name: "connection",
