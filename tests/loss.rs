@@ -15,6 +15,7 @@ use weir::metrics::{Counter, WorkerStats};
 use weir::outbox::{CloseReason, Mailbox, Seat, WakeList};
 use weir::overflow::{OutboxBounds, WhenFull};
 use weir::protocol::{OwnedArgs, Reply, Resp};
+use weir::store::stream::{GroupPolicy, StreamPolicy};
 use weir::store::{Cause, End, Ledger, ShardSet, WaitKey};
 
 /// An engine and one client of it, without sockets.
@@ -103,6 +104,7 @@ impl Scene {
 /// Room for two of the messages that [`publish`] leaves.
 fn bounds(when_full: WhenFull) -> OutboxBounds {
     OutboxBounds {
+        messages_max: usize::MAX,
         bytes_max: 8,
         when_full,
     }
@@ -275,4 +277,69 @@ fn a_returned_message_without_a_place_is_counted() {
     assert_eq!(scene.ledger().returned.messages, 1);
     assert_eq!(scene.lost(Cause::ReturnedLost), 1);
     assert_eq!(scene.run("GET s"), "$4\r\ntext\r\n");
+}
+
+#[test]
+fn an_entry_delivered_too_often_is_counted() {
+    for (dead_letter, dead_lettered) in [(None, 0), (Some(&b"dead"[..]), 1)] {
+        let mut scene = Scene::new();
+        scene.run("XADD s 1-1 f v");
+        scene.run("XGROUP CREATE s g 0");
+        let policy = StreamPolicy {
+            group: GroupPolicy {
+                deliveries_max: 1,
+                ..GroupPolicy::default()
+            },
+            dead_letter: dead_letter.map(Into::into),
+            ..StreamPolicy::default()
+        };
+        set_policy(&scene, policy);
+        scene.run("XREADGROUP GROUP g c STREAMS s >");
+        assert_eq!(scene.run("XCLAIM s g d 0 1-1"), "*0\r\n");
+        assert_eq!(scene.count(|stats| &stats.exhausted), 1);
+        assert_eq!(scene.count(|stats| &stats.dead_lettered), dead_lettered);
+        let len = scene.run("XLEN dead");
+        assert_eq!(len, format!(":{dead_lettered}\r\n"));
+    }
+}
+
+#[test]
+fn an_entry_past_its_age_is_counted() {
+    let mut scene = Scene::new();
+    scene.run("XADD s 1-1 f v");
+    scene.run("XADD s * f v");
+    let policy = StreamPolicy {
+        age_ms_max: 1000,
+        ..StreamPolicy::default()
+    };
+    set_policy(&scene, policy);
+    assert_eq!(scene.run("XLEN s"), ":1\r\n");
+    let mut held = scene.engine.keyspace.hold();
+    held.need(ShardSet::ALL);
+    let expired: u64 = held.shards().map(|(_, shard)| shard.entries_expired).sum();
+    assert_eq!(expired, 1);
+}
+
+#[test]
+fn trimming_and_deleting_entries_is_counted() {
+    let mut scene = Scene::new();
+    for id in 1..=5 {
+        scene.run(&format!("XADD s {id} f v"));
+    }
+    scene.run("XADD s MAXLEN 5 6 f v");
+    scene.run("XTRIM s MAXLEN 4");
+    assert_eq!(scene.count(|stats| &stats.entries_trimmed), 2);
+    scene.run("XDEL s 3 99");
+    scene.run("XDELEX s IDS 1 4");
+    assert_eq!(scene.count(|stats| &stats.entries_deleted), 2);
+}
+
+/// Sets what the stream `s` does by itself.
+fn set_policy(scene: &Scene, policy: StreamPolicy) {
+    let key = scene.engine.keyspace.key(0, b"s");
+    let mut held = scene.engine.keyspace.hold();
+    held.need(ShardSet::ALL);
+    let shard = held.shard_of(&key);
+    let set = shard.set_stream_policy(&key, Some(policy.into()), scene.now.unix_ms);
+    assert!(set.is_ok());
 }

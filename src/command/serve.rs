@@ -10,16 +10,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::clients::{Client, Served, Taken, Wait};
-use crate::clock;
+use crate::clock::{self, Now};
+use crate::outbox::WakeList;
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
 use crate::store::{self, Cause, Held, Key, ShardSet, Tally, WaitKey, Waiter};
 
+use super::bounds;
 use super::call::Call;
 use super::dispatch;
-use super::engine::Gates;
+use super::engine::{Engine, Gates};
 use super::error::Error;
 use super::outcome::{Block, Nothing, Outcome};
 use super::session::{Blocked, Session};
+use super::spec::{Command, KeyPositions};
 use super::table::Found;
 
 /// What trying a blocked request again needs.
@@ -99,18 +102,51 @@ pub(super) fn wait(
     Outcome::Blocked
 }
 
-/// Holds, beside `set`, every shard that serving waiters of these shards may touch.
+/// Holds, beside `set`, every shard that serving waiters of these shards may touch: those that
+/// their requests name, and those of dead-letter queues, on which they may spill.
 #[cold]
 pub(super) fn hold_waiters(call: &mut Call<'_, '_>, set: ShardSet) {
     let mut wanted = set;
     loop {
         for shard in wanted.iter() {
             if call.held.set().contains(ShardSet::one(shard)) {
-                wanted = wanted.union(call.held.shard(shard).lines.reach());
+                let shard = call.held.shard(shard);
+                if !shard.lines.is_empty() {
+                    wanted = wanted
+                        .union(shard.lines.reach())
+                        .union(shard.dead_letters());
+                }
             }
         }
         if call.held.set().contains(wanted) || call.held.is_pinned() {
             return;
+        }
+        call.held.need(wanted);
+    }
+}
+
+/// Holds, beside `set`, every shard that the dead letters of a command's keys may go to. Policies
+/// may change while shards are let go to hold more, so it looks again.
+#[cold]
+pub(super) fn hold_dead_letters(
+    call: &mut Call<'_, '_>,
+    command: &Command,
+    args: Args<'_>,
+    set: ShardSet,
+) -> ShardSet {
+    if !matches!(command.group, "list" | "generic" | "weir") {
+        return set;
+    }
+    let mut positions = KeyPositions::new();
+    command.keys.positions(args, &mut positions);
+    loop {
+        let mut wanted = set;
+        for &position in &positions {
+            let key = call.key(args.at(position));
+            wanted = wanted.union(bounds::spill_of(call, &key));
+        }
+        if call.held.set().contains(wanted) || call.held.is_pinned() {
+            return wanted;
         }
         call.held.need(wanted);
     }
@@ -243,11 +279,50 @@ pub(super) fn unblock(call: &mut Call<'_, '_>, client: &Client, error: Option<Er
     true
 }
 
+/// Tries the waiters of keys whose moment has come, which no command will do for them. Holds what
+/// serving them may touch.
+pub(super) fn ring(engine: &Engine, worker: usize, now: Now, keys: &[WaitKey]) {
+    let mut wakes = WakeList::default();
+    for key in keys {
+        let mut held = engine.keyspace.hold();
+        let key = key.as_key();
+        held.need(ShardSet::one(engine.keyspace.shard_of(&key)));
+        let line = held.shard_of(&key).lines.get(&key);
+        let Some(waiter) = line.and_then(|line| line.next_after(0)) else {
+            continue;
+        };
+        let Some(attempt) = attempt_of(&waiter) else {
+            continue;
+        };
+        let mut session = Session::stand_in(Arc::clone(&attempt.client), attempt.db);
+        let mut reply = Reply::new(attempt.resp);
+        let mut call = Call {
+            engine,
+            held: &mut held,
+            session: &mut session,
+            reply: &mut reply,
+            wakes: &mut wakes,
+            stats: &engine.workers[worker],
+            now,
+            worker,
+            remembered: None,
+        };
+        let reach = super::stream::dead_letter_shards(&mut call, &key);
+        hold_waiters(&mut call, waiter.shards.union(reach));
+        call.shard(&key).mark_ready(&key);
+        serve_ready(&mut call);
+        call.notify_expired();
+    }
+    wakes.wake();
+}
+
 /// Puts messages back where they were: their client went before a byte of the reply was written.
 pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
     for taken in messages.into_iter().rev() {
         let key = taken.key.as_key();
         let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
+        call.held.need(set);
+        let set = set.union(call.shard(&key).dead_letters());
         call.held.need(set);
         hold_waiters(call, set);
         let now_ms = call.now_ms();
@@ -258,6 +333,8 @@ pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
             slot.queue.give_back(tally);
             slot.ledger.give_back(tally);
             call.shard(&key).mark_ready(&key);
+            // It counts as the oldest at its end.
+            bounds::keep_bounds(call, &key, Some(taken.end.opposite()));
         } else {
             // LOSS: returned-wrong-type
             let ledger = call.shard(&key).ledger(key.db);

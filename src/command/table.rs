@@ -208,7 +208,9 @@ impl Recent {
     #[inline]
     pub fn note(&mut self, args: Args<'_>, found: Found) {
         let name = args.at(0);
-        if name.len() <= WHOLE_BYTES_MAX && found.command.subcommands.is_empty() {
+        let is_container = !found.command.subcommands.is_empty();
+        let is_subcommand = found.index >= table().len();
+        if name.len() <= WHOLE_BYTES_MAX && !is_container && !is_subcommand {
             self.0 = Some((Ends::new(name), found));
         }
     }
@@ -299,7 +301,29 @@ fn to_lower(bytes: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{table, to_lower};
+    use super::{Recent, table, to_lower};
+    use crate::protocol::OwnedArgs;
+
+    #[test]
+    fn recognises_only_what_the_name_alone_says() {
+        let request = |words: &[&str]| words.iter().map(|word| word.as_bytes()).collect();
+        let get: OwnedArgs = request(&["Get", "k"]);
+        let mut recent = Recent::default();
+        assert!(recent.find(get.as_args()).is_none());
+        for (words, is_noted) in [
+            (&["Get", "k"][..], true),
+            (&["object", "encoding", "k"], false),
+            (&["object"], false),
+            (&["get", "k"], true),
+        ] {
+            let args: OwnedArgs = request(words);
+            let args = args.as_args();
+            recent.note(args, table().resolve(args).unwrap());
+            assert_eq!(recent.find(args).is_some(), is_noted, "{words:?}");
+        }
+        let too_many: OwnedArgs = request(&["get", "k", "l"]);
+        assert!(recent.find(too_many.as_args()).is_none());
+    }
 
     #[test]
     fn finds_every_command_in_any_case() {

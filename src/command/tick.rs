@@ -2,10 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::clock;
+use crate::clock::{self, Now};
 use crate::config::Events;
 use crate::outbox::{CloseReason, WakeList};
-use crate::store::{Expired, SHARDS, ShardSet};
+use crate::store::stream::Tended;
+use crate::store::{Expired, Key, SHARDS, ShardSet};
 
 use super::engine::{Engine, Gates};
 
@@ -22,6 +23,7 @@ pub fn run(engine: &Engine, worker: usize) {
     if !is_busy && engine.expires_by_time.load(Ordering::Relaxed) {
         expire(engine, worker);
     }
+    tend(engine, worker, clock::now());
     close_idle(engine, worker);
     if worker == 0 {
         engine.note_memory(resident_bytes());
@@ -57,6 +59,47 @@ fn expire(engine: &Engine, worker: usize) {
                 return;
             }
         }
+    }
+}
+
+/// Sees to the streams that do something by themselves, and tries waiters whose moment has come,
+/// in the shards that fall to this worker.
+pub(super) fn tend(engine: &Engine, worker: usize, now: Now) {
+    let workers_len = engine.workers.len();
+    for shard in (0..SHARDS).filter(|&shard| shard as usize % workers_len == worker) {
+        let mut more = true;
+        while more {
+            let mut wakes = WakeList::default();
+            let mut held = engine.keyspace.hold();
+            held.need(ShardSet::one(shard));
+            more = held.shard(shard).has_tended()
+                && held.shard(shard).tend_all(now.unix_ms, |key, tended| {
+                    notify_tended(engine, key, &tended, &mut wakes);
+                });
+            drop(held);
+            wakes.wake();
+        }
+        let mut held = engine.keyspace.hold();
+        held.need(ShardSet::one(shard));
+        let due = held.shard(shard).lines.take_alarms(now.unix_ms);
+        drop(held);
+        if !due.is_empty() {
+            super::serve::ring(engine, worker, now, &due);
+        }
+    }
+}
+
+/// Tells subscribers what a stream did by itself, by the names of the commands that do the same.
+fn notify_tended(engine: &Engine, key: &Key<'_>, tended: &Tended, wakes: &mut WakeList) {
+    let wanted = engine.config.live().notify_keyspace_events();
+    if !wanted.wants(Events::STREAM) {
+        return;
+    }
+    if tended.expired.entries > 0 {
+        super::pubsub::publish_event(engine, wanted, key, "xtrim", wakes);
+    }
+    for _ in 0..tended.consumers {
+        super::pubsub::publish_event(engine, wanted, key, "xgroup-delconsumer", wakes);
     }
 }
 

@@ -99,6 +99,10 @@ pub struct WorkerStats {
     pub delivered: Counter,
     /// Messages that full outboxes let go of.
     pub outbox_dropped: Counter,
+    /// Entries that groups gave up on after as many deliveries as they allow.
+    pub exhausted: Counter,
+    /// Of those, entries that went to a dead-letter stream.
+    pub dead_lettered: Counter,
     /// Reads from sockets.
     pub reads: Counter,
     /// Writes to sockets.
@@ -126,6 +130,8 @@ impl WorkerStats {
             published: Counter::default(),
             delivered: Counter::default(),
             outbox_dropped: Counter::default(),
+            exhausted: Counter::default(),
+            dead_lettered: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
             entries_trimmed: Counter::default(),
@@ -179,6 +185,8 @@ impl WorkerStats {
             &self.writes,
             &self.entries_trimmed,
             &self.entries_deleted,
+            &self.exhausted,
+            &self.dead_lettered,
         ]
         .into_iter()
         .for_each(Counter::reset);

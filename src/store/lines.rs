@@ -100,16 +100,19 @@ impl Line {
 /// The lines of one shard.
 #[derive(Debug, Default)]
 pub struct Lines {
-    lines: HashTable<Line>,
+    by_key: HashTable<Line>,
     /// Union of the shards of all waiters who joined since the lines were last empty.
     reach: ShardSet,
+    /// Moments on the wall clock at which a key may serve by itself; one for each key. Few: only
+    /// group readers who claim what others left pending set them.
+    alarms: Vec<(u64, WaitKey)>,
 }
 
 impl Lines {
     /// Whether nobody waits for any key of the shard.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.by_key.is_empty()
     }
 
     /// Every shard that serving a waiter of this shard may touch, and perhaps some more.
@@ -119,20 +122,20 @@ impl Lines {
 
     /// The line for `key`.
     pub fn get(&self, key: &Key) -> Option<&Line> {
-        self.lines.find(key.hash, |line| {
+        self.by_key.find(key.hash, |line| {
             line.key.db == key.db && *line.key.name == *key.name
         })
     }
 
     /// Puts a waiter in the line of one of its keys.
     pub fn join(&mut self, key: &WaitKey, waiter: &Arc<Waiter>) {
-        let found = self.lines.find_mut(key.hash, |line| {
+        let found = self.by_key.find_mut(key.hash, |line| {
             line.key.db == key.db && *line.key.name == *key.name
         });
         let line = match found {
             Some(line) => line,
             None => self
-                .lines
+                .by_key
                 .insert_unique(
                     key.hash,
                     Line {
@@ -149,23 +152,38 @@ impl Lines {
 
     /// Takes a waiter out of the line of one of its keys; says whether it stood there.
     pub fn leave(&mut self, key: &WaitKey, ticket: u64) -> bool {
-        let found = self.lines.find_entry(key.hash, |line| {
+        let found = self.by_key.find_entry(key.hash, |line| {
             line.key.db == key.db && *line.key.name == *key.name
         });
         let Ok(mut entry) = found else { return false };
         let stood = entry.get_mut().waiters.remove(&ticket).is_some();
         if entry.get().is_empty() {
             entry.remove();
-            if self.lines.is_empty() {
+            if self.by_key.is_empty() {
                 self.reach = ShardSet::EMPTY;
             }
         }
         stood
     }
 
+    /// Asks to have a key tried at a moment, or earlier if that was asked for already.
+    pub fn set_alarm(&mut self, key: &Key, at_ms: u64) {
+        let is_it = |(_, set): &&mut (u64, WaitKey)| set.db == key.db && *set.name == *key.name;
+        match self.alarms.iter_mut().find(is_it) {
+            Some((set_ms, _)) => *set_ms = at_ms.min(*set_ms),
+            None => self.alarms.push((at_ms, key.into())),
+        }
+    }
+
+    /// Takes the keys whose moment has come.
+    pub fn take_alarms(&mut self, now_ms: u64) -> Vec<WaitKey> {
+        let due = self.alarms.extract_if(.., |(at_ms, _)| *at_ms <= now_ms);
+        due.map(|(_, key)| key).collect()
+    }
+
     /// The keys of a database that somebody waits for.
     pub fn keys_of(&self, db: u8) -> impl Iterator<Item = &WaitKey> {
-        self.lines
+        self.by_key
             .iter()
             .map(|line| &line.key)
             .filter(move |key| key.db == db)
@@ -173,6 +191,6 @@ impl Lines {
 
     /// How many keys have a line.
     pub fn len(&self) -> usize {
-        self.lines.len()
+        self.by_key.len()
     }
 }

@@ -15,6 +15,7 @@ pub mod reclaim;
 mod shard;
 pub mod stream;
 pub mod table;
+mod tend;
 mod value;
 mod vanished;
 mod watch;

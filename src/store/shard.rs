@@ -6,18 +6,21 @@
 
 mod queues;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::limits::DATABASES;
+use crate::policy::Policies;
 
 use super::deadlines::Deadlines;
-use super::key::Key;
+use super::key::{Key, ShardSet};
 use super::ledger::{Cause, Ledger};
 use super::lines::{Lines, WaitKey};
 use super::queue::Queue;
 use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use super::stream::Stream;
 use super::table::{IntoIter, Table};
+use super::tend::wants_tending;
 use super::value::{Kind, Text, Value};
 use super::vanished::Vanished;
 use super::watch::WatchList;
@@ -164,9 +167,20 @@ pub struct Shard {
     pub expired_total: u64,
     /// Queues that drained.
     vanished: Vanished,
+    /// The policies, if any is for queues.
+    policies: Option<Arc<Policies>>,
+    /// The shards of all dead-letter queues, on which pushes and pops may spill.
+    dead_letters: ShardSet,
+    /// Queues that came to their key with more than their policy allows. Whoever holds the shard
+    /// cuts them before letting go.
+    pub unsettled: Vec<WaitKey>,
     /// How often the accounts were checked.
     #[cfg(debug_assertions)]
     looks: usize,
+    /// Entries of streams that were older than their policy allows.
+    pub entries_expired: u64,
+    /// Streams that do something by themselves, for the tick to see to.
+    pub(super) tended: Vec<WaitKey>,
     /// The last moment that anybody brought along, in quarters of a second: when a key is inserted.
     /// The ticks that expire keys keep it fresh.
     used: u32,
@@ -189,8 +203,13 @@ impl Shard {
             expired: Vec::new(),
             expired_total: 0,
             vanished: Vanished::default(),
+            policies: None,
+            dead_letters: ShardSet::EMPTY,
+            unsettled: Vec::new(),
             #[cfg(debug_assertions)]
             looks: 0,
+            entries_expired: 0,
+            tended: Vec::new(),
             used: 0,
         }
     }
@@ -213,7 +232,7 @@ impl Shard {
 
     /// One probe, whether the key has a deadline or not.
     #[inline]
-    fn look(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
+    pub(super) fn look(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
         let db = usize::from(key.db);
         if self.dbs[db].expiring_len == 0 {
             return self.dbs[db]
@@ -255,6 +274,9 @@ impl Shard {
     /// The stream at a key.
     #[inline]
     pub fn stream(&mut self, key: &Key, now_ms: u64) -> Result<Option<&mut Stream>, WrongType> {
+        if !self.tended.is_empty() {
+            self.drop_overdue(key, now_ms);
+        }
         match self.value(key, now_ms) {
             None => Ok(None),
             Some(Value::Stream(stream)) => Ok(Some(stream)),
@@ -281,25 +303,29 @@ impl Shard {
         deadline_ms: Option<u64>,
     ) -> Option<Value> {
         let used = self.used;
-        let database = &mut self.dbs[usize::from(key.db)];
-        let found = database
+        let found = self.dbs[usize::from(key.db)]
             .table
-            .find_mut(key.hash, |entry| key.is_named(&entry.name));
-        let Some(entry) = found else {
+            .locate(key.hash, |entry| key.is_named(&entry.name));
+        let Some(place) = found else {
             self.insert_new(key, value, deadline_ms);
             return None;
         };
         let is_text = value.kind() == Kind::Text;
+        let is_tended = wants_tending(&value);
         if let Value::Queue(queue) = &mut value {
-            database.ledger.book_in(queue);
-            self.vanished.take(key);
+            self.welcome(key, queue);
         }
+        let database = &mut self.dbs[usize::from(key.db)];
+        let entry = database.table.at_mut(place)?;
         entry.used = used;
         let old = std::mem::replace(&mut entry.value, value);
         if let Value::Queue(queue) = &old {
             database.ledger.book_out(queue);
         }
         self.set_deadline(key, deadline_ms);
+        if is_tended {
+            self.tend(key);
+        }
         // Whoever waits for a stream learns that it has gone. Nothing else that goes makes a key
         // ready: its place in the order of service is that of what comes.
         if !is_text || old.kind() == Kind::Stream {
@@ -312,10 +338,9 @@ impl Shard {
     #[inline]
     pub fn insert_new(&mut self, key: &Key, mut value: Value, deadline_ms: Option<u64>) {
         let is_text = value.kind() == Kind::Text;
-        let database = &mut self.dbs[usize::from(key.db)];
+        let is_tended = wants_tending(&value);
         if let Value::Queue(queue) = &mut value {
-            database.ledger.book_in(queue);
-            self.vanished.take(key);
+            self.welcome(key, queue);
         }
         let entry = Entry {
             name: key.name.into(),
@@ -324,9 +349,14 @@ impl Shard {
             used: self.used,
             value,
         };
-        database.table.insert_unique(key.hash, entry, Entry::hash);
+        self.dbs[usize::from(key.db)]
+            .table
+            .insert_unique(key.hash, entry, Entry::hash);
         if deadline_ms.is_some() {
             self.set_deadline(key, deadline_ms);
+        }
+        if is_tended {
+            self.tend(key);
         }
         if !is_text {
             self.mark_ready(key);
@@ -396,7 +426,14 @@ impl Shard {
     /// keys to tell of.
     #[inline]
     pub fn has_aftermath(&self) -> bool {
-        !self.ready.is_empty() || !self.expired.is_empty()
+        !self.ready.is_empty() || !self.expired.is_empty() || !self.unsettled.is_empty()
+    }
+
+    /// Whether a command that writes here may have to touch other shards: to serve who waits, or
+    /// to leave dead letters.
+    #[inline]
+    pub fn reaches_out(&self) -> bool {
+        !self.lines.is_empty() || !self.dead_letters.is_empty()
     }
 
     /// Notes that a key may now serve those who wait for it.
@@ -542,6 +579,13 @@ impl Shard {
         }
         for db in [a, b] {
             self.vanished.forget_database(db);
+        }
+        for listed in &mut self.tended {
+            match listed.db {
+                db if db == a => listed.db = b,
+                db if db == b => listed.db = a,
+                _ => {}
+            }
         }
         self.dbs.swap(usize::from(a), usize::from(b));
         self.deadlines.swap_databases(a, b);

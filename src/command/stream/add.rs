@@ -9,8 +9,9 @@ use crate::config::Events;
 use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
 use crate::store::Value;
-use crate::store::stream::{AddError, NewId, NodeLimits, SetIdError, StreamId};
+use crate::store::stream::{AddError, NewId, SetIdError, StreamId};
 
+use super::bury::limits;
 use super::ids::{parse_id, write_id};
 use super::text;
 use super::trim::Options;
@@ -26,10 +27,7 @@ type Pairs<'a> = SmallVec<[&'a [u8]; 16]>;
 pub fn xadd(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let live = call.engine.config.live();
     let options = Options::parse(args, live, true)?;
-    let limits = NodeLimits {
-        bytes: live.stream_node_bytes_max(),
-        entries: live.stream_node_entries_max(),
-    };
+    let limits = limits(call);
     let fields = args.tail(options.end);
     if fields.is_empty() || fields.len() % 2 == 1 {
         return Err(Error::Arity("xadd".into()));
@@ -60,13 +58,17 @@ pub fn xadd(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         return Ok(Outcome::Done);
     }
     let added = stream.add(options.id, &pairs, limits, now_ms);
-    let mut trimmed = 0;
+    let (mut trimmed, mut is_marked) = (0, false);
     if let Ok(id) = added {
         if let (Some(producer), Some(mark)) = (&options.producer, mark) {
             producer.record(stream, mark, id, now_ms);
+            is_marked = true;
         }
         if let Some(trim) = options.trim {
             trimmed = stream.trim(trim).entries;
+        }
+        if is_marked {
+            shard.tend(&key);
         }
         shard.mark_ready(&key);
     }

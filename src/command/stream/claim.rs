@@ -8,6 +8,7 @@ use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Reply};
 use crate::store::stream::{AutoclaimOptions, ClaimOptions, Claimed, StreamId};
 
+use super::bury::{Dead, bury, prepare};
 use super::ids::{Ids, error_with, no_group, parse_id, parse_start, write_entry, write_id};
 use super::text;
 
@@ -21,9 +22,17 @@ const COUNT_DEFAULT: u64 = 100;
 pub fn xclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
+    let can_bury = prepare(call, &key);
     let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
-    let group = stream.and_then(|stream| stream.group_mut(args.at(2)));
-    let mut group = group.ok_or_else(|| no_group(args.at(1), args.at(2)))?;
+    let is_found = stream.is_some();
+    let Some(mut group) = stream.and_then(|stream| stream.group_mut(args.at(2))) else {
+        call.looked_up(&key, is_found);
+        return Err(no_group(args.at(1), args.at(2)));
+    };
+    call.stats.hits.add(1);
+    if !can_bury {
+        group.keep_exhausted();
+    }
     let wanted = Wanted::parse(args, now_ms)?;
     if let Some(last_id) = wanted.last_id {
         group.raise_last_id(last_id);
@@ -31,9 +40,11 @@ pub fn xclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let (taker, is_new) = group.consumer(args.at(3), now_ms);
     let claimed = group.claim(taker, &wanted.ids, wanted.options, now_ms);
     write_claimed(call.reply, &claimed, wanted.options.just_id);
+    let dead = Dead::of(&claimed.exhausted);
     if is_new {
         call.notify(&key, Events::STREAM, "xgroup-createconsumer");
     }
+    bury(call, &key, args.at(2), &dead);
     Ok(Outcome::Done)
 }
 
@@ -137,9 +148,17 @@ pub fn xautoclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     }
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
+    let can_bury = prepare(call, &key);
     let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
-    let group = stream.and_then(|stream| stream.group_mut(args.at(2)));
-    let mut group = group.ok_or_else(|| no_group(args.at(1), args.at(2)))?;
+    let is_found = stream.is_some();
+    let Some(mut group) = stream.and_then(|stream| stream.group_mut(args.at(2))) else {
+        call.looked_up(&key, is_found);
+        return Err(no_group(args.at(1), args.at(2)));
+    };
+    call.stats.hits.add(1);
+    if !can_bury {
+        group.keep_exhausted();
+    }
     let (taker, is_new) = group.consumer(args.at(3), now_ms);
     let claimed = group.autoclaim(taker, start, options, now_ms);
     call.reply.array(3);
@@ -149,9 +168,11 @@ pub fn xautoclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     for &id in &claimed.deleted {
         write_id(call.reply, id);
     }
+    let dead = Dead::of(&claimed.exhausted);
     if is_new {
         call.notify(&key, Events::STREAM, "xgroup-createconsumer");
     }
+    bury(call, &key, args.at(2), &dead);
     Ok(Outcome::Done)
 }
 

@@ -81,29 +81,27 @@ const NOT_FOUND: i64 = -1;
 
 /// XDELEX key [KEEPREF | DELREF | ACKED] IDS numids id [id ...]
 pub fn xdelex(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let wanted = Wanted::parse(args, 2)?;
-    delete(call, args, &wanted, None)
+    delete(call, args, None)
 }
 
 /// XACKDEL key group [KEEPREF | DELREF | ACKED] IDS numids id [id ...]
 pub fn xackdel(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let wanted = Wanted::parse(args, 3)?;
-    delete(call, args, &wanted, Some(args.at(2)))
+    delete(call, args, Some(args.at(2)))
 }
 
 /// Deletes entries by name, after acknowledging them for a group if one is given.
-fn delete(
-    call: &mut Call<'_, '_>,
-    args: Args<'_>,
-    wanted: &Wanted,
-    group: Option<&[u8]>,
-) -> Result {
+fn delete(call: &mut Call<'_, '_>, args: Args<'_>, group: Option<&[u8]>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
     let found = call.held.shard_of(&key).stream(&key, now_ms)?;
+    let is_found = found.is_some();
+    let wanted = Wanted::parse(args, if group.is_some() { 3 } else { 2 })?;
     let found = found.filter(|stream| group.is_none_or(|name| stream.group(name).is_some()));
     let Some(stream) = found else {
         wanted.write_none(call.reply);
+        if group.is_some() {
+            call.looked_up(&key, is_found);
+        }
         return Ok(Outcome::Done);
     };
     let ids = parse_ids(wanted.ids(args))?;

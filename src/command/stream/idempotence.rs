@@ -5,7 +5,7 @@ use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
-use crate::store::stream::{EntryMark, IdempotenceLimits, Stream, StreamId};
+use crate::store::stream::{EntryMark, Idempotence, IdempotenceLimits, Stream, StreamId};
 
 use super::text;
 
@@ -39,10 +39,15 @@ impl<'a> Producer<'a> {
         let name = args.at(at + 1);
         let given = (takes == 2).then(|| args.at(at + 2));
         if name.is_empty() {
-            return Err(text("IDMP/IDMPAUTO requires a non-empty producer ID"));
+            return Err(text(match given {
+                Some(_) => "syntax error, IDMP requires a non-empty producer ID",
+                None => "syntax error, IDMPAUTO requires a non-empty producer ID",
+            }));
         }
         if given.is_some_and(<[u8]>::is_empty) {
-            return Err(text("IDMP requires a non-empty idempotent ID"));
+            return Err(text(
+                "syntax error, IDMP requires a non-empty idempotent ID",
+            ));
         }
         Ok(Some((Self { name, given }, takes + 1)))
     }
@@ -70,6 +75,22 @@ impl<'a> Producer<'a> {
 
 /// XCFGSET key [IDMP-DURATION seconds] [IDMP-MAXSIZE count]
 pub fn xcfgset(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let key = call.key(args.at(1));
+    let now_ms = call.now_ms();
+    let shard = call.held.shard_of(&key);
+    let stream = shard.stream(&key, now_ms)?.ok_or(Error::NoSuchKey)?;
+    let present = stream.idempotence().map(Idempotence::limits);
+    let limits = parse_limits(args, present.unwrap_or_default())?;
+    if present.unwrap_or_default() != limits {
+        stream.idempotence_mut(limits).set_limits(limits);
+        shard.tend(&key);
+    }
+    call.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// The limits that XCFGSET asks for, where they are not what is present.
+fn parse_limits(args: Args<'_>, present: IdempotenceLimits) -> Result<IdempotenceLimits> {
     let (mut duration_s, mut len_max) = (None, None);
     let mut options = args.from(2);
     while let Some(option) = options.next() {
@@ -77,34 +98,36 @@ pub fn xcfgset(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         if !is_duration && !option.eq_ignore_ascii_case(b"idmp-maxsize") {
             return Err(Error::Syntax);
         }
-        let value = parse_i64(options.next().ok_or(Error::Syntax)?).ok_or(Error::NotInteger)?;
+        let value = options.next().ok_or(Error::Syntax)?;
+        let (twice, bound, refusal) = if is_duration {
+            let refusal = "IDMP-DURATION must be between 1 and 86400 seconds";
+            (duration_s.is_some(), DURATION_S_MAX, refusal)
+        } else {
+            let refusal = "IDMP-MAXSIZE must be between 1 and 10000 entries";
+            (len_max.is_some(), MARKS_MAX, refusal)
+        };
+        if twice {
+            return Err(text(if is_duration {
+                "IDMP-DURATION specified multiple times"
+            } else {
+                "IDMP-MAXSIZE specified multiple times"
+            }));
+        }
+        let value = parse_i64(value).ok_or(Error::NotInteger)?;
+        if !(1..=bound).contains(&value) {
+            return Err(text(refusal));
+        }
         if is_duration {
-            if !(1..=DURATION_S_MAX).contains(&value) {
-                return Err(text("IDMP-DURATION must be between 1 and 86400 seconds"));
-            }
             duration_s = Some(value.unsigned_abs());
         } else {
-            if !(1..=MARKS_MAX).contains(&value) {
-                return Err(text("IDMP-MAXSIZE must be between 1 and 10000 entries"));
-            }
             len_max = usize::try_from(value).ok();
         }
     }
     if duration_s.is_none() && len_max.is_none() {
         return Err(text("At least one parameter must be specified"));
     }
-    let key = call.key(args.at(1));
-    let now_ms = call.now_ms();
-    let stream = call.shard(&key).stream(&key, now_ms)?;
-    let known = stream
-        .ok_or(Error::NoSuchKey)?
-        .idempotence_mut(IdempotenceLimits::default());
-    let mut limits = known.limits();
-    if let Some(duration_s) = duration_s {
-        limits.duration_ms = duration_s * 1000;
-    }
-    limits.len_max = len_max.unwrap_or(limits.len_max);
-    known.set_limits(limits);
-    call.reply.ok();
-    Ok(Outcome::Done)
+    Ok(IdempotenceLimits {
+        duration_ms: duration_s.map_or(present.duration_ms, |duration_s| duration_s * 1000),
+        len_max: len_max.unwrap_or(present.len_max),
+    })
 }

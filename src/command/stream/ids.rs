@@ -65,6 +65,12 @@ pub(super) fn write_id(reply: &mut Reply, id: StreamId) {
 #[inline]
 pub(super) fn write_entry(reply: &mut Reply, entry: Entry<'_>) {
     reply.array(2);
+    write_fields(reply, entry);
+}
+
+/// Writes the id, and the fields and values of an entry as an array: two replies.
+#[inline]
+pub(super) fn write_fields(reply: &mut Reply, entry: Entry<'_>) {
     write_id(reply, entry.id);
     reply.array(entry.fields.len() * 2);
     for (name, value) in entry.fields {

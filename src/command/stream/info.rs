@@ -33,7 +33,7 @@ fn show(
         Some(stream) => write(call.reply, stream),
         None => Err(Error::NoSuchKey),
     };
-    call.count_lookup(is_found);
+    call.looked_up(key, is_found);
     result.map(|()| Outcome::Done)
 }
 
@@ -43,7 +43,7 @@ pub fn stream(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     show(call, &key, |reply, stream| {
         let options = args.tail(3);
         if options.is_empty() {
-            reply.map(10);
+            reply.map(10 + producers_pairs(stream));
             write_head(reply, stream);
             write_ends(reply, stream);
             return Ok(());
@@ -63,7 +63,7 @@ pub fn stream(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
                 count => usize::try_from(count).unwrap_or(COUNT_DEFAULT),
             },
         };
-        reply.map(9);
+        reply.map(9 + producers_pairs(stream));
         write_head(reply, stream);
         reply.bulk_str("entries");
         let all = stream.log().range(StreamId::MIN, StreamId::MAX);
@@ -77,7 +77,7 @@ pub fn stream(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     })
 }
 
-/// What both forms of XINFO STREAM begin with: seven pairs.
+/// What both forms of XINFO STREAM begin with: seven pairs, and those about producers.
 fn write_head(reply: &mut Reply, stream: &Stream) {
     let log = stream.log();
     for (name, value) in [
@@ -99,6 +99,26 @@ fn write_head(reply: &mut Reply, stream: &Stream) {
     reply.integer(reply_len(log.entries_added()));
     reply.bulk_str("recorded-first-entry-id");
     write_id(reply, log.first_id());
+    if let Some(known) = stream.idempotence() {
+        let limits = known.limits();
+        for (name, value) in [
+            ("idmp-duration", limits.duration_ms / 1000),
+            ("idmp-maxsize", limits.len_max as u64),
+            ("pids-tracked", known.producers() as u64),
+            ("iids-tracked", known.marks() as u64),
+            ("iids-added", known.added()),
+            ("iids-duplicates", known.duplicates()),
+        ] {
+            reply.bulk_str(name);
+            reply.integer(reply_len(value));
+        }
+    }
+}
+
+/// Pairs about producers. Redis shows them always since 8.6; here a stream shows them once a
+/// producer or XCFGSET asked for what they are about, and answers as 8.2 before.
+fn producers_pairs(stream: &Stream) -> usize {
+    if stream.idempotence().is_some() { 6 } else { 0 }
 }
 
 /// The number of groups, the first and the last entry: three pairs.
@@ -142,12 +162,18 @@ fn write_progress(reply: &mut Reply, stream: &Stream, group: &Group) {
 
 /// A group in XINFO STREAM FULL, with up to `count` entries of each list.
 fn write_group(reply: &mut Reply, stream: &Stream, group: &Group, count: usize) {
-    reply.map(7);
+    // Likewise shown by Redis since 8.8, and here once there are any.
+    let released = group.released();
+    reply.map(7 + usize::from(released > 0));
     reply.bulk_str("name");
     reply.bulk(group.name());
     write_progress(reply, stream, group);
     reply.bulk_str("pel-count");
     reply.integer(reply_len(group.pending()));
+    if released > 0 {
+        reply.bulk_str("nacked-count");
+        reply.integer(reply_len(released));
+    }
     reply.bulk_str("pending");
     let later = reply.array_later();
     let mut len = 0;

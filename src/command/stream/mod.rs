@@ -1,11 +1,12 @@
 //! Commands on streams.
 //!
 //! `add` and `trim` change the log, `range` reads it, `delete` takes entries out by name; `read`
-//! is XREAD and XREADGROUP, which may wait; `group` makes and changes groups, `pending` and
-//! `claim` work on what groups have delivered, `info` shows, `idempotence` knows producers again.
-//! `ids` reads ids and writes entries.
+//! and `read_group` may wait. `group` makes and changes groups, `pending` and `claim` work on what
+//! groups have delivered, `bury` puts away what was delivered too often, `info` shows,
+//! `idempotence` knows producers again. `ids` reads ids and writes entries.
 
 mod add;
+mod bury;
 mod claim;
 mod delete;
 mod group;
@@ -15,6 +16,7 @@ mod info;
 mod pending;
 mod range;
 mod read;
+mod read_group;
 #[cfg(test)]
 mod tests;
 mod trim;
@@ -22,6 +24,8 @@ mod trim;
 use crate::flags;
 use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
+
+pub(super) use bury::dead_letter_shards;
 
 use super::error::Error;
 use super::outcome::Result;
@@ -58,7 +62,7 @@ pub const COMMANDS: &[Command] = &[
     stream!("xread", -4, flags![READONLY, BLOCKING, MOVABLE_KEYS], Keys::Found(read::find_keys), "5.0.0",
         "Returns messages from streams past the IDs given, waiting until there are any.", read::xread),
     stream!("xreadgroup", -7, flags![WRITE, BLOCKING, MOVABLE_KEYS], Keys::Found(read::find_keys), "5.0.0",
-        "Returns new or pending messages for a consumer of a group, waiting until there are any.", read::xreadgroup),
+        "Returns new or pending messages for a consumer of a group, waiting until there are any.", read_group::xreadgroup),
     stream!("xack", -4, flags![WRITE, FAST], Keys::FIRST, "5.0.0",
         "Returns the number of messages that were successfully acknowledged by the consumer group member of a stream.", pending::xack),
     stream!("xnack", -7, flags![WRITE, FAST], Keys::FIRST, "8.8.0",

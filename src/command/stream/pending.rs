@@ -7,7 +7,9 @@ use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Reply};
 use crate::store::stream::{Group, NackMode, Pending, PendingQuery, Stream};
 
-use super::ids::{no_group, parse_end, parse_id, parse_ids, parse_start, write_id};
+use super::ids::{
+    Ids, error_with, no_group, parse_end, parse_id, parse_ids, parse_start, write_id,
+};
 use super::{reply_len, text};
 
 /// XACK key group id [id ...]
@@ -15,10 +17,13 @@ pub fn xack(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
     let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
+    let is_found = stream.is_some();
     let Some(mut group) = stream.and_then(|stream| stream.group_mut(args.at(2))) else {
+        call.looked_up(&key, is_found);
         call.reply.integer(0);
         return Ok(Outcome::Done);
     };
+    call.stats.hits.add(1);
     let acknowledged = if args.len() == 4 {
         u64::from(group.ack(parse_id(args.at(3), 0)?))
     } else {
@@ -32,14 +37,14 @@ pub fn xack(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 
 /// XNACK key group <SILENT | FAIL | FATAL> IDS numids id [id ...] [RETRYCOUNT count] [FORCE]
 pub fn xnack(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let wanted = Nack::parse(args)?;
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
     let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
     let group = stream.and_then(|stream| stream.group_mut(args.at(2)));
     let mut group = group.ok_or_else(|| no_group(args.at(1), args.at(2)))?;
-    let ids = parse_ids(args.from(wanted.ids_at).take(wanted.ids_len))?;
-    let released = ids
+    let wanted = Nack::parse(args)?;
+    let released = wanted
+        .ids
         .iter()
         .filter(|&&id| group.nack(id, wanted.mode, wanted.force))
         .count() as u64;
@@ -55,40 +60,47 @@ pub fn xnack(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 struct Nack {
     mode: NackMode,
     force: bool,
-    ids_at: usize,
-    ids_len: usize,
+    ids: Ids,
 }
 
 impl Nack {
     fn parse(args: Args<'_>) -> Result<Self> {
-        let is = |at: usize, name: &[u8]| args.at(at).eq_ignore_ascii_case(name);
         let mut mode = match () {
-            () if is(3, b"silent") => NackMode::Silent,
-            () if is(3, b"fail") => NackMode::Fail,
-            () if is(3, b"fatal") => NackMode::Fatal,
-            () => return Err(Error::Syntax),
+            () if args.at(3).eq_ignore_ascii_case(b"silent") => NackMode::Silent,
+            () if args.at(3).eq_ignore_ascii_case(b"fail") => NackMode::Fail,
+            () if args.at(3).eq_ignore_ascii_case(b"fatal") => NackMode::Fatal,
+            () => return Err(text("mode must be SILENT, FAIL, or FATAL")),
         };
-        let (ids_at, ids_len) = super::parse_id_block(args, 4)?.ok_or(Error::Syntax)?;
-        let mut force = false;
-        let mut options = args.from(ids_at + ids_len);
-        while let Some(option) = options.next() {
-            if option.eq_ignore_ascii_case(b"force") {
+        let (mut ids, mut force) = (None, false);
+        let mut at = 4;
+        while let Some(option) = args.get(at) {
+            let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
+            let value = args.get(at + 1);
+            if is(b"force") {
                 force = true;
-            } else if option.eq_ignore_ascii_case(b"retrycount") {
-                let count = parse_i64(options.next().ok_or(Error::Syntax)?);
-                let count = count.ok_or(Error::NotInteger)?;
-                let count = u64::try_from(count);
-                mode = NackMode::Count(count.map_err(|_| text("RETRYCOUNT must be positive"))?);
+                at += 1;
+            } else if let (true, Some(value)) = (is(b"ids"), value) {
+                let len = parse_i64(value).filter(|len| (1..=i64::from(i32::MAX)).contains(len));
+                let len = len.and_then(|len| usize::try_from(len).ok());
+                let len = len.ok_or_else(|| text("numids must be a positive integer"))?;
+                if len > args.len() - at - 2 {
+                    return Err(text("number of IDs doesn't match numids"));
+                }
+                ids = Some((at + 2, len));
+                at += 2 + len;
+            } else if let (true, Some(value)) = (is(b"retrycount"), value) {
+                let count = u64::try_from(parse_i64(value).ok_or(Error::NotInteger)?);
+                let count = count.map_err(|_| text("Invalid RETRYCOUNT value, must be >= 0"))?;
+                mode = NackMode::Count(count);
+                at += 2;
             } else {
-                return Err(Error::Syntax);
+                let pieces = ["ERR Unrecognized XNACK option '", "", "'"];
+                return Err(error_with(pieces, [option, b""]));
             }
         }
-        Ok(Self {
-            mode,
-            force,
-            ids_at,
-            ids_len,
-        })
+        let (ids_at, ids_len) = ids.ok_or_else(|| text("syntax error, expected IDS keyword"))?;
+        let ids = parse_ids(args.from(ids_at).take(ids_len))?;
+        Ok(Self { mode, force, ids })
     }
 }
 
@@ -111,7 +123,7 @@ pub fn xpending(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
             Ok(Outcome::Done)
         }
     };
-    call.count_lookup(is_found);
+    call.looked_up(&key, is_found);
     result
 }
 

@@ -15,7 +15,7 @@ pub fn xlen(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let now_ms = call.now_ms();
     let stream = call.shard(&key).stream(&key, now_ms)?;
     let len = stream.map(|stream| stream.log().len());
-    call.count_lookup(len.is_some());
+    call.looked_up(&key, len.is_some());
     call.reply.integer(reply_len(len.unwrap_or(0)));
     Ok(Outcome::Done)
 }
@@ -62,6 +62,6 @@ fn range(call: &mut Call<'_, '_>, args: Args<'_>, is_reverse: bool) -> Result {
             }
         }
     }
-    call.count_lookup(is_found);
+    call.looked_up(&key, is_found);
     Ok(Outcome::Done)
 }

@@ -1,4 +1,4 @@
-//! XREAD XREADGROUP.
+//! XREAD, and what it shares with XREADGROUP: the arguments, and the list of streams in a reply.
 //!
 //! Both look at their streams in order and answer with what there is; where there is nothing and
 //! they may wait, the request is kept with its ids resolved: `$` means what was last when it came.
@@ -9,37 +9,39 @@ use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Block, Nothing, Outcome, Result};
 use crate::command::spec::KeyPositions;
-use crate::config::Events;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Later, Mark, OwnedArgs, Reply, Resp};
 use crate::store::Kind;
 use crate::store::stream::StreamId;
 
-use super::ids::{error_with, parse_id, write_entries, write_entry, write_id};
+use super::ids::{parse_id, write_entries};
 use super::text;
 
 /// What XREAD and XREADGROUP ask for besides their streams.
 #[derive(Debug, Default)]
-struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     /// Most entries of each stream; 0 for all.
-    count: u64,
+    pub count: u64,
     /// Milliseconds to wait, 0 for ever; `None` does not wait.
-    block_ms: Option<u64>,
-    group: Option<(&'a [u8], &'a [u8])>,
-    noack: bool,
+    pub block_ms: Option<u64>,
+    /// The group and the consumer.
+    pub group: Option<(&'a [u8], &'a [u8])>,
+    /// What is read does not become pending.
+    pub noack: bool,
     /// Pending entries idle for this long are read too.
-    claim_ms: Option<u64>,
-    /// Position of the first key, and how many there are.
-    keys_at: usize,
-    keys_len: usize,
+    pub claim_ms: Option<u64>,
+    /// Position of the first key.
+    pub keys_at: usize,
+    /// How many keys there are.
+    pub keys_len: usize,
 }
 
 /// How many arguments an option takes beside its name; `None` if it is none.
-fn option_takes(option: &[u8], is_group: bool) -> Option<usize> {
+fn option_takes(option: &[u8]) -> Option<usize> {
     let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
     match () {
         () if is(b"block") || is(b"count") => Some(1),
-        () if is(b"claim") && is_group => Some(1),
+        () if is(b"claim") => Some(1),
         () if is(b"group") => Some(2),
         () if is(b"noack") => Some(0),
         () => None,
@@ -53,7 +55,7 @@ pub fn find_keys(args: Args<'_>, out: &mut KeyPositions) {
     let mut at = 1;
     while let Some(option) = args.get(at)
         && !is_streams(option)
-        && let Some(takes) = option_takes(option, is_group)
+        && let Some(takes) = option_takes(option)
     {
         at += 1 + takes;
     }
@@ -70,7 +72,8 @@ pub fn find_keys(args: Args<'_>, out: &mut KeyPositions) {
 }
 
 impl<'a> Wanted<'a> {
-    fn parse(args: Args<'a>, is_group: bool, now_ms: u64) -> Result<Self> {
+    /// Reads them.
+    pub fn parse(args: Args<'a>, is_group: bool, now_ms: u64) -> Result<Self> {
         let mut wanted = Self::default();
         let mut at = 1;
         while let Some(option) = args.get(at) {
@@ -80,7 +83,7 @@ impl<'a> Wanted<'a> {
                 wanted.keys_at = at + 1;
                 break;
             }
-            let takes = option_takes(option, is_group)
+            let takes = option_takes(option)
                 .filter(|&takes| takes <= more)
                 .ok_or(Error::Syntax)?;
             let value = args.get(at + 1).unwrap_or_default();
@@ -89,6 +92,8 @@ impl<'a> Wanted<'a> {
             } else if is(b"count") {
                 let count = parse_i64(value).ok_or(Error::NotInteger)?;
                 wanted.count = u64::try_from(count).unwrap_or(0);
+            } else if !is_group {
+                return Err(not_in_xread(option));
             } else if is(b"claim") {
                 let claim_ms = parse_i64(value)
                     .ok_or_else(|| text("min-idle-time is not an integer or out of range"))?;
@@ -96,8 +101,6 @@ impl<'a> Wanted<'a> {
                     u64::try_from(claim_ms)
                         .map_err(|_| text("min-idle-time must be a positive integer"))?,
                 );
-            } else if !is_group {
-                return Err(not_in_xread(is(b"group")));
             } else if is(b"group") {
                 wanted.group = Some((value, args.at(at + 2)));
             } else {
@@ -120,7 +123,7 @@ impl<'a> Wanted<'a> {
     }
 
     /// Most entries of each stream.
-    fn limit(&self) -> usize {
+    pub fn limit(&self) -> usize {
         match self.count {
             0 => usize::MAX,
             count => usize::try_from(count).unwrap_or(usize::MAX),
@@ -128,7 +131,7 @@ impl<'a> Wanted<'a> {
     }
 
     /// Asks to wait in the lines of all keys, or answers that there is nothing.
-    fn wait(&self, call: &mut Call<'_, '_>, kept: Option<OwnedArgs>) -> Outcome {
+    pub fn wait(&self, call: &mut Call<'_, '_>, kept: Option<OwnedArgs>) -> Outcome {
         let Some(block_ms) = self.block_ms else {
             call.reply.null_array();
             return Outcome::Done;
@@ -145,12 +148,18 @@ impl<'a> Wanted<'a> {
     }
 }
 
-fn not_in_xread(is_group: bool) -> Error {
-    text(if is_group {
-        "The GROUP option is only supported by XREADGROUP. You called XREAD instead."
-    } else {
-        "The NOACK option is only supported by XREADGROUP. You called XREAD instead."
-    })
+/// What XREAD answers to options that need a group. CLAIM came with 8.4: to the servers before
+/// it is no option at all.
+fn not_in_xread(option: &[u8]) -> Error {
+    match option.first().map(u8::to_ascii_lowercase) {
+        Some(b'g') => {
+            text("The GROUP option is only supported by XREADGROUP. You called XREAD instead.")
+        }
+        Some(b'n') => {
+            text("The NOACK option is only supported by XREADGROUP. You called XREAD instead.")
+        }
+        _ => text("The CLAIM option is only supported by XREADGROUP. You called XREAD instead."),
+    }
 }
 
 fn unbalanced(is_group: bool) -> Error {
@@ -184,6 +193,10 @@ pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let mut is_relative = false;
     for at in 0..wanted.keys_len {
         let key = call.key(args.at(wanted.keys_at + at));
+        let is_found = call.shard(&key).stream(&key, now_ms)?.is_some();
+        // Redis looks twice, and says so twice.
+        call.looked_up(&key, is_found);
+        call.looked_up(&key, is_found);
         let stream = call.shard(&key).stream(&key, now_ms)?;
         let id = match args.at(ids_at + at) {
             b"$" => {
@@ -227,124 +240,6 @@ pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     Ok(wanted.wait(call, kept))
 }
 
-/// Where a group reader wants to read on.
-#[derive(Clone, Copy)]
-enum From {
-    /// `>`: what the group has not delivered.
-    New,
-    /// The reader's own pending entries past this id.
-    History(StreamId),
-}
-
-/// XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [CLAIM min-idle-time]
-/// [NOACK] STREAMS key [key ...] id [id ...]
-pub fn xreadgroup(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let now_ms = call.now_ms();
-    let wanted = Wanted::parse(args, true, now_ms)?;
-    let (group, _) = wanted.group.unwrap_or_default();
-    let ids_at = wanted.keys_at + wanted.keys_len;
-    let mut from: SmallVec<[From; 4]> = SmallVec::new();
-    for at in 0..wanted.keys_len {
-        let name = args.at(wanted.keys_at + at);
-        let key = call.key(name);
-        let stream = call.shard(&key).stream(&key, now_ms)?;
-        if stream.is_none_or(|stream| stream.group(group).is_none()) {
-            return Err(error_with(NO_GROUP, [name, group]));
-        }
-        from.push(match args.at(ids_at + at) {
-            b">" => From::New,
-            b"$" => return Err(text(MEANINGLESS_NEXT)),
-            b"+" => return Err(text(MEANINGLESS_LAST)),
-            // Redis keeps `>` as the greatest id, and takes the one for the other.
-            id => match parse_id(id, 0)? {
-                StreamId::MAX => From::New,
-                after => From::History(after),
-            },
-        });
-    }
-    let opened = Opened::new(call.reply, wanted.keys_len);
-    let mut served = 0;
-    for (at, &from) in from.iter().enumerate() {
-        served += usize::from(read_group(call, args, &wanted, at, from));
-    }
-    if opened.close(call.reply, served) {
-        return Ok(Outcome::Done);
-    }
-    Ok(wanted.wait(call, None))
-}
-
-const NO_GROUP: [&str; 3] = [
-    "NOGROUP No such key '",
-    "' or consumer group '",
-    "' in XREADGROUP with GROUP option",
-];
-const MEANINGLESS_NEXT: &str = "The $ ID is meaningless in the context of XREADGROUP: you want to \
-    read the history of this consumer by specifying a proper ID, or use the > ID to get new \
-    messages. The $ ID would just return an empty result set.";
-const MEANINGLESS_LAST: &str = "The + ID is meaningless in the context of XREADGROUP: you want to \
-    read the history of this consumer by specifying a proper ID, or use the > ID to get new \
-    messages. The + ID would just return an empty result set.";
-
-/// Serves one stream of XREADGROUP; says whether there was anything to write.
-fn read_group(
-    call: &mut Call<'_, '_>,
-    args: Args<'_>,
-    wanted: &Wanted<'_>,
-    at: usize,
-    from: From,
-) -> bool {
-    let name = args.at(wanted.keys_at + at);
-    let (group, consumer) = wanted.group.unwrap_or_default();
-    let key = call.key(name);
-    let now_ms = call.now_ms();
-    let found = call.held.shard_of(&key).stream(&key, now_ms);
-    let Some(mut group) = found
-        .ok()
-        .flatten()
-        .and_then(|stream| stream.group_mut(group))
-    else {
-        return false;
-    };
-    let (reader, is_new) = group.consumer(consumer, now_ms);
-    let reply = &mut *call.reply;
-    let start = reply.mark();
-    write_name(reply, name);
-    let later = reply.array_later();
-    let count = wanted.limit() as u64;
-    let mut len = 0;
-    let is_served = match from {
-        From::History(after) => {
-            group.read_history(reader, after, count, now_ms, |id, entry| {
-                if let Some(entry) = entry {
-                    write_entry(reply, entry);
-                } else {
-                    reply.array(2);
-                    write_id(reply, id);
-                    reply.null_array();
-                }
-                len += 1;
-            });
-            true
-        }
-        From::New => {
-            group.read_new(reader, count, wanted.noack, now_ms, |entry| {
-                write_entry(reply, entry);
-                len += 1;
-            });
-            len > 0
-        }
-    };
-    if is_served {
-        reply.close_array(later, len);
-    } else {
-        reply.truncate_to(start);
-    }
-    if is_new {
-        call.notify(&key, Events::STREAM, "xgroup-createconsumer");
-    }
-    is_served
-}
-
 /// The request with every `$` replaced by the id that it meant.
 fn resolved(args: Args<'_>, ids_at: usize, after: &[StreamId]) -> OwnedArgs {
     let mut kept = OwnedArgs::default();
@@ -360,13 +255,14 @@ fn resolved(args: Args<'_>, ids_at: usize, after: &[StreamId]) -> OwnedArgs {
 
 /// The head of the list of streams in a reply, a map in RESP3. With one stream there is nothing
 /// to wait for: its head is written at once, and taken back if it has no entry.
-struct Opened {
+pub(super) struct Opened {
     start: Mark,
     later: Option<Later>,
 }
 
 impl Opened {
-    fn new(reply: &mut Reply, keys_len: usize) -> Self {
+    /// Opens a list for this many streams at most.
+    pub fn new(reply: &mut Reply, keys_len: usize) -> Self {
         let start = reply.mark();
         if keys_len == 1 {
             match reply.resp() {
@@ -380,7 +276,7 @@ impl Opened {
     }
 
     /// Ends the list of `served` streams; says whether there are any.
-    fn close(self, reply: &mut Reply, served: usize) -> bool {
+    pub fn close(self, reply: &mut Reply, served: usize) -> bool {
         match self.later {
             _ if served == 0 => reply.truncate_to(self.start),
             None => {}
@@ -394,7 +290,7 @@ impl Opened {
 }
 
 /// Writes what stands before the entries of a stream.
-fn write_name(reply: &mut Reply, name: &[u8]) {
+pub(super) fn write_name(reply: &mut Reply, name: &[u8]) {
     if reply.resp() == Resp::V2 {
         reply.array(2);
     }

@@ -1,6 +1,11 @@
 //! What two clients see of streams, and what the differential test cannot reach.
 
+use std::sync::Arc;
+
 use crate::command::testing::Bench;
+use crate::command::tick;
+use crate::store::stream::{GroupPolicy, StreamPolicy};
+use crate::store::{ShardSet, Value};
 
 /// Runs commands one after the other on a fresh bench; each must get its reply.
 fn check(steps: &[(&str, &str)]) {
@@ -110,4 +115,318 @@ fn keys_stand_behind_the_word_streams() {
         ),
         ("command getkeys xread nonsense streams a b", "*1 $1 a"),
     ]);
+}
+
+#[test]
+fn a_claiming_reader_gets_what_is_due_and_then_what_is_new() {
+    let mut bench = Bench::new();
+    let mut player = bench.client();
+    for id in ["1", "2", "3"] {
+        bench.run(&format!("xadd s {id} f v"));
+    }
+    bench.run("xgroup create s g 0");
+    bench.run("xreadgroup group g c count 2 streams s >");
+    bench.now.unix_ms += 50;
+    assert_eq!(
+        bench.play(&mut player, "xreadgroup group g d claim 50 streams s >"),
+        "*1 *2 $1 s *3 \
+         *4 $3 1-0 *2 $1 f $1 v :50 :1 \
+         *4 $3 2-0 *2 $1 f $1 v :50 :1 \
+         *4 $3 3-0 *2 $1 f $1 v :0 :0"
+    );
+    assert_eq!(bench.run("xpending s g - + 9 c"), "*0");
+    assert_eq!(
+        bench.play(&mut player, "xreadgroup group g d claim 50 streams s >"),
+        "*-1"
+    );
+    assert_eq!(
+        bench.play(&mut player, "xreadgroup group g d claim 50 streams s 2"),
+        "*1 *2 $1 s *1 *2 $3 3-0 *2 $1 f $1 v"
+    );
+    for (option, error) in [
+        ("x", "-ERR min-idle-time is not an integer or out of range"),
+        ("-1", "-ERR min-idle-time must be a positive integer"),
+    ] {
+        let command = format!("xreadgroup group g d claim {option} streams s >");
+        assert_eq!(bench.run(&command), error);
+    }
+    assert_eq!(
+        bench.run("xread claim 5 streams s 0"),
+        "-ERR The CLAIM option is only supported by XREADGROUP. You called XREAD instead."
+    );
+}
+
+#[test]
+fn a_waiting_reader_claims_what_comes_due() {
+    let mut bench = Bench::new();
+    let mut reader = bench.client();
+    bench.run("xadd s 1 f v");
+    bench.run("xgroup create s g 0");
+    bench.run("xreadgroup group g c streams s >");
+    let command = "xreadgroup group g d block 0 claim 100 streams s >";
+    assert_eq!(bench.play(&mut reader, command), "(blocked)");
+    bench.now.unix_ms += 99;
+    tick::tend(&bench.engine, 0, bench.now);
+    assert_eq!(reader.look(), "");
+    bench.now.unix_ms += 1;
+    tick::tend(&bench.engine, 0, bench.now);
+    assert_eq!(
+        reader.look(),
+        "*1 *2 $1 s *1 *4 $3 1-0 *2 $1 f $1 v :100 :1"
+    );
+}
+
+#[test]
+fn a_released_entry_is_claimed_at_once() {
+    let bench = Bench::new();
+    let mut reader = bench.client();
+    bench.run("xadd s 1 f v");
+    bench.run("xgroup create s g 0");
+    bench.run("xreadgroup group g c streams s >");
+    let command = "xreadgroup group g d block 0 claim 100000 streams s >";
+    assert_eq!(bench.play(&mut reader, command), "(blocked)");
+    assert_eq!(bench.run("xnack s g silent ids 1 1"), ":1");
+    assert_eq!(
+        reader.look(),
+        "*1 *2 $1 s *1 *4 $3 1-0 *2 $1 f $1 v :1700000000000 :0"
+    );
+    assert_eq!(bench.run("xnack s g fatal ids 2 1 7"), ":1");
+    assert_eq!(
+        bench.run("xpending s g - + 9"),
+        "*1 *4 $3 1-0 $0  :-1 :9223372036854775807"
+    );
+    assert!(
+        bench
+            .run("xinfo stream s full")
+            .contains("$12 nacked-count :1")
+    );
+    for (command, error) in [
+        (
+            "xnack s h fail ids 1 1",
+            "-NOGROUP No such key 's' or consumer group 'h'",
+        ),
+        (
+            "xnack s g what ids 1 1",
+            "-ERR mode must be SILENT, FAIL, or FATAL",
+        ),
+        (
+            "xnack s g fail ids 0 1",
+            "-ERR numids must be a positive integer",
+        ),
+        (
+            "xnack s g fail ids 3 1 2",
+            "-ERR number of IDs doesn't match numids",
+        ),
+        (
+            "xnack s g fail ids 1 1 what",
+            "-ERR Unrecognized XNACK option 'what'",
+        ),
+        (
+            "xnack s g fail force force force",
+            "-ERR syntax error, expected IDS keyword",
+        ),
+        (
+            "xnack s g fail ids 1 1 retrycount -1",
+            "-ERR Invalid RETRYCOUNT value, must be >= 0",
+        ),
+    ] {
+        assert_eq!(bench.run(command), error, "{command}");
+    }
+    assert_eq!(bench.run("xadd s 2 f v"), "$3 2-0");
+    assert_eq!(
+        bench.run("xnack s g fail ids 2 2 3 retrycount 5 force"),
+        ":1"
+    );
+    assert_eq!(bench.run("xpending s g 2 2 9"), "*1 *4 $3 2-0 $0  :-1 :5");
+}
+
+#[test]
+fn a_producer_that_says_it_again_adds_nothing() {
+    check(&[
+        ("xadd s idmp p 1 * f v", "$15 1700000000000-0"),
+        ("xadd s idmp p 1 * f w", "$15 1700000000000-0"),
+        ("xadd s idmp q 1 * f w", "$15 1700000000000-1"),
+        ("xadd s idmpauto p * a 1 b 2", "$15 1700000000000-2"),
+        ("xadd s idmpauto p * b 2 a 1", "$15 1700000000000-2"),
+        ("xlen s", ":3"),
+        ("xcfgset s idmp-maxsize 5", "+OK"),
+        ("xadd s idmp p 1 * f v", "$15 1700000000000-3"),
+        ("xcfgset s idmp-maxsize 5", "+OK"),
+        ("xadd s idmp p 1 * f v", "$15 1700000000000-3"),
+        (
+            "xadd s idmp p 2 5-5 f v",
+            "-ERR syntax error, IDMP/IDMPAUTO can be used only with auto-generated IDs",
+        ),
+        (
+            "xadd s idmp p 2 idmpauto p * f v",
+            "-ERR syntax error, IDMP/IDMPAUTO specified multiple times",
+        ),
+        (
+            "xadd s idmp '' 2 * f v",
+            "-ERR syntax error, IDMP requires a non-empty producer ID",
+        ),
+        (
+            "xadd s idmp p '' * f v",
+            "-ERR syntax error, IDMP requires a non-empty idempotent ID",
+        ),
+        (
+            "xadd s idmpauto '' * f v",
+            "-ERR syntax error, IDMPAUTO requires a non-empty producer ID",
+        ),
+        ("xcfgset s", "-ERR At least one parameter must be specified"),
+        (
+            "xcfgset s idmp-duration 0",
+            "-ERR IDMP-DURATION must be between 1 and 86400 seconds",
+        ),
+        (
+            "xcfgset s idmp-maxsize 10001",
+            "-ERR IDMP-MAXSIZE must be between 1 and 10000 entries",
+        ),
+        (
+            "xcfgset s idmp-maxsize 1 idmp-maxsize 1",
+            "-ERR IDMP-MAXSIZE specified multiple times",
+        ),
+        ("xcfgset s what 1", "-ERR syntax error"),
+        ("xcfgset none what 1", "-ERR no such key"),
+    ]);
+    let bench = Bench::new();
+    bench.run("xadd s idmp p 1 * f v");
+    bench.run("xadd s idmp p 1 * f v");
+    let shown = bench.run("xinfo stream s");
+    assert!(shown.contains(
+        "$13 idmp-duration :100 $12 idmp-maxsize :100 $12 pids-tracked :1 $12 iids-tracked :1 \
+         $10 iids-added :1 $15 iids-duplicates :1 $6 groups :0"
+    ));
+    assert!(!bench.run("xinfo stream s full").contains("nacked-count"));
+}
+
+/// Says what the stream `s` does by itself.
+fn set_policy(bench: &Bench, policy: StreamPolicy) {
+    let key = bench.engine.keyspace.key(0, b"s");
+    let mut held = bench.engine.keyspace.hold();
+    held.need(ShardSet::ALL);
+    let shard = held.shard_of(&key);
+    let set = shard.set_stream_policy(&key, Some(Arc::new(policy)), bench.now.unix_ms);
+    assert!(set.is_ok());
+}
+
+fn deliveries_max(deliveries_max: u64) -> StreamPolicy {
+    StreamPolicy {
+        group: GroupPolicy {
+            deliveries_max,
+            ..GroupPolicy::default()
+        },
+        dead_letter: Some(b"dead"[..].into()),
+        ..StreamPolicy::default()
+    }
+}
+
+#[test]
+fn what_was_delivered_too_often_goes_to_the_dead_letters() {
+    let bench = Bench::new();
+    bench.run("xadd s 1 f v");
+    bench.run("xadd s 2 f w");
+    bench.run("xgroup create s g 0");
+    set_policy(&bench, deliveries_max(2));
+    bench.run("xreadgroup group g c streams s >");
+    assert_eq!(bench.run("xclaim s g d 0 1"), "*1 *2 $3 1-0 *2 $1 f $1 v");
+    assert_eq!(
+        bench.run("xautoclaim s g d 0 0"),
+        "*3 $3 0-0 *1 *2 $3 2-0 *2 $1 f $1 w *0"
+    );
+    assert_eq!(
+        bench.run("xrange dead - +"),
+        "*1 *2 $15 1700000000000-0 *10 $1 f $1 v $11 weir.origin $1 s $7 weir.id $3 1-0 \
+         $10 weir.group $1 g $15 weir.deliveries $1 2"
+    );
+    assert_eq!(bench.run("xreadgroup group g d claim 0 streams s >"), "*-1");
+    assert_eq!(bench.run("xlen dead"), ":2");
+    assert_eq!(bench.run("xpending s g"), "*4 :0 $-1 $-1 *-1");
+    assert_eq!(bench.run("xlen s"), ":2", "other groups may want them");
+}
+
+#[test]
+fn a_transaction_leaves_dead_letters_where_they_are() {
+    let bench = Bench::new();
+    let mut player = bench.client();
+    bench.run("xadd s 1 f v");
+    bench.run("xgroup create s g 0");
+    set_policy(&bench, deliveries_max(1));
+    bench.run("xreadgroup group g c streams s >");
+    bench.play(&mut player, "multi");
+    bench.play(&mut player, "xclaim s g d 0 1");
+    assert_eq!(bench.play(&mut player, "exec"), "*1 *0");
+    assert_eq!(bench.run("xlen dead"), ":0");
+    assert_eq!(bench.run("xclaim s g d 0 1"), "*0");
+    assert_eq!(bench.run("xlen dead"), ":1");
+}
+
+#[test]
+fn a_waiter_for_dead_letters_is_served_by_the_tick() {
+    let mut bench = Bench::new();
+    let (mut claimer, mut undertaker) = (bench.client(), bench.client());
+    bench.run("xadd s 1 f v");
+    bench.run("xgroup create s g 0");
+    set_policy(&bench, deliveries_max(1));
+    bench.run("xreadgroup group g c streams s >");
+    let command = "xreadgroup group g d block 0 claim 10 streams s >";
+    assert_eq!(bench.play(&mut claimer, command), "(blocked)");
+    let command = "xread block 0 streams dead $";
+    assert_eq!(bench.play(&mut undertaker, command), "(blocked)");
+    bench.now.unix_ms += 10;
+    tick::tend(&bench.engine, 0, bench.now);
+    assert_eq!(claimer.look(), "");
+    assert!(undertaker.look().contains("$11 weir.origin $1 s"));
+}
+
+#[test]
+fn old_entries_and_idle_consumers_go_without_traffic() {
+    let mut bench = Bench::new();
+    bench.run("xadd s * f v");
+    bench.run("xgroup create s g 0");
+    bench.run("xgroup createconsumer s g idle");
+    set_policy(
+        &bench,
+        StreamPolicy {
+            age_ms_max: 1000,
+            group: GroupPolicy {
+                consumer_idle_ms_max: 500,
+                ..GroupPolicy::default()
+            },
+            ..StreamPolicy::default()
+        },
+    );
+    let memory = |bench: &Bench| {
+        let mut held = bench.engine.keyspace.hold();
+        held.need(ShardSet::ALL);
+        let key = bench.engine.keyspace.key(0, b"s");
+        let entry = held.shard_of(&key).peek(&key, bench.now.unix_ms);
+        match entry.map(|entry| &entry.value) {
+            Some(Value::Stream(stream)) => stream.log().len(),
+            _ => 0,
+        }
+    };
+    bench.now.unix_ms += 500;
+    tick::tend(&bench.engine, 0, bench.now);
+    assert_eq!(bench.run("xinfo consumers s g"), "*0");
+    assert_eq!(memory(&bench), 1);
+    bench.run("copy s t");
+    bench.run("del t");
+    bench.now.unix_ms += 501;
+    tick::tend(&bench.engine, 0, bench.now);
+    assert_eq!(memory(&bench), 0, "before anybody looked");
+    bench.run("xadd s * f v");
+    bench.now.unix_ms += 1001;
+    assert_eq!(bench.run("xlen s"), ":0", "before the tick");
+}
+
+#[test]
+fn a_heavy_stream_is_freed_elsewhere() {
+    let bench = Bench::new();
+    let value = "v".repeat(5000);
+    for _ in 0..300 {
+        bench.run(&format!("xadd s * f {value}"));
+    }
+    assert_eq!(bench.run("del s"), ":1");
+    assert_eq!(bench.run("exists s"), ":0");
 }

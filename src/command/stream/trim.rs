@@ -78,12 +78,17 @@ impl<'a> Options<'a> {
                 at += 1;
             } else if let Some((producer, taken)) = Producer::parse(args, at)? {
                 if self.producer.is_some() {
-                    return Err(text("IDMP/IDMPAUTO specified multiple times"));
+                    return Err(text("syntax error, IDMP/IDMPAUTO specified multiple times"));
                 }
                 self.producer = Some(producer);
                 at += taken;
             } else {
                 self.id = NewId::parse(option).ok_or(INVALID_ID)?;
+                if self.producer.is_some() && self.id != NewId::Auto {
+                    return Err(text(
+                        "syntax error, IDMP/IDMPAUTO can be used only with auto-generated IDs",
+                    ));
+                }
                 at += 1;
                 break;
             }

@@ -25,6 +25,9 @@ const LOOKS_PER_ENTRY: u64 = 10;
 /// covers in one call.
 const EXACT_PENDING_MAX: u64 = 1000;
 
+/// Most entries past the bound on deliveries that a claim by time hands back.
+const SPENT_MAX: usize = 1000;
+
 /// Fewest looks in a longer list: about ten microseconds.
 const LONG_LOOKS_MIN: u64 = 4096;
 
@@ -164,16 +167,27 @@ impl<'a> GroupMut<'a> {
         now_ms: u64,
     ) -> Claimed<'a> {
         let mut found = Found::default();
+        let mut spent = Vec::new();
         let mut seeker = self.log.seeker();
         for id in self.group.pending.due(min_idle_ms, now_ms) {
             if found.due.len() as u64 >= count {
                 break;
             }
-            match seeker.seek(id) {
-                Some(entry) => found.due.push(entry),
-                None => found.gone.push(id),
+            let Some(entry) = seeker.seek(id) else {
+                found.gone.push(id);
+                continue;
+            };
+            // What is spent takes nobody's place among what is delivered.
+            let pending = self.group.pending.get(id);
+            if pending.is_some_and(|pending| self.is_spent(&pending)) {
+                if spent.len() < SPENT_MAX && !self.keeps_exhausted {
+                    spent.push(entry);
+                }
+            } else {
+                found.due.push(entry);
             }
         }
+        found.due.append(&mut spent);
         let options = ClaimOptions {
             min_idle_ms,
             delivered_ms: now_ms,
@@ -285,10 +299,11 @@ impl<'a> GroupMut<'a> {
         now_ms: u64,
         claimed: &mut Claimed<'a>,
     ) {
-        let deliveries_max = self.group.policy.deliveries_max;
-        let spent = deliveries_max > 0 && pending.deliveries >= deliveries_max;
-        // LOSS: max-deliveries
-        if spent && !options.just_id && self.group.forget(entry.id).is_some() {
+        let spent = !options.just_id && self.is_spent(&pending);
+        if spent && self.keeps_exhausted {
+            return;
+        }
+        if spent && self.group.forget(entry.id).is_some() {
             claimed.exhausted.push(Exhausted {
                 entry,
                 deliveries: pending.deliveries,

@@ -292,12 +292,26 @@ pub enum NackMode {
 pub struct GroupMut<'a> {
     pub(super) log: &'a Log,
     pub(super) group: &'a mut Group,
+    /// Entries past the bound on deliveries stay pending, and are passed over.
+    pub(super) keeps_exhausted: bool,
 }
 
 impl<'a> GroupMut<'a> {
     /// The group, to look at.
     pub fn group(&self) -> &Group {
         self.group
+    }
+
+    /// From here on claims pass entries over that are past the bound on deliveries, and leave
+    /// them pending: for callers that cannot dead-letter them now.
+    pub fn keep_exhausted(&mut self) {
+        self.keeps_exhausted = true;
+    }
+
+    /// Whether an entry was delivered as often as the group allows.
+    pub(super) fn is_spent(&self, pending: &Pending) -> bool {
+        let deliveries_max = self.group.policy.deliveries_max;
+        deliveries_max > 0 && pending.deliveries >= deliveries_max
     }
 
     /// The consumer of this name, made if need be, and whether it was made. Being asked for

@@ -6,9 +6,11 @@
 //! touch both, because an entry that leaves may be referenced.
 //!
 //! Reading order: `id`, `entry`, `segment` (with `varint`, `node_size`), `sorted`, `log`, `range`,
-//! `pending`, `consumer`, `group`, `claim`, `trim`, `idempotence`, `shed`. Time is handed in as Unix milliseconds.
+//! `pending`, `consumer`, `group`, `claim`, `trim`, `idempotence`, `policy`, `shed`. Time is handed in as Unix milliseconds.
 //! Nothing here knows the protocol: commands parse, call, and write replies from the views they
 //! are handed.
+
+use std::sync::Arc;
 
 mod claim;
 mod consumer;
@@ -23,6 +25,7 @@ mod log;
 mod model_tests;
 mod node_size;
 mod pending;
+mod policy;
 mod range;
 mod segment;
 mod shed;
@@ -40,6 +43,7 @@ pub use id::StreamId;
 pub use idempotence::{EntryMark, Idempotence, IdempotenceLimits};
 pub use log::{AddError, Log, NewId, SetIdError};
 pub use pending::{DELIVERIES_MAX, Pending};
+pub use policy::{StreamPolicy, Tended};
 pub use range::{Range, RangeRev, Seeker};
 pub use segment::NodeLimits;
 pub use shed::free_group;
@@ -56,6 +60,7 @@ pub struct Stream {
     )]
     groups: Vec<Box<Group>>,
     idempotence: Option<Box<Idempotence>>,
+    policy: Option<Arc<StreamPolicy>>,
 }
 
 impl Stream {
@@ -104,7 +109,10 @@ impl Stream {
             return false;
         };
         let added = self.log.entries_added();
-        let group = Group::new(name, last_id, entries_read.map(|read| read.min(added)));
+        let mut group = Group::new(name, last_id, entries_read.map(|read| read.min(added)));
+        if let Some(policy) = &self.policy {
+            group.policy = policy.group;
+        }
         self.groups
             .reserve_exact(usize::from(self.groups.is_empty()));
         self.groups.insert(place, Box::new(group));
@@ -131,10 +139,15 @@ impl Stream {
     /// A group, to work with.
     pub fn group_mut(&mut self, name: &[u8]) -> Option<GroupMut<'_>> {
         let place = self.find_group(name).ok()?;
-        Some(GroupMut {
+        Some(self.group_at(place))
+    }
+
+    fn group_at(&mut self, place: usize) -> GroupMut<'_> {
+        GroupMut {
             log: &self.log,
             group: &mut self.groups[place],
-        })
+            keeps_exhausted: false,
+        }
     }
 
     /// Groups in the order of their names.

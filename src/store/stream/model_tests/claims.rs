@@ -131,9 +131,9 @@ impl ModelGroup {
             if idle_ms < ask.options.min_idle_ms {
                 continue;
             }
-            left -= 1;
             let spent = ask.deliveries_max > 0 && deliveries >= ask.deliveries_max;
             let counted = u64::from(!ask.options.just_id);
+            left -= u64::from(!spent || ask.way != Way::Timed);
             if spent && counted > 0 && self.pending.remove(&id).is_some() {
                 expected.spent.push((id, deliveries));
                 continue;

@@ -1,0 +1,133 @@
+//! Entries that were delivered as often as their group allows: to the dead-letter stream with
+//! where they came from, or dropped and counted.
+
+use crate::command::call::Call;
+use crate::command::serve;
+use crate::config::Events;
+use crate::store::stream::{Exhausted, NewId, NodeLimits, StreamId};
+use crate::store::{Key, ShardSet, Value};
+
+/// An entry on its way to the dead-letter stream, or to nowhere.
+#[derive(Debug)]
+pub(super) struct Dead {
+    id: StreamId,
+    deliveries: u64,
+    pairs: Vec<Vec<u8>>,
+}
+
+impl Dead {
+    /// Copies what a claim handed back.
+    pub fn of(exhausted: &[Exhausted<'_>]) -> Vec<Self> {
+        exhausted
+            .iter()
+            .map(|exhausted| Self {
+                id: exhausted.entry.id,
+                deliveries: exhausted.deliveries,
+                pairs: exhausted
+                    .entry
+                    .fields
+                    .flat_map(|(name, value)| [name.to_vec(), value.to_vec()])
+                    .collect(),
+            })
+            .collect()
+    }
+}
+
+/// Where a stream's dead letters go, if it has such a place.
+fn place(call: &mut Call<'_, '_>, key: &Key<'_>) -> Option<Box<[u8]>> {
+    let now_ms = call.now_ms();
+    let stream = call.held.shard_of(key).stream(key, now_ms).ok().flatten()?;
+    let policy = stream.policy()?;
+    let name = policy.dead_letter.clone()?;
+    (policy.group.deliveries_max > 0 && *name != *key.name).then_some(name)
+}
+
+/// Sees to it that dead letters of a stream can be put away, before a claim makes any: holds the
+/// shard of the place to which they go. False where that cannot be had, because a transaction or
+/// a push that serves a waiter holds what it holds; such entries then stay pending.
+pub(super) fn prepare(call: &mut Call<'_, '_>, key: &Key<'_>) -> bool {
+    let Some(name) = place(call, key) else {
+        return true;
+    };
+    let target = call.key(&name);
+    let shard = ShardSet::one(call.engine.keyspace.shard_of(&target));
+    if call.held.set().contains(shard) {
+        return true;
+    }
+    if call.held.is_pinned() || call.session.is_atomic || call.session.taken.is_some() {
+        return false;
+    }
+    let wanted = call.held.set().union(shard);
+    call.held.need(wanted);
+    serve::hold_waiters(call, wanted);
+    true
+}
+
+/// The shards beside its own that a claim on a stream may touch: that of its dead letters.
+pub(in crate::command) fn dead_letter_shards(call: &mut Call<'_, '_>, key: &Key<'_>) -> ShardSet {
+    place(call, key).map_or(ShardSet::EMPTY, |name| {
+        let target = Key {
+            db: key.db,
+            ..call.key(&name)
+        };
+        ShardSet::one(call.engine.keyspace.shard_of(&target))
+    })
+}
+
+/// Puts entries of a group away. They are off its pending list and still in their stream.
+pub(super) fn bury(call: &mut Call<'_, '_>, key: &Key<'_>, group: &[u8], dead: &[Dead]) {
+    if dead.is_empty() {
+        return;
+    }
+    call.stats.exhausted.add(dead.len() as u64);
+    // LOSS: max-deliveries
+    let Some(name) = place(call, key) else {
+        return;
+    };
+    let target = call.key(&name);
+    let now_ms = call.now_ms();
+    let limits = limits(call);
+    let shard = call.held.shard_of(&target);
+    let Ok(found) = shard.stream(&target, now_ms) else {
+        return;
+    };
+    let is_new = found.is_none();
+    if is_new {
+        shard.insert_new(&target, Value::Stream(Box::default()), None);
+    }
+    let Ok(Some(stream)) = shard.stream(&target, now_ms) else {
+        return;
+    };
+    let mut buried = 0;
+    for dead in dead {
+        let (id, deliveries) = (dead.id.to_string(), dead.deliveries.to_string());
+        let marks: [&[u8]; 8] = [
+            b"weir.origin",
+            key.name,
+            b"weir.id",
+            id.as_bytes(),
+            b"weir.group",
+            group,
+            b"weir.deliveries",
+            deliveries.as_bytes(),
+        ];
+        let mut pairs: Vec<&[u8]> = dead.pairs.iter().map(Vec::as_slice).collect();
+        pairs.extend(marks);
+        buried += u64::from(stream.add(NewId::Auto, &pairs, limits, now_ms).is_ok());
+    }
+    shard.mark_ready(&target);
+    call.stats.dead_lettered.add(buried);
+    if is_new {
+        call.notify(&target, Events::NEW, "new");
+    }
+    call.changed(&target, Events::STREAM, "xadd");
+}
+
+/// Where nodes end, by the settings.
+pub(super) fn limits(call: &Call<'_, '_>) -> NodeLimits {
+    let live = call.engine.config.live();
+    NodeLimits {
+        bytes: live.stream_node_bytes_max(),
+        entries: live.stream_node_entries_max(),
+    }
+}
