@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 use mlua::chunk::ChunkMode;
 use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 
-use super::arguments::as_bytes;
+use super::arguments::{as_bytes, c_string};
 use super::failure::{self, Failure, failure_in};
 use super::host::{Host, Verdict, hosted, with_host};
 use super::redis::Shared;
@@ -23,7 +23,7 @@ use crate::protocol::{Args, Reply, Resp};
 
 /// Most memory that the Lua code of one worker may hold, in bytes: past it a script ends with
 /// Lua's "not enough memory".
-const MEMORY_BYTES_MAX: usize = 1 << 30;
+const MEMORY_BYTES_MAX: usize = if cfg!(test) { 64 << 20 } else { 1 << 30 };
 /// Instructions between two looks at the clock and at who wants the script to end: about half a
 /// millisecond.
 const LOOK_INSTRUCTIONS: u32 = 100_000;
@@ -212,15 +212,16 @@ impl Interpreter {
         let result = match result {
             Ok((true, value)) => from_lua::write(reply, self.shared.resp.get(), &value)
                 .and_then(|()| replied(&value)),
-            Ok((false, _)) => match self.shared.failed.take() {
+            Ok((false, raised)) => match self.shared.failed.take() {
                 Some(failed) => return Err(failed),
-                None => Err(failure::bare_text("error in error handling")),
+                // Lua asks nobody about its own memory errors.
+                None => Err(Failure::Text(as_bytes(&raised).unwrap_or_default()).into()),
             },
             Err(error) => Err(error),
         };
         self.collect();
         result.map_err(|error| Failed {
-            line: [b"ERR ", &failure::text_of(&error)[..]].concat(),
+            line: [b"ERR ", &text_of(&error)[..]].concat(),
             place: None,
             is_counted: false,
         })
@@ -245,6 +246,14 @@ impl Interpreter {
         // Collecting fails only where a finalizer does, and scripts have none.
         let _ = self.lua.gc_collect();
         self.collect_bytes = COLLECT_BYTES_MIN.max(self.lua.used_memory() * 2);
+    }
+}
+
+/// The text of an error, whoever raised it.
+fn text_of(error: &mlua::Error) -> Vec<u8> {
+    match failure_in(error) {
+        Some(Failure::Text(text)) => text.clone(),
+        _ => failure::text_of(error),
     }
 }
 
@@ -321,7 +330,7 @@ fn failed(lua: &Lua, raised: &Value) -> mlua::Result<Failed> {
         }
     };
     Ok(Failed {
-        line,
+        line: c_string(&line).to_vec(),
         place: place(lua),
         is_counted,
     })

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use mlua::{Lua, LuaString, MultiValue, Table, Value, Variadic};
 
-use super::arguments::{as_bytes, as_number, integer};
+use super::arguments::{as_bytes, as_number, c_string, integer};
 use super::failure::{self, Failure, line};
 use super::host::{Ending, with_host};
 use super::interpreter::Failed;
@@ -285,16 +285,11 @@ fn error_reply(lua: &Lua, args: Variadic<Value>) -> mlua::Result<Table> {
         Err(table) => return table,
     };
     // A code of one's own is marked by a dash, or by being the first of several words.
-    let line = match text.strip_prefix(b"-") {
-        Some(line) => line.to_vec(),
-        None => text,
-    };
-    let has_code = memchr::memchr(b' ', &line).is_some();
-    let line = if has_code {
-        line
-    } else {
-        [b"ERR ", &line[..]].concat()
-    };
+    let text = c_string(&text);
+    let line = text.strip_prefix(b"-").unwrap_or(text);
+    let has_code = memchr::memchr(b' ', line).is_some();
+    let code: &[u8] = if has_code { b"" } else { b"ERR " };
+    let line = [code, line].concat();
     failure::table_of(lua, &line, false)
 }
 

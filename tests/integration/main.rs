@@ -18,6 +18,7 @@ mod hostile;
 mod limits;
 mod load;
 mod raw;
+mod scripts;
 #[path = "../fixture/server.rs"]
 mod server;
 mod settings;

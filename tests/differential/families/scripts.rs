@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 use super::{Entry, keys, lists, strings};
 use crate::command::{Command, Compare};
+use crate::fit::is_fit;
 use crate::vocabulary::Gen;
 
 /// The commands and how often each is sent.
@@ -35,6 +36,27 @@ pub const COMMANDS: &[Entry] = &[
         }
     }),
     (1, |g| Command::new("SCRIPT").arg(g.word("KILL"))),
+];
+
+/// What scripts raise.
+const ERRORS: &[&str] = &[
+    "",
+    "nil",
+    "5",
+    "1.5",
+    "true",
+    "'text'",
+    "'text',0",
+    "'text',2",
+    "'a\\0b'",
+    "{}",
+    "{err='MY text'}",
+    "{err='text',x=1}",
+    "{err=5}",
+    "redis.error_reply('text')",
+    "redis.pcall('nosuch')",
+    "redis.pcall('incr','l0')",
+    "cjson.null",
 ];
 
 /// Scripts that only come by SCRIPT LOAD, with their names.
@@ -110,7 +132,7 @@ fn script(g: &mut Gen) -> String {
     }
     match g.rng.below(12) {
         0 => {
-            let value = expression(g, 2);
+            let value = *g.rng.pick(ERRORS);
             let _ = write!(text, "error({value})");
         }
         1 => {
@@ -138,7 +160,7 @@ fn script(g: &mut Gen) -> String {
 
 /// Code that does not compile, or names what does not exist.
 fn broken(g: &mut Gen) -> &'static str {
-    g.rng.pick(&[
+    let code: &&str = g.rng.pick(&[
         "1 +",
         "nosuch",
         "nosuch()",
@@ -158,7 +180,8 @@ fn broken(g: &mut Gen) -> &'static str {
         "tostring(os.execute)",
         "1, 2, 3",
         "",
-    ])
+    ]);
+    code
 }
 
 fn statement(g: &mut Gen, text: &mut String) {
@@ -279,7 +302,8 @@ fn arguments(g: &mut Gen) -> String {
             g.damage(&mut command);
         }
         let size: usize = command.args.iter().map(Vec::len).sum();
-        if command.compare == Compare::Exact && command.damageable && size < 2000 {
+        let is_exact = command.compare == Compare::Exact && command.damageable;
+        if is_exact && size < 2000 && is_fit(&command) {
             break command;
         }
     };
@@ -466,7 +490,8 @@ fn unpacking(g: &mut Gen) -> String {
     ];
     let mut bytes = Vec::new();
     for _ in 0..=g.rng.below(3) {
-        bytes.extend_from_slice(g.rng.pick(STARTS));
+        let start: &&[u8] = g.rng.pick(STARTS);
+        bytes.extend_from_slice(start);
     }
     if g.rng.percent(20) {
         bytes.truncate(g.rng.below(bytes.len()));
