@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use super::{Entry, keys, lists, strings};
+use super::{Entry, hashes, keys, lists, sets, sorted_sets, strings};
 use crate::command::{Command, Compare};
 use crate::fit::is_fit;
 use crate::vocabulary::Gen;
@@ -36,6 +36,16 @@ pub const COMMANDS: &[Entry] = &[
         }
     }),
     (1, |g| Command::new("SCRIPT").arg(g.word("KILL"))),
+];
+
+/// What scripts call.
+const CALLED: &[&[Entry]] = &[
+    lists::COMMANDS,
+    strings::COMMANDS,
+    keys::COMMANDS,
+    hashes::COMMANDS,
+    sets::COMMANDS,
+    sorted_sets::COMMANDS,
 ];
 
 /// What scripts raise.
@@ -293,9 +303,7 @@ fn arguments(g: &mut Gen) -> String {
         .to_owned();
     }
     let command = loop {
-        let family = *g
-            .rng
-            .pick(&[lists::COMMANDS, strings::COMMANDS, keys::COMMANDS]);
+        let family = *g.rng.pick(CALLED);
         let entry = g.rng.weighted(family.iter().map(|entry| entry.0));
         let mut command = family[entry].1(g);
         if g.rng.percent(4) {
@@ -532,7 +540,9 @@ fn structure(g: &mut Gen) -> String {
         _ => {
             let length = g.rng.below(24);
             let bytes: Vec<u8> = (0..length)
-                .map(|_| g.rng.next().to_le_bytes()[0] % if length % 2 == 0 { 255 } else { 4 })
+                .map(|_| {
+                    g.rng.next().to_le_bytes()[0] % if length.is_multiple_of(2) { 255 } else { 4 }
+                })
                 .collect();
             let position = if g.rng.percent(80) {
                 String::new()
