@@ -312,10 +312,8 @@ fn failed(lua: &Lua, raised: &Value) -> mlua::Result<Failed> {
             None => ([b"ERR ", &failure::text_of(error)[..]].concat(), false),
         },
         Value::Table(table) => {
-            let line = match table.raw_get("err")? {
-                Value::String(line) => line.as_bytes().to_vec(),
-                _ => b"ERR unknown error".to_vec(),
-            };
+            let line = as_bytes(&table.raw_get("err")?);
+            let line = line.unwrap_or_else(|| b"ERR unknown error".to_vec());
             let is_counted = table.raw_get("ignore_error_stats_update").unwrap_or(false);
             (line, is_counted)
         }
