@@ -124,6 +124,11 @@ fn past(moment_ms: i64, now_ms: u64) -> u64 {
 
 /// XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]
 pub fn xautoclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let key = call.key(args.at(1));
+    let now_ms = call.now_ms();
+    // Before anything is refused, as in Redis.
+    let is_found = call.shard(&key).exists(&key, now_ms);
+    call.looked_up(&key, is_found);
     let min_idle_ms = parse_i64(args.at(4))
         .ok_or_else(|| text("Invalid min-idle-time argument for XAUTOCLAIM"))?;
     let start = parse_start(args.at(5))?;
@@ -146,16 +151,11 @@ pub fn xautoclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
             .ok_or_else(|| text("COUNT must be > 0"))?
             .unsigned_abs();
     }
-    let key = call.key(args.at(1));
-    let now_ms = call.now_ms();
     let can_bury = prepare(call, &key);
     let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
-    let is_found = stream.is_some();
     let Some(mut group) = stream.and_then(|stream| stream.group_mut(args.at(2))) else {
-        call.looked_up(&key, is_found);
         return Err(no_group(args.at(1), args.at(2)));
     };
-    call.stats.hits.add(1);
     if !can_bury {
         group.keep_exhausted();
     }

@@ -199,8 +199,6 @@ pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     for at in 0..wanted.keys_len {
         let key = call.key(args.at(wanted.keys_at + at));
         let is_found = call.shard(&key).stream(&key, now_ms)?.is_some();
-        // Redis looks twice, and says so twice.
-        call.looked_up(&key, is_found);
         call.looked_up(&key, is_found);
         let stream = call.shard(&key).stream(&key, now_ms)?;
         let id = match args.at(ids_at + at) {
@@ -228,15 +226,17 @@ pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         let name = args.at(wanted.keys_at + at);
         let key = call.key(name);
         let found = call.held.shard_of(&key).stream(&key, now_ms)?;
-        let (Some(stream), Some(from)) = (found, after.next()) else {
-            continue;
-        };
-        let mut entries = stream.log().range(from, StreamId::MAX).peekable();
-        if entries.peek().is_some() {
-            write_name(call.reply, name);
-            write_entries(call.reply, entries.take(wanted.limit()));
-            served += 1;
+        let is_found = found.is_some();
+        if let (Some(stream), Some(from)) = (found, after.next()) {
+            let mut entries = stream.log().range(from, StreamId::MAX).peekable();
+            if entries.peek().is_some() {
+                write_name(call.reply, name);
+                write_entries(call.reply, entries.take(wanted.limit()));
+                served += 1;
+            }
         }
+        // As Redis, which looks twice and says so twice.
+        call.looked_up(&key, is_found);
     }
     if opened.close(call.reply, served) {
         return Ok(Outcome::Done);
