@@ -138,6 +138,9 @@ fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
     if call.session.transaction.is_some() && flags.any(Flags::NO_MULTI) {
         return Err(Error::text("Command not allowed inside a transaction"));
     }
+    if call.session.transaction.is_some() && found.command.name == "debug" {
+        super::server::check_debug(call)?;
+    }
     if gates & Gates::OVER_BUDGET != 0 && flags.any(Flags::DENYOOM) {
         return Err(Error::line(
             "OOM command not allowed when used memory > 'maxmemory'.",
@@ -354,7 +357,8 @@ fn hold_more(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, set: Sh
 
 /// The shards that a request declares.
 pub(super) fn shards_of(call: &Call<'_, '_>, command: &Command, args: Args<'_>) -> ShardSet {
-    if command.flags.any(Flags::ALL_KEYS) {
+    let roams = command.flags.any(Flags::ROAMS) && super::sort::roams(args);
+    if roams || command.flags.any(Flags::ALL_KEYS) {
         return ShardSet::ALL;
     }
     let mut set = ShardSet::EMPTY;

@@ -4,9 +4,12 @@ use std::mem;
 
 use bytes::Bytes;
 
+use super::hash::Hash;
 use super::ledger::Tally;
 use super::queue::Queue;
 use super::reclaim::{self, Shed};
+use super::set::Set;
+use super::sorted_set::SortedSet;
 use super::stream::Stream;
 
 /// Bytes past which a string is kept by reference, so that replies share it instead of copying.
@@ -20,8 +23,14 @@ pub enum Value {
     Text(Text),
     /// A list, which is what queues are to a client.
     Queue(Box<Queue>),
+    /// A hash.
+    Hash(Hash),
+    /// A set.
+    Set(Set),
     /// A stream.
     Stream(Box<Stream>),
+    /// A sorted set.
+    SortedSet(Box<SortedSet>),
 }
 
 /// The type of a value, as TYPE names it and as waiters ask for it.
@@ -61,7 +70,10 @@ impl Value {
         match self {
             Self::Text(_) => Kind::Text,
             Self::Queue(_) => Kind::Queue,
+            Self::Hash(_) => Kind::Hash,
+            Self::Set(_) => Kind::Set,
             Self::Stream(_) => Kind::Stream,
+            Self::SortedSet(_) => Kind::SortedSet,
         }
     }
 
@@ -70,10 +82,13 @@ impl Value {
         match self {
             Self::Text(text) => text.heap_bytes(),
             Self::Queue(queue) => size_of::<Queue>() + queue.heap_bytes(),
+            Self::Hash(hash) => hash.heap_bytes(),
+            Self::Set(set) => set.heap_bytes(),
             Self::Stream(stream) => {
                 let bytes = usize::try_from(stream.heap_bytes()).unwrap_or(usize::MAX);
                 bytes.saturating_add(size_of::<Stream>())
             }
+            Self::SortedSet(set) => size_of::<SortedSet>() + set.heap_bytes(),
         }
     }
 
@@ -84,13 +99,16 @@ impl Value {
                 let bytes = text.heap_bytes();
                 reclaim::free(text, bytes);
             }
+            Self::Hash(hash) => drop(hash),
+            Self::Set(set) => drop(set),
             // They hand themselves over.
             Self::Queue(queue) => drop(queue),
             Self::Stream(stream) => drop(stream),
+            Self::SortedSet(set) => drop(set),
         }
     }
 
-    /// Messages that are lost when it goes.
+    /// Messages that are lost when it goes. Members of a sorted set are no messages.
     pub fn messages_len(&self) -> u64 {
         self.held().messages
     }
@@ -99,7 +117,9 @@ impl Value {
     pub fn held(&self) -> Tally {
         match self {
             Self::Queue(queue) => queue.held(),
-            Self::Text(_) | Self::Stream(_) => Tally::default(),
+            Self::Text(_) | Self::Stream(_) | Self::Hash(_) | Self::Set(_) | Self::SortedSet(_) => {
+                Tally::default()
+            }
         }
     }
 }

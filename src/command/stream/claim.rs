@@ -126,9 +126,42 @@ fn past(moment_ms: i64, now_ms: u64) -> u64 {
 pub fn xautoclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    // Before anything is refused, as in Redis.
-    let is_found = call.shard(&key).exists(&key, now_ms);
-    call.looked_up(&key, is_found);
+    let parsed = parse_autoclaim(args);
+    if parsed.is_err() && !call.shard(&key).exists(&key, now_ms) {
+        // The look comes before the arguments.
+        call.looked_up(&key, false);
+    }
+    let (start, options) = parsed?;
+    let can_bury = prepare(call, &key);
+    let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
+    let is_found = stream.is_some();
+    let Some(mut group) = stream.and_then(|stream| stream.group_mut(args.at(2))) else {
+        call.looked_up(&key, is_found);
+        return Err(no_group(args.at(1), args.at(2)));
+    };
+    call.stats.hits.add(1);
+    if !can_bury {
+        group.keep_exhausted();
+    }
+    let (taker, is_new) = group.consumer(args.at(3), now_ms);
+    let claimed = group.autoclaim(taker, start, options, now_ms);
+    call.reply.array(3);
+    write_id(call.reply, claimed.cursor);
+    write_claimed(call.reply, &claimed, options.just_id);
+    call.reply.array(claimed.deleted.len());
+    for &id in &claimed.deleted {
+        write_id(call.reply, id);
+    }
+    let dead = Dead::of(&claimed.exhausted);
+    if is_new {
+        call.notify(&key, Events::STREAM, "xgroup-createconsumer");
+    }
+    bury(call, &key, args.at(2), &dead);
+    Ok(Outcome::Done)
+}
+
+/// Where XAUTOCLAIM is to start, and its options.
+fn parse_autoclaim(args: Args<'_>) -> Result<(StreamId, AutoclaimOptions)> {
     let min_idle_ms = parse_i64(args.at(4))
         .ok_or_else(|| text("Invalid min-idle-time argument for XAUTOCLAIM"))?;
     let start = parse_start(args.at(5))?;
@@ -151,29 +184,7 @@ pub fn xautoclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
             .ok_or_else(|| text("COUNT must be > 0"))?
             .unsigned_abs();
     }
-    let can_bury = prepare(call, &key);
-    let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
-    let Some(mut group) = stream.and_then(|stream| stream.group_mut(args.at(2))) else {
-        return Err(no_group(args.at(1), args.at(2)));
-    };
-    if !can_bury {
-        group.keep_exhausted();
-    }
-    let (taker, is_new) = group.consumer(args.at(3), now_ms);
-    let claimed = group.autoclaim(taker, start, options, now_ms);
-    call.reply.array(3);
-    write_id(call.reply, claimed.cursor);
-    write_claimed(call.reply, &claimed, options.just_id);
-    call.reply.array(claimed.deleted.len());
-    for &id in &claimed.deleted {
-        write_id(call.reply, id);
-    }
-    let dead = Dead::of(&claimed.exhausted);
-    if is_new {
-        call.notify(&key, Events::STREAM, "xgroup-createconsumer");
-    }
-    bury(call, &key, args.at(2), &dead);
-    Ok(Outcome::Done)
+    Ok((start, options))
 }
 
 /// Writes what was claimed, or its ids only.

@@ -225,18 +225,21 @@ pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     for (at, &after) in after.iter().enumerate() {
         let name = args.at(wanted.keys_at + at);
         let key = call.key(name);
-        let found = call.held.shard_of(&key).stream(&key, now_ms)?;
-        let is_found = found.is_some();
-        if let (Some(stream), Some(from)) = (found, after.next()) {
-            let mut entries = stream.log().range(from, StreamId::MAX).peekable();
-            if entries.peek().is_some() {
-                write_name(call.reply, name);
-                write_entries(call.reply, entries.take(wanted.limit()));
-                served += 1;
-            }
+        let Some(stream) = call.held.shard_of(&key).stream(&key, now_ms)? else {
+            // This is the second look, and Redis speaks of both.
+            call.looked_up(&key, false);
+            continue;
+        };
+        call.stats.hits.add(1);
+        let Some(from) = after.next() else {
+            continue;
+        };
+        let mut entries = stream.log().range(from, StreamId::MAX).peekable();
+        if entries.peek().is_some() {
+            write_name(call.reply, name);
+            write_entries(call.reply, entries.take(wanted.limit()));
+            served += 1;
         }
-        // As Redis, which looks twice and says so twice.
-        call.looked_up(&key, is_found);
     }
     if opened.close(call.reply, served) {
         return Ok(Outcome::Done);

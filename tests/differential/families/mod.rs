@@ -3,13 +3,18 @@
 //! clients at once and are driven by `crowd` instead.
 
 pub mod blocking;
+pub mod blocking_sorted;
 pub mod connection;
 pub mod events;
 pub mod groups;
+pub mod hashes;
 pub mod keys;
 pub mod lists;
 pub mod pubsub;
 pub mod server;
+pub mod sets;
+pub mod sorted_sets;
+pub mod sorts;
 pub mod stream_waits;
 pub mod streams;
 pub mod strings;
@@ -41,6 +46,26 @@ pub const FAMILIES: &[Family] = &[
         name: "strings",
         weight: 25,
         commands: strings::COMMANDS,
+    },
+    Family {
+        name: "hashes",
+        weight: 25,
+        commands: hashes::COMMANDS,
+    },
+    Family {
+        name: "sets",
+        weight: 20,
+        commands: sets::COMMANDS,
+    },
+    Family {
+        name: "sorted sets",
+        weight: 30,
+        commands: sorted_sets::COMMANDS,
+    },
+    Family {
+        name: "sorts",
+        weight: 6,
+        commands: sorts::COMMANDS,
     },
     Family {
         name: "keys",
