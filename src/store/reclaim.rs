@@ -18,6 +18,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use super::table::IntoIter;
+
 /// A value that owns more than this is freed elsewhere. A megabyte is freed in about 50 us, and
 /// handing it over costs under 1 us.
 pub const HEAVY_BYTES_MIN: usize = 1 << 20;
@@ -37,6 +39,30 @@ const PENDING_BYTES_MAX: u64 = 1 << 30;
 pub trait Shed: Send {
     /// Frees about [`SLICE_BYTES`]; true while there is more.
     fn shed(&mut self) -> bool;
+}
+
+/// What is left of a table: elements of about equal size, freed some thousands at a time.
+pub(super) struct Remains<T> {
+    elements: IntoIter<T>,
+    mean_bytes: usize,
+}
+
+impl<T> Remains<T> {
+    /// Elements that take about `mean_bytes` each, their share of the table included.
+    pub(super) fn new(elements: IntoIter<T>, mean_bytes: usize) -> Self {
+        Self {
+            elements,
+            mean_bytes: mean_bytes.max(1),
+        }
+    }
+}
+
+impl<T: Send> Shed for Remains<T> {
+    fn shed(&mut self) -> bool {
+        let slice_len = (SLICE_BYTES / self.mean_bytes).max(1);
+        self.elements.by_ref().take(slice_len).for_each(drop);
+        self.elements.len() > 0
+    }
 }
 
 struct Pending {
@@ -126,7 +152,10 @@ mod tests {
     use std::sync::mpsc::{Sender, channel, sync_channel};
     use std::thread;
 
-    use super::{HEAVY_BYTES_MIN, PENDING_BYTES, PENDING_LEN, Pending, Shed, free, run};
+    use super::{
+        HEAVY_BYTES_MIN, PENDING_BYTES, PENDING_LEN, Pending, Remains, SLICE_BYTES, Shed, free, run,
+    };
+    use crate::store::table::Table;
 
     /// Says on which thread each slice was freed.
     struct Slices(u32, Sender<Option<String>>);
@@ -141,6 +170,20 @@ mod tests {
     }
 
     /// A thread of its own: the other tests' values may fill the line of the shared one.
+    #[test]
+    fn what_is_left_of_a_table_goes_in_slices() {
+        let mut table = Table::default();
+        for element in 0..100_u64 {
+            table.insert_unique(element, element, |element| *element);
+        }
+        let mut remains = Remains::new(table.into_iter(), SLICE_BYTES / 30);
+        let mut slices = 1;
+        while remains.shed() {
+            slices += 1;
+        }
+        assert_eq!(slices, 4);
+    }
+
     #[test]
     fn heavy_values_are_freed_elsewhere_to_the_last_slice() {
         let (sender, receiver) = sync_channel(1);

@@ -299,6 +299,10 @@ impl Run<'_> {
             for key in Gen::all_keys() {
                 add(Command::new("GET").arg(&key));
                 add(Command::new("LRANGE").arg(&key).arg("0").arg("-1"));
+                add(Command::new("HGETALL").arg(&key).compared(Compare::Pairs));
+                add(Command::new("SMEMBERS")
+                    .arg(&key)
+                    .compared(Compare::AnyOrder));
                 add(Command::words("XINFO STREAM")
                     .arg(&key)
                     .args(["FULL", "COUNT", "0"])

@@ -6,10 +6,12 @@ pub mod blocking;
 pub mod connection;
 pub mod events;
 pub mod groups;
+pub mod hashes;
 pub mod keys;
 pub mod lists;
 pub mod pubsub;
 pub mod server;
+pub mod sets;
 pub mod stream_waits;
 pub mod streams;
 pub mod strings;
@@ -41,6 +43,16 @@ pub const FAMILIES: &[Family] = &[
         name: "strings",
         weight: 25,
         commands: strings::COMMANDS,
+    },
+    Family {
+        name: "hashes",
+        weight: 25,
+        commands: hashes::COMMANDS,
+    },
+    Family {
+        name: "sets",
+        weight: 20,
+        commands: sets::COMMANDS,
     },
     Family {
         name: "keys",
