@@ -276,6 +276,7 @@ impl Run<'_> {
             if is_fit(&command) && !self.is_left_out(&command.full_name()) {
                 return command;
             }
+            self.gen_.queued.clear();
         }
     }
 
