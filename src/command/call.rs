@@ -84,15 +84,6 @@ impl Call<'_, '_> {
         self.now.mono_ms()
     }
 
-    /// Counts a look-up by a reading command, and tells of one in vain.
-    #[inline]
-    pub fn looked_up(&mut self, key: &Key<'_>, found: bool) {
-        self.count_lookup(found);
-        if !found {
-            self.notify(key, Events::MISS, "keymiss");
-        }
-    }
-
     /// Counts a look-up by a command that only looks at the entry itself, like OBJECT.
     #[inline]
     pub fn count_lookup(&self, found: bool) {
@@ -100,6 +91,15 @@ impl Call<'_, '_> {
             self.stats.hits.add(1);
         } else {
             self.stats.misses.add(1);
+        }
+    }
+
+    /// Counts a look-up by a reading command, and tells of one in vain.
+    #[inline]
+    pub fn looked_up(&mut self, key: &Key<'_>, found: bool) {
+        self.count_lookup(found);
+        if !found {
+            self.notify(key, Events::MISS, "keymiss");
         }
     }
 

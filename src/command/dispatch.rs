@@ -137,6 +137,9 @@ fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
     if call.session.transaction.is_some() && flags.any(Flags::NO_MULTI) {
         return Err(Error::text("Command not allowed inside a transaction"));
     }
+    if call.session.transaction.is_some() && found.command.name == "debug" {
+        super::server::check_debug(call)?;
+    }
     if gates & Gates::OVER_BUDGET != 0 && flags.any(Flags::DENYOOM) {
         return Err(Error::line(
             "OOM command not allowed when used memory > 'maxmemory'.",

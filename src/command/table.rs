@@ -14,6 +14,8 @@ const FAMILIES: &[&[Command]] = &[
     super::connection::COMMANDS,
     super::client::COMMANDS,
     super::keys::COMMANDS,
+    super::hash::COMMANDS,
+    super::set::COMMANDS,
     super::list::COMMANDS,
     super::stream::COMMANDS,
     super::string::COMMANDS,

@@ -6,7 +6,7 @@ use crate::clock::{self, Now};
 use crate::config::Events;
 use crate::outbox::{CloseReason, WakeList};
 use crate::store::stream::Tended;
-use crate::store::{Expired, Key, SHARDS, ShardSet};
+use crate::store::{Expired, Key, Loss, SHARDS, ShardSet};
 
 use super::engine::Engine;
 
@@ -42,13 +42,16 @@ fn expire(engine: &Engine, worker: usize) {
             let removed = held
                 .shard(shard)
                 .expire_due(now.unix_ms, EXPIRED_PER_HOLD_MAX);
-            let is_done = removed.len() < EXPIRED_PER_HOLD_MAX;
+            let (emptied, fields_len) = held
+                .shard(shard)
+                .expire_fields_due(now.unix_ms, EXPIRED_PER_HOLD_MAX);
+            let is_done = removed.len() < EXPIRED_PER_HOLD_MAX && fields_len < EXPIRED_PER_HOLD_MAX;
             let expired = std::mem::take(&mut held.shard(shard).expired);
             for key in &expired {
                 notify_expired(engine, key, &mut wakes);
             }
             drop(held);
-            drop(removed);
+            drop((removed, emptied));
             wakes.wake();
             if is_done {
                 break;
@@ -101,12 +104,17 @@ fn notify_tended(engine: &Engine, key: &Key<'_>, tended: &Tended, wakes: &mut Wa
     }
 }
 
-/// Tells subscribers to keyspace notifications that a key has expired.
+/// Tells subscribers to keyspace notifications that a key or fields of it have expired.
 pub(super) fn notify_expired(engine: &Engine, key: &Expired, wakes: &mut WakeList) {
     let wanted = engine.config.live().notify_keyspace_events();
-    if wanted.wants(Events::EXPIRED) {
+    let events: &[(Events, &str)] = match key.loss {
+        Loss::Key => &[(Events::EXPIRED, "expired")],
+        Loss::Fields => &[(Events::HASH, "hexpired")],
+        Loss::LastFields => &[(Events::HASH, "hexpired"), (Events::GENERIC, "del")],
+    };
+    for &(_, event) in events.iter().filter(|(class, _)| wanted.wants(*class)) {
         let key = engine.keyspace.key(key.db, &key.name);
-        super::pubsub::publish_event(engine, wanted, &key, "expired", wakes);
+        super::pubsub::publish_event(engine, wanted, &key, event, wakes);
     }
 }
 

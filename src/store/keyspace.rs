@@ -174,6 +174,16 @@ impl<'k> Held<'k> {
         guard
     }
 
+    /// A shard that is held, for looking at several at once.
+    ///
+    /// # Panics
+    /// When it is not held: the command's key positions in the table are wrong.
+    pub fn view(&self, shard: u32) -> &Shard {
+        let held = self.guards.iter().find(|(held, _)| *held == shard);
+        let (_, guard) = held.expect("a handler asked for a key that its command does not declare");
+        guard
+    }
+
     /// The shard of a key, which is held.
     #[inline]
     pub fn shard_of(&mut self, key: &Key) -> &mut Shard {

@@ -5,6 +5,7 @@
 //! [`Keyspace`] is all shards and [`Held`] the locks on some of them.
 
 mod deadlines;
+pub mod hash;
 mod key;
 mod keyspace;
 pub mod ledger;
@@ -12,6 +13,8 @@ mod lines;
 pub mod packed;
 pub mod queue;
 pub mod reclaim;
+pub mod set;
+mod shape;
 mod shard;
 pub mod sorted_set;
 pub mod stream;
@@ -21,13 +24,16 @@ mod value;
 mod vanished;
 mod watch;
 
+pub use hash::Hash;
 pub use key::{Key, ShardSet};
 pub use keyspace::{Held, Keyspace, SHARDS};
 pub use ledger::{Cause, Ledger, Tally};
 pub use lines::{Attempt, Line, Lines, WaitKey, Waiter};
 pub use packed::Packed;
 pub use queue::{End, Queue};
-pub use shard::{Entry, Expired, Ready, Shard, Slot, WrongType};
+pub use set::Set;
+pub use shape::Shape;
+pub use shard::{Entry, Expired, Loss, Ready, Shard, Slot, WrongType};
 pub use sorted_set::SortedSet;
 pub use value::{Kind, Text, Value};
 pub use watch::WatchFlag;

@@ -1,6 +1,7 @@
 //! A compact sequence of short byte strings and integers, for small hashes, sets and sorted sets.
 //!
-//! One allocation holds everything: four bytes that count the items, then the items end to end.
+//! One allocation holds everything: three bytes that count the items, one that the owner may use
+//! for what is not a sequence of items at all ([`Packed::tag`]), then the items end to end.
 //! A text that spells a 64-bit integer canonically is kept as that integer, in one to nine bytes;
 //! any other takes one byte more than it has (three from 128 bytes on, five from 64 KiB on).
 //! Equal texts are encoded alike, so a search compares encoded bytes and decodes nothing.
@@ -16,8 +17,10 @@ use super::value::Text;
 #[cfg(test)]
 mod tests;
 
-/// Bytes before the first item: their number.
-const HEADER_BYTES: usize = 4;
+/// Bytes before the first item: their number, and the tag.
+pub(super) const HEADER_BYTES: usize = 4;
+/// Most items that the header counts. Owners keep far below.
+const LEN_MAX: usize = (1 << 24) - 1;
 /// Longest text whose length stands in the first byte.
 const SHORT_BYTES_MAX: usize = 0x7f;
 /// First byte of an integer that stands in that byte's low bits.
@@ -34,7 +37,7 @@ const LONG: u8 = 0xd1;
 /// A sequence of short items in one allocation.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Packed {
-    /// Empty, or the header and at least one item.
+    /// Empty, or the header and the items.
     bytes: Box<[u8]>,
 }
 
@@ -221,8 +224,8 @@ impl Packed {
     /// Number of items. O(1).
     #[inline]
     pub fn len(&self) -> usize {
-        match self.bytes.first_chunk::<HEADER_BYTES>() {
-            Some(len) => u32::from_le_bytes(*len) as usize,
+        match self.bytes.first_chunk() {
+            Some(&[low, middle, high, _]) => u32::from_le_bytes([low, middle, high, 0]) as usize,
             None => 0,
         }
     }
@@ -230,7 +233,32 @@ impl Packed {
     /// Whether there is no item.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.len() <= HEADER_BYTES
+    }
+
+    /// What the owner keeps in the bytes behind the header: 0 for items. With any other tag only
+    /// [`Packed::bytes`] makes sense.
+    #[inline]
+    pub(super) fn tag(&self) -> u8 {
+        self.bytes.get(HEADER_BYTES - 1).copied().unwrap_or(0)
+    }
+
+    /// Nothing but a header with a tag.
+    pub(super) fn tagged(tag: u8) -> Self {
+        Self {
+            bytes: Box::new([0, 0, 0, tag]),
+        }
+    }
+
+    /// Header and all.
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Header and all, for an owner that keeps something else here.
+    pub(super) fn bytes_mut(&mut self) -> &mut Box<[u8]> {
+        &mut self.bytes
     }
 
     /// Bytes it owns. O(1).
@@ -240,8 +268,8 @@ impl Packed {
     }
 
     fn set_len(bytes: &mut [u8], len: usize) {
-        let len = u32::try_from(len).unwrap_or(u32::MAX);
-        bytes[..HEADER_BYTES].copy_from_slice(&len.to_le_bytes());
+        assert!(len <= LEN_MAX, "a packed sequence of millions");
+        bytes[..HEADER_BYTES - 1].copy_from_slice(&len.to_le_bytes()[..HEADER_BYTES - 1]);
     }
 
     /// The bytes for growing by `more`, the header included.

@@ -11,11 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::limits::DATABASES;
 
 use super::deadlines::Deadlines;
+use super::hash::Hash;
 use super::key::Key;
 use super::ledger::{Cause, Ledger};
 use super::lines::{Lines, WaitKey};
 use super::queue::Queue;
 use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
+use super::set::Set;
 use super::sorted_set::SortedSet;
 use super::stream::Stream;
 use super::table::{IntoIter, Table};
@@ -106,13 +108,26 @@ impl Ready {
     }
 }
 
-/// A key that expired, for those who want to be told.
+/// What time took of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// All of it, as its own deadline passed.
+    Key,
+    /// Some fields of its hash.
+    Fields,
+    /// The last fields of its hash, and so the key.
+    LastFields,
+}
+
+/// A key that expired, in whole or in part, for those who want to be told.
 #[derive(Debug)]
 pub struct Expired {
     /// Its database.
     pub db: u8,
     /// Its bytes.
     pub name: Box<[u8]>,
+    /// What has gone.
+    pub loss: Loss,
 }
 
 /// What one key with a small value takes, allocations included.
@@ -144,6 +159,8 @@ struct Database {
     table: Table<Entry>,
     /// How many of its keys have a deadline.
     expiring_len: usize,
+    /// How many of its hashes have fields with deadlines.
+    timed_len: usize,
     /// The account of its queues, those whose keys have gone included.
     ledger: Ledger,
 }
@@ -153,6 +170,8 @@ struct Database {
 pub struct Shard {
     dbs: Vec<Database>,
     deadlines: Deadlines,
+    /// The earliest deadline of a field of each hash that has any.
+    field_deadlines: Deadlines,
     /// Who waits for keys of this shard.
     pub lines: Lines,
     /// Transactions that watch keys of this shard.
@@ -164,6 +183,8 @@ pub struct Shard {
     pub expired: Vec<Expired>,
     /// All keys that expired, by traffic or by time.
     pub expired_total: u64,
+    /// All fields of hashes that expired, by traffic or by time.
+    pub expired_fields_total: u64,
     /// Queues that drained.
     vanished: Vanished,
     /// How often the accounts were checked.
@@ -184,16 +205,19 @@ impl Shard {
         let database = || Database {
             table: Table::new(skip_bits),
             expiring_len: 0,
+            timed_len: 0,
             ledger: Ledger::default(),
         };
         Self {
             dbs: (0..DATABASES).map(|_| database()).collect(),
             deadlines: Deadlines::default(),
+            field_deadlines: Deadlines::default(),
             lines: Lines::default(),
             watched: WatchList::default(),
             ready: Vec::new(),
             expired: Vec::new(),
             expired_total: 0,
+            expired_fields_total: 0,
             vanished: Vanished::default(),
             #[cfg(debug_assertions)]
             looks: 0,
@@ -297,6 +321,72 @@ impl Shard {
         }
     }
 
+    /// The hash at a key. Whoever changes deadlines of its fields, or may have, calls
+    /// [`Shard::note_fields`] afterwards.
+    #[inline]
+    pub fn hash(&mut self, key: &Key, now_ms: u64) -> Result<Option<&mut Hash>, WrongType> {
+        match self.value(key, now_ms) {
+            None => Ok(None),
+            Some(Value::Hash(hash)) => Ok(Some(hash)),
+            Some(_) => Err(WrongType),
+        }
+    }
+
+    /// The set at a key.
+    #[inline]
+    pub fn set(&mut self, key: &Key, now_ms: u64) -> Result<Option<&mut Set>, WrongType> {
+        match self.value(key, now_ms) {
+            None => Ok(None),
+            Some(Value::Set(set)) => Ok(Some(set)),
+            Some(_) => Err(WrongType),
+        }
+    }
+
+    /// The entry of a key as it stands, expired or not: for looking at several keys at once, after
+    /// [`Shard::entry`] has seen to each.
+    #[inline]
+    pub fn standing(&self, key: &Key) -> Option<&Entry> {
+        self.dbs[usize::from(key.db)]
+            .table
+            .find(key.hash, |entry| *entry.name == *key.name)
+    }
+
+    /// Takes note of the earliest deadline of a field of the hash at a key, if it holds one.
+    pub fn note_fields(&mut self, key: &Key) {
+        let database = &mut self.dbs[usize::from(key.db)];
+        let found = database
+            .table
+            .find_mut(key.hash, |entry| *entry.name == *key.name);
+        let Some(Value::Hash(hash)) = found.map(|entry| &mut entry.value) else {
+            return;
+        };
+        let (noted_ms, first_ms) = (hash.noted_ms(), hash.first_deadline_ms().unwrap_or(0));
+        if noted_ms == first_ms {
+            return;
+        }
+        hash.set_noted_ms(first_ms);
+        if noted_ms != 0 {
+            database.timed_len -= 1;
+            self.field_deadlines.remove(noted_ms, key.db, key.hash);
+        }
+        if first_ms != 0 {
+            database.timed_len += 1;
+            self.field_deadlines.insert(first_ms, key.db, key.hash);
+        }
+    }
+
+    /// Forgets what was noted of a value that leaves its key.
+    #[inline]
+    fn forget_fields(&mut self, db: u8, hash: u64, value: &mut Value) {
+        if let Value::Hash(fields) = value
+            && fields.noted_ms() != 0
+        {
+            self.field_deadlines.remove(fields.noted_ms(), db, hash);
+            self.dbs[usize::from(db)].timed_len -= 1;
+            fields.set_noted_ms(0);
+        }
+    }
+
     /// Puts a value at a key, in place of what was there; its deadline is as given.
     /// Returns the old value, for freeing after the lock is let go.
     pub fn insert(
@@ -314,16 +404,20 @@ impl Shard {
             self.insert_new(key, value, deadline_ms);
             return None;
         };
-        let is_text = value.kind() == Kind::Text;
+        let (is_text, is_hash) = (value.kind() == Kind::Text, value.kind() == Kind::Hash);
         let is_tended = wants_tending(&value);
         if let Value::Queue(queue) = &mut value {
             database.ledger.book_in(queue);
             self.vanished.take(key);
         }
         entry.used = used;
-        let old = std::mem::replace(&mut entry.value, value);
+        let mut old = std::mem::replace(&mut entry.value, value);
         if let Value::Queue(queue) = &old {
             database.ledger.book_out(queue);
+        }
+        self.forget_fields(key.db, key.hash, &mut old);
+        if is_hash {
+            self.note_fields(key);
         }
         self.set_deadline(key, deadline_ms);
         if is_tended {
@@ -341,6 +435,7 @@ impl Shard {
     #[inline]
     pub fn insert_new(&mut self, key: &Key, mut value: Value, deadline_ms: Option<u64>) {
         let is_text = value.kind() == Kind::Text;
+        let is_timed = matches!(&value, Value::Hash(hash) if hash.first_deadline_ms().is_some());
         let is_tended = wants_tending(&value);
         let database = &mut self.dbs[usize::from(key.db)];
         if let Value::Queue(queue) = &mut value {
@@ -358,6 +453,9 @@ impl Shard {
         if deadline_ms.is_some() {
             self.set_deadline(key, deadline_ms);
         }
+        if is_timed {
+            self.note_fields(key);
+        }
         if is_tended {
             self.tend(key);
         }
@@ -369,7 +467,7 @@ impl Shard {
     /// Removes a key. Its value comes back for freeing after the lock is let go.
     pub fn remove(&mut self, key: &Key) -> Option<Entry> {
         let database = &mut self.dbs[usize::from(key.db)];
-        let entry =
+        let mut entry =
             database
                 .table
                 .remove(key.hash, |entry| key.is_named(&entry.name), Entry::hash)?;
@@ -380,6 +478,7 @@ impl Shard {
         if let Value::Queue(queue) = &entry.value {
             database.ledger.book_out(queue);
         }
+        self.forget_fields(key.db, key.hash, &mut entry.value);
         if entry.value.kind() == Kind::Stream {
             self.mark_ready(key);
         }
@@ -461,9 +560,14 @@ impl Shard {
     fn note_expired(&mut self, key: &Key) {
         self.expired_total += 1;
         self.watched.changed(key);
+        self.push_expired(key, Loss::Key);
+    }
+
+    fn push_expired(&mut self, key: &Key, loss: Loss) {
         self.expired.push(Expired {
             db: key.db,
             name: key.name.into(),
+            loss,
         });
     }
 
@@ -477,7 +581,7 @@ impl Shard {
                 break;
             };
             let database = &mut self.dbs[usize::from(db)];
-            if let Some(entry) =
+            if let Some(mut entry) =
                 database
                     .table
                     .remove(hash, |entry| entry.is_due(now_ms), Entry::hash)
@@ -486,6 +590,7 @@ impl Shard {
                 let held = entry.value.held();
                 // LOSS: expired-key
                 database.ledger.lost.add(Cause::ExpiredKey, held);
+                self.forget_fields(db, hash, &mut entry.value);
                 let key = Key {
                     db,
                     hash,
@@ -497,6 +602,65 @@ impl Shard {
             }
         }
         removed
+    }
+
+    /// Removes up to `limit` fields whose deadline has passed from the hashes that have them; hashes
+    /// left without fields come back for freeing after the lock is let go. Returns also how many
+    /// fields went: fewer than `limit` means that none is due any more.
+    pub fn expire_fields_due(&mut self, now_ms: u64, limit: usize) -> (Vec<Entry>, usize) {
+        let (mut emptied, mut removed) = (Vec::new(), 0);
+        while removed < limit {
+            let Some((db, hash)) = self.field_deadlines.pop_due(now_ms) else {
+                break;
+            };
+            let database = &mut self.dbs[usize::from(db)];
+            let is_due = |entry: &Entry| {
+                matches!(&entry.value, Value::Hash(fields)
+                    if (1..=now_ms).contains(&fields.noted_ms()))
+            };
+            let Some(entry) = database.table.find_mut(hash, is_due) else {
+                continue;
+            };
+            let Value::Hash(fields) = &mut entry.value else {
+                continue;
+            };
+            database.timed_len -= 1;
+            fields.set_noted_ms(0);
+            let gone = fields.expire_due(now_ms, limit - removed);
+            let is_empty = fields.is_empty();
+            removed += gone;
+            let name = entry.name.clone();
+            let key = Key {
+                db,
+                hash,
+                name: &name,
+            };
+            self.note_fields(&key);
+            if gone > 0 {
+                self.note_expired_fields(&key, gone, is_empty);
+            }
+            if is_empty {
+                emptied.extend(self.remove(&key));
+            }
+        }
+        (emptied, removed)
+    }
+
+    /// Counts fields that expired, and leaves word of it.
+    fn note_expired_fields(&mut self, key: &Key, fields_len: usize, is_last: bool) {
+        self.expired_fields_total += fields_len as u64;
+        self.watched.changed(key);
+        let loss = if is_last {
+            Loss::LastFields
+        } else {
+            Loss::Fields
+        };
+        self.push_expired(key, loss);
+    }
+
+    /// How many hashes of a database have fields with deadlines.
+    pub fn timed_len(&self, db: u8) -> usize {
+        self.dbs[usize::from(db)].timed_len
     }
 
     /// How many keys a database has here, expired ones that nobody asked for included.
@@ -542,6 +706,8 @@ impl Shard {
             .collect();
         self.ready.extend(ready.into_iter().map(Ready::new));
         self.deadlines.clear_database(db);
+        self.field_deadlines.clear_database(db);
+        database.timed_len = 0;
         self.vanished.forget_database(db);
         database.expiring_len = 0;
         let held = database.ledger.held();
@@ -585,5 +751,6 @@ impl Shard {
         }
         self.dbs.swap(usize::from(a), usize::from(b));
         self.deadlines.swap_databases(a, b);
+        self.field_deadlines.swap_databases(a, b);
     }
 }

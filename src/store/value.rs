@@ -4,9 +4,11 @@ use std::mem;
 
 use bytes::Bytes;
 
+use super::hash::Hash;
 use super::ledger::Tally;
 use super::queue::Queue;
 use super::reclaim::{self, Shed};
+use super::set::Set;
 use super::sorted_set::SortedSet;
 use super::stream::Stream;
 
@@ -21,6 +23,10 @@ pub enum Value {
     Text(Text),
     /// A list, which is what queues are to a client.
     Queue(Box<Queue>),
+    /// A hash.
+    Hash(Hash),
+    /// A set.
+    Set(Set),
     /// A stream.
     Stream(Box<Stream>),
     /// A sorted set.
@@ -64,6 +70,8 @@ impl Value {
         match self {
             Self::Text(_) => Kind::Text,
             Self::Queue(_) => Kind::Queue,
+            Self::Hash(_) => Kind::Hash,
+            Self::Set(_) => Kind::Set,
             Self::Stream(_) => Kind::Stream,
             Self::SortedSet(_) => Kind::SortedSet,
         }
@@ -74,6 +82,8 @@ impl Value {
         match self {
             Self::Text(text) => text.heap_bytes(),
             Self::Queue(queue) => size_of::<Queue>() + queue.heap_bytes(),
+            Self::Hash(hash) => hash.heap_bytes(),
+            Self::Set(set) => set.heap_bytes(),
             Self::Stream(stream) => {
                 let bytes = usize::try_from(stream.heap_bytes()).unwrap_or(usize::MAX);
                 bytes.saturating_add(size_of::<Stream>())
@@ -89,6 +99,8 @@ impl Value {
                 let bytes = text.heap_bytes();
                 reclaim::free(text, bytes);
             }
+            Self::Hash(hash) => drop(hash),
+            Self::Set(set) => drop(set),
             // They hand themselves over.
             Self::Queue(queue) => drop(queue),
             Self::Stream(stream) => drop(stream),
@@ -105,7 +117,9 @@ impl Value {
     pub fn held(&self) -> Tally {
         match self {
             Self::Queue(queue) => queue.held(),
-            Self::Text(_) | Self::Stream(_) | Self::SortedSet(_) => Tally::default(),
+            Self::Text(_) | Self::Stream(_) | Self::Hash(_) | Self::Set(_) | Self::SortedSet(_) => {
+                Tally::default()
+            }
         }
     }
 }

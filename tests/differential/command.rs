@@ -9,6 +9,13 @@ pub enum Compare {
     Exact,
     /// Members in any order (KEYS and its kin).
     AnyOrder,
+    /// Members two by two, the pairs in any order (HGETALL of a large hash); members that are
+    /// arrays count as one.
+    Pairs,
+    /// As many members of the same type: which ones is the server's own choice.
+    Length,
+    /// As many members of the same types (EXEC).
+    Shape,
     /// `[cursor, members]` of a SCAN wide enough to end in one step: the members in any order.
     ScanPage,
     /// Integers, or arrays of them, at most this far apart; the negative codes are exact.

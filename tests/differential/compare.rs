@@ -18,6 +18,11 @@ pub fn agree(compare: Compare, oracle: &[u8], subject: &[u8]) -> bool {
     match compare {
         Compare::Exact => false,
         Compare::AnyOrder => sorted(&oracle) == sorted(&subject),
+        Compare::Pairs => pairs(&oracle) == pairs(&subject),
+        Compare::Length => {
+            oracle.members().map(<[Reply]>::len) == subject.members().map(<[Reply]>::len)
+        }
+        Compare::Shape => shape(&oracle) == shape(&subject),
         Compare::ScanPage => {
             let (ours, theirs) = (oracle.members(), subject.members());
             match (ours, theirs) {
@@ -41,6 +46,27 @@ fn sorted(reply: &Reply) -> Option<Vec<&Reply>> {
     let mut members: Vec<&Reply> = reply.members()?.iter().collect();
     members.sort();
     Some(members)
+}
+
+/// Members two by two, sorted.
+fn pairs(reply: &Reply) -> Option<Vec<&[Reply]>> {
+    let members = reply.members()?;
+    let is_nested = members
+        .first()
+        .is_some_and(|first| first.members().is_some());
+    let mut pairs: Vec<&[Reply]> = members.chunks(if is_nested { 1 } else { 2 }).collect();
+    pairs.sort();
+    Some(pairs)
+}
+
+/// The types of a reply and of its members.
+fn shape(reply: &Reply) -> Vec<(u8, bool)> {
+    let kind = |reply: &Reply| {
+        let is_null = matches!(reply, Reply::Bulk(_, None) | Reply::Many(_, None));
+        (reply.kind(), is_null)
+    };
+    let members = reply.members().unwrap_or_default().iter().map(kind);
+    std::iter::once(kind(reply)).chain(members).collect()
 }
 
 fn within(oracle: &Reply, subject: &Reply, distance: i64) -> bool {
@@ -101,6 +127,9 @@ fn encoding_class(reply: &Reply) -> Option<&'static str> {
         b"int" => Some("int"),
         b"embstr" | b"raw" => Some("string"),
         b"listpack" | b"quicklist" | b"ziplist" => Some("list"),
+        b"listpackex" => Some("small hash"),
+        b"intset" => Some("integers"),
+        b"hashtable" => Some("table"),
         b"stream" => Some("stream"),
         _ => None,
     }

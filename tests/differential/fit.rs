@@ -2,12 +2,14 @@
 //! or on a flaw of the oracle.
 
 use crate::command::Command;
+use crate::families::hashes::is_small;
 
 /// Whether both servers must answer alike, and end up alike.
 pub fn is_fit(command: &Command) -> bool {
     !expires_soon(command)
         && !is_truncated(command)
         && !names_a_client(command)
+        && !makes_small_of_large(command)
         && !takes_an_id_from_the_clock(command)
         && !is_due_soon(command)
         && !trims_nothing(command)
@@ -38,11 +40,11 @@ fn expires_soon(command: &Command) -> bool {
             .is_some_and(|arg| is_risky(arg, milliseconds))
     };
     match name.as_slice() {
-        b"EXPIRE" | b"SETEX" => risky_at(2, false),
-        b"PEXPIRE" | b"PSETEX" => risky_at(2, true),
+        b"EXPIRE" | b"SETEX" | b"HEXPIRE" => risky_at(2, false),
+        b"PEXPIRE" | b"PSETEX" | b"HPEXPIRE" => risky_at(2, true),
         // What SET makes in the past is there, expired, until somebody looks or time passes.
         b"SET" if command.args.windows(2).any(is_past) => true,
-        b"SET" | b"GETEX" => command.args.windows(2).any(|pair| {
+        b"SET" | b"GETEX" | b"HGETEX" | b"HSETEX" => command.args.windows(2).any(|pair| {
             let word = pair[0].to_ascii_uppercase();
             (word == b"EX" && is_risky(&pair[1], false))
                 || (word == b"PX" && is_risky(&pair[1], true))
@@ -62,6 +64,22 @@ fn is_past(pair: &[Vec<u8>]) -> bool {
         _ => return false,
     };
     moment.is_some_and(|moment| (1..floor).contains(&moment))
+}
+
+/// Whether it might put what is large, and therefore in no order, where small values are expected
+/// to agree in their order.
+fn makes_small_of_large(command: &Command) -> bool {
+    let name = command.args[0].to_ascii_uppercase();
+    let is_small = |at: usize| command.args.get(at).is_some_and(|key| is_small(key));
+    match name.as_slice() {
+        b"RENAME" | b"RENAMENX" | b"COPY" => is_small(2) && !is_small(1),
+        b"SINTERSTORE" | b"SUNIONSTORE" | b"SDIFFSTORE" => {
+            is_small(1) && !(2..command.args.len()).all(is_small)
+        }
+        // A sum of hundreds of digits.
+        b"HINCRBYFLOAT" => is_small(1) && command.args[1..].iter().any(|arg| arg.ends_with(b"00")),
+        _ => false,
+    }
 }
 
 /// LSET with an index of more than 32 bits, which Redis cuts off (docs/DIFFERENCES.md).

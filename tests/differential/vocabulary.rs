@@ -8,8 +8,9 @@ use crate::rng::Rng;
 /// Keys per family; small, so that most commands find something.
 const KEYS_PER_FAMILY: usize = 5;
 
-/// The first letters of keys that hold lists, strings and streams for the most part.
-const PREFIXES: &[char] = &['l', 's', 'x', 'z'];
+/// The first letters of keys that hold lists, strings, streams, sorted sets, hashes and sets (small
+/// ones, and of any size) for the most part.
+const PREFIXES: &[char] = &['l', 's', 'x', 'z', 'h', 'H', 't', 'T'];
 
 /// Words that mean something to some command; damage puts them where they do not belong.
 const ODD_WORDS: &[&str] = &[
@@ -215,6 +216,64 @@ impl Gen {
         } else {
             self.key()
         }
+    }
+
+    /// Mostly a key that holds a hash: a small one, or of any size.
+    pub fn hash_key(&mut self) -> Vec<u8> {
+        match self.rng.below(100) {
+            0..=49 => self.family_key('h'),
+            50..=91 => self.family_key('H'),
+            _ => self.key(),
+        }
+    }
+
+    /// Mostly a key that holds a set: a small one, or of any size.
+    pub fn set_key(&mut self) -> Vec<u8> {
+        match self.rng.below(100) {
+            0..=49 => self.family_key('t'),
+            50..=91 => self.family_key('T'),
+            _ => self.key(),
+        }
+    }
+
+    /// A field of a hash: of few, so that they meet.
+    pub fn hash_field(&mut self) -> Vec<u8> {
+        match self.rng.below(20) {
+            0 => Vec::new(),
+            1 | 2 => self.rng.between(-3, 8).to_string().into_bytes(),
+            3 => b"bin\x00\xff\r\nfield".to_vec(),
+            _ => format!("f{}", self.rng.below(10)).into_bytes(),
+        }
+    }
+
+    /// A member of a set: of few, more than half of them integers.
+    pub fn set_member(&mut self) -> Vec<u8> {
+        match self.rng.below(20) {
+            0 => Vec::new(),
+            1 => self
+                .rng
+                .pick(&["007", "-0", "32768", "-32769", "2147483648", "1.5"])
+                .as_bytes()
+                .to_vec(),
+            2 => self
+                .rng
+                .pick(&[
+                    "9223372036854775807",
+                    "-9223372036854775808",
+                    "9223372036854775808",
+                ])
+                .as_bytes()
+                .to_vec(),
+            3..=14 => self.rng.between(-3, 12).to_string().into_bytes(),
+            _ => format!("m{}", self.rng.below(8)).into_bytes(),
+        }
+    }
+
+    /// A value of at most 64 bytes.
+    pub fn short_value(&mut self) -> Vec<u8> {
+        let mut value = self.value();
+        value.truncate(64);
+        value
     }
 
     /// Mostly a key that holds a stream.

@@ -7,6 +7,7 @@
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
+use crate::command::scan::parse_cursor;
 use crate::glob;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Reply};
@@ -96,10 +97,7 @@ impl<'a> Wanted<'a> {
 
 /// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
 pub fn scan(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let cursor = std::str::from_utf8(args.at(1))
-        .ok()
-        .and_then(|cursor| cursor.parse().ok());
-    let mut cursor: u64 = cursor.ok_or(Error::line("ERR invalid cursor"))?;
+    let mut cursor = parse_cursor(args.at(1))?;
     let wanted = Wanted::parse(args)?;
     let (db, now_ms) = (call.session.db, call.now_ms());
     let mut page = Reply::new(call.reply.resp());

@@ -63,7 +63,7 @@ fn resetstat(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     call.engine.workers.iter().for_each(WorkerStats::reset);
     Counter::reset(&call.engine.rejected_connections);
     call.engine.rates.lock().reset();
-    call.each_shard(|_, shard| shard.expired_total = 0);
+    call.each_shard(|_, shard| (shard.expired_total, shard.expired_fields_total) = (0, 0));
     call.reply.ok();
     Ok(Outcome::Done)
 }

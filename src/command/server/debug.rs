@@ -28,13 +28,7 @@ const WITHOUT_EFFECT: &[&str] = &[
 
 /// DEBUG subcommand [argument ...]
 pub(super) fn debug(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    if !is_allowed(call) {
-        return Err(Error::line(
-            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
-             \"local\", you can run it from a local connection, otherwise you need to set this \
-             option in the configuration file, and then restart the server.",
-        ));
-    }
+    check_debug(call)?;
     let subcommand = String::from_utf8_lossy(args.at(1)).to_ascii_lowercase();
     match (&*subcommand, args.len()) {
         ("sleep", 3) => sleep(call, args),
@@ -62,6 +56,18 @@ pub(super) fn debug(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         }
         _ => Err(wrong_arguments(args, "DEBUG")),
     }
+}
+
+/// Refuses DEBUG where the settings do not allow it to this client.
+pub fn check_debug(call: &Call<'_, '_>) -> Result<()> {
+    if is_allowed(call) {
+        return Ok(());
+    }
+    Err(Error::line(
+        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
+         \"local\", you can run it from a local connection, otherwise you need to set this \
+         option in the configuration file, and then restart the server.",
+    ))
 }
 
 fn is_allowed(call: &Call<'_, '_>) -> bool {

@@ -68,6 +68,8 @@ mod replication;
 mod shutdown;
 mod slowlog;
 
+pub(super) use debug::check_debug;
+
 use crate::flags;
 use crate::protocol::Args;
 

@@ -7,10 +7,12 @@ pub mod blocking_sorted;
 pub mod connection;
 pub mod events;
 pub mod groups;
+pub mod hashes;
 pub mod keys;
 pub mod lists;
 pub mod pubsub;
 pub mod server;
+pub mod sets;
 pub mod sorted_sets;
 pub mod sorts;
 pub mod stream_waits;
@@ -54,6 +56,16 @@ pub const FAMILIES: &[Family] = &[
         name: "sorts",
         weight: 6,
         commands: sorts::COMMANDS,
+    },
+    Family {
+        name: "hashes",
+        weight: 25,
+        commands: hashes::COMMANDS,
+    },
+    Family {
+        name: "sets",
+        weight: 20,
+        commands: sets::COMMANDS,
     },
     Family {
         name: "keys",

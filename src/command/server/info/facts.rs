@@ -12,6 +12,7 @@ use crate::limits::DATABASES;
 pub(super) struct Database {
     pub(super) keys_len: usize,
     pub(super) expiring_len: usize,
+    pub(super) timed_len: usize,
     deadlines_sum_ms: u128,
 }
 
@@ -42,6 +43,7 @@ pub(super) struct Facts<'e> {
     pub(super) now: Now,
     pub(super) databases: [Database; DATABASES],
     pub(super) expired_total: u64,
+    pub(super) expired_fields_total: u64,
     pub(super) waited_keys_len: usize,
     pub(super) clients: Clients,
     pub(super) totals: Totals,
@@ -50,15 +52,17 @@ pub(super) struct Facts<'e> {
 impl<'e> Facts<'e> {
     pub(super) fn gather(call: &mut Call<'_, 'e>) -> Self {
         let mut databases = [Database::default(); DATABASES];
+        let (mut expired_total, mut expired_fields_total, mut waited_keys_len) = (0, 0, 0);
         let mut totals = Totals::default();
-        let (mut expired_total, mut waited_keys_len) = (0, 0);
         let now_ms = call.now_ms();
         call.each_shard(|_, shard| {
             expired_total += shard.expired_total;
+            expired_fields_total += shard.expired_fields_total;
             waited_keys_len += shard.lines.len();
             for (db, database) in (0..).zip(&mut databases) {
                 database.keys_len += shard.live_len(db, now_ms);
                 database.expiring_len += shard.expiring_len(db);
+                database.timed_len += shard.timed_len(db);
                 database.deadlines_sum_ms += shard.deadlines_sum_ms(db);
             }
             totals.add_shard(shard);
@@ -69,6 +73,7 @@ impl<'e> Facts<'e> {
             now: call.now,
             databases,
             expired_total,
+            expired_fields_total,
             waited_keys_len,
             clients: clients(call.engine),
             totals,

@@ -170,10 +170,11 @@ pub(super) fn keyspace(text: &mut Text, facts: &Facts<'_>) {
     for (db, database) in facts.databases.iter().enumerate() {
         if database.keys_len > 0 {
             let value = format!(
-                "keys={},expires={},avg_ttl={}",
+                "keys={},expires={},avg_ttl={},subexpiry={}",
                 database.keys_len,
                 database.expiring_len,
-                database.ttl_mean_ms(facts.now.unix_ms)
+                database.ttl_mean_ms(facts.now.unix_ms),
+                database.timed_len
             );
             text.line(&format!("db{db}"), value);
         }

@@ -56,12 +56,8 @@ pub(super) fn stats(text: &mut Text, facts: &Facts<'_>) {
     text.line("instantaneous_input_repl_kbps", "0.00");
     text.line("instantaneous_output_repl_kbps", "0.00");
     text.line("rejected_connections", engine.rejected_connections.get());
-    text.zeros(&[
-        "sync_full",
-        "sync_partial_ok",
-        "sync_partial_err",
-        "expired_subkeys",
-    ]);
+    text.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    text.line("expired_subkeys", facts.expired_fields_total);
     text.line("expired_keys", facts.expired_total);
     text.line("expired_stale_perc", "0.00");
     text.zeros(&["evicted_keys", "evicted_clients", "evicted_scripts"]);

@@ -1,0 +1,99 @@
+//! Large sets: a table of members.
+
+use ahash::RandomState;
+
+use crate::store::reclaim::{self, HEAVY_BYTES_MIN, Remains};
+use crate::store::table::{Iter, Table};
+
+/// The members of a large set.
+#[derive(Clone, Debug)]
+pub(super) struct Members {
+    table: Table<Box<[u8]>>,
+    hasher: RandomState,
+    /// Bytes that the members own.
+    bytes: usize,
+}
+
+impl Members {
+    pub fn new(hasher: RandomState) -> Self {
+        Self {
+            table: Table::default(),
+            hasher,
+            bytes: 0,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        self.table.heap_bytes() + self.bytes
+    }
+
+    #[inline]
+    pub fn contains(&self, member: &[u8]) -> bool {
+        let hash = self.hasher.hash_one(member);
+        self.table.find(hash, |other| **other == *member).is_some()
+    }
+
+    /// Adds a member; says whether it is new.
+    #[inline]
+    pub fn insert(&mut self, member: &[u8]) -> bool {
+        let Self { table, hasher, .. } = self;
+        let hash = hasher.hash_one(member);
+        let (_, is_new) = table.find_or_insert_with(
+            hash,
+            |other| **other == *member,
+            || member.into(),
+            |other| hasher.hash_one(&**other),
+        );
+        if is_new {
+            self.bytes += member.len();
+        }
+        is_new
+    }
+
+    /// Removes a member; says whether it was there.
+    #[inline]
+    pub fn remove(&mut self, member: &[u8]) -> bool {
+        let Self { table, hasher, .. } = self;
+        let hash = hasher.hash_one(member);
+        let removed = table.remove(
+            hash,
+            |other| **other == *member,
+            |other| hasher.hash_one(&**other),
+        );
+        self.bytes -= removed.as_ref().map_or(0, |removed| removed.len());
+        removed.is_some()
+    }
+
+    pub fn iter(&self) -> Iter<'_, Box<[u8]>> {
+        self.table.iter()
+    }
+
+    pub fn random(&self, random: u64) -> Option<&[u8]> {
+        self.table.random(random).map(|member| &**member)
+    }
+
+    /// See [`Table::scan`].
+    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8])) -> u64 {
+        self.table.scan(
+            cursor,
+            count,
+            |member| self.hasher.hash_one(&**member),
+            |member| visit(member),
+        )
+    }
+}
+
+impl Drop for Members {
+    /// Hands a heavy table over to be freed elsewhere: whoever drops it may hold a shard.
+    fn drop(&mut self) {
+        let bytes = self.heap_bytes();
+        if bytes >= HEAVY_BYTES_MIN {
+            let mean_bytes = bytes / self.table.len().max(1);
+            reclaim::free(Remains::new(self.table.clear(), mean_bytes), bytes);
+        }
+    }
+}
