@@ -357,7 +357,8 @@ fn hold_more(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, set: Sh
 
 /// The shards that a request declares.
 pub(super) fn shards_of(call: &Call<'_, '_>, command: &Command, args: Args<'_>) -> ShardSet {
-    if command.flags.any(Flags::ALL_KEYS) {
+    let roams = command.flags.any(Flags::ROAMS) && super::sort::roams(args);
+    if roams || command.flags.any(Flags::ALL_KEYS) {
         return ShardSet::ALL;
     }
     let mut set = ShardSet::EMPTY;

@@ -29,6 +29,8 @@ mod server;
 mod session;
 mod set;
 mod slowlog;
+mod sort;
+mod sorted_set;
 mod spec;
 mod stream;
 mod string;

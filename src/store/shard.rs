@@ -20,6 +20,7 @@ use super::lines::{Lines, WaitKey};
 use super::queue::Queue;
 use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use super::set::Set;
+use super::sorted_set::SortedSet;
 use super::stream::Stream;
 use super::table::{IntoIter, Table};
 use super::tend::wants_tending;
@@ -304,6 +305,20 @@ impl Shard {
         match self.value(key, now_ms) {
             None => Ok(None),
             Some(Value::Stream(stream)) => Ok(Some(stream)),
+            Some(_) => Err(WrongType),
+        }
+    }
+
+    /// The sorted set at a key.
+    #[inline]
+    pub fn sorted_set(
+        &mut self,
+        key: &Key,
+        now_ms: u64,
+    ) -> Result<Option<&mut SortedSet>, WrongType> {
+        match self.value(key, now_ms) {
+            None => Ok(None),
+            Some(Value::SortedSet(set)) => Ok(Some(set)),
             Some(_) => Err(WrongType),
         }
     }

@@ -1,6 +1,6 @@
 //! One client hears of every change to keys that the others make, in classes that change too.
 
-use super::{groups, hashes, keys, lists, sets, streams, strings};
+use super::{groups, hashes, keys, lists, sets, sorted_sets, sorts, streams, strings};
 use crate::command::{Command, Compare};
 use crate::crowd::{Action, Crowd};
 use crate::fit::is_fit;
@@ -9,8 +9,8 @@ use crate::vocabulary::Gen;
 /// Values of notify-keyspace-events, all sound: after a refused one Redis goes back to the text of
 /// the last, which leaves out `n`.
 const CLASSES: &[&str] = &[
-    "KEA", "KEA", "KEAmn", "KEAmn", "KEn", "Em", "KEl$", "Kgl", "E$g", "Elx", "KEth", "KEs", "K",
-    "",
+    "KEA", "KEA", "KEAmn", "KEAmn", "KEn", "Em", "KEl$", "Kgl", "E$g", "Elx", "KEth", "KEs", "KEz",
+    "K", "",
 ];
 
 /// The next action: the first client listens, the others change things.
@@ -28,13 +28,15 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
         return Action::Send(client, vec![set]);
     }
     loop {
-        let commands = match g.rng.below(7) {
+        let commands = match g.rng.below(9) {
             0 => lists::COMMANDS,
             1 => strings::COMMANDS,
             2 => streams::COMMANDS,
             3 => groups::COMMANDS,
             4 => hashes::COMMANDS,
             5 => sets::COMMANDS,
+            6 => sorted_sets::COMMANDS,
+            7 => sorts::COMMANDS,
             _ => keys::COMMANDS,
         };
         let entry = g.rng.weighted(commands.iter().map(|(weight, _)| *weight));

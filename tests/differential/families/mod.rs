@@ -3,6 +3,7 @@
 //! clients at once and are driven by `crowd` instead.
 
 pub mod blocking;
+pub mod blocking_sorted;
 pub mod connection;
 pub mod events;
 pub mod groups;
@@ -12,6 +13,8 @@ pub mod lists;
 pub mod pubsub;
 pub mod server;
 pub mod sets;
+pub mod sorted_sets;
+pub mod sorts;
 pub mod stream_waits;
 pub mod streams;
 pub mod strings;
@@ -43,6 +46,16 @@ pub const FAMILIES: &[Family] = &[
         name: "strings",
         weight: 25,
         commands: strings::COMMANDS,
+    },
+    Family {
+        name: "sorted sets",
+        weight: 30,
+        commands: sorted_sets::COMMANDS,
+    },
+    Family {
+        name: "sorts",
+        weight: 6,
+        commands: sorts::COMMANDS,
     },
     Family {
         name: "hashes",
