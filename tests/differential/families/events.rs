@@ -3,7 +3,7 @@
 use super::{groups, hashes, keys, lists, sets, sorted_sets, sorts, streams, strings};
 use crate::command::{Command, Compare};
 use crate::crowd::{Action, Crowd};
-use crate::fit::is_fit;
+use crate::fit::{is_fit, preface};
 use crate::vocabulary::Gen;
 
 /// Values of notify-keyspace-events, all sound: after a refused one Redis goes back to the text of
@@ -45,7 +45,8 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
         // A settled id needs the two to stay together; a setting of nodes would outlast the round.
         let exact = followers.iter().all(|one| one.compare == Compare::Exact);
         if is_fit(&command) && exact && command.args[0] != b"CONFIG" {
-            return Action::Send(client, [vec![command], followers].concat());
+            let first = preface(&command).into_iter().chain([command]);
+            return Action::Send(client, first.chain(followers).collect());
         }
     }
 }
