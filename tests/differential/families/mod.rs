@@ -1,5 +1,5 @@
 //! The families of commands, each in a file of its own. A new family: a file with a `COMMANDS`
-//! table, and a line in `FAMILIES`. `blocking`, `pubsub` `events` and `stream_waits` need several
+//! table, and a line in `FAMILIES`. `blocking`, `pubsub`, `events` and `stream_waits` need several
 //! clients at once and are driven by `crowd` instead.
 
 pub mod blocking;
