@@ -1,6 +1,6 @@
 //! One client hears of every change to keys that the others make, in classes that change too.
 
-use super::{groups, keys, lists, streams, strings};
+use super::{groups, hashes, keys, lists, sets, streams, strings};
 use crate::command::{Command, Compare};
 use crate::crowd::{Action, Crowd};
 use crate::fit::is_fit;
@@ -10,6 +10,7 @@ use crate::vocabulary::Gen;
 /// the last, which leaves out `n`.
 const CLASSES: &[&str] = &[
     "KEA", "KEA", "KEAmn", "KEAmn", "KEn", "Em", "KEl$", "Kgl", "E$g", "Elx", "KEt", "K", "",
+    "KEhs", "KEghs",
 ];
 
 /// The next action: the first client listens, the others change things.
@@ -27,11 +28,13 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
         return Action::Send(client, vec![set]);
     }
     loop {
-        let commands = match g.rng.below(5) {
+        let commands = match g.rng.below(7) {
             0 => lists::COMMANDS,
             2 => streams::COMMANDS,
             3 => groups::COMMANDS,
             1 => strings::COMMANDS,
+            4 => hashes::COMMANDS,
+            5 => sets::COMMANDS,
             _ => keys::COMMANDS,
         };
         let entry = g.rng.weighted(commands.iter().map(|(weight, _)| *weight));
