@@ -6,6 +6,7 @@
 //! their name, with their part of the command table on top.
 
 mod bits;
+mod bounds;
 mod call;
 mod client;
 mod connection;
@@ -29,6 +30,8 @@ mod server;
 mod session;
 mod set;
 mod slowlog;
+mod sort;
+mod sorted_set;
 mod spec;
 mod stream;
 mod string;

@@ -71,6 +71,9 @@ impl Flags {
         Self(self.0 | other.0)
     }
 
+    /// May read keys that it does not name: runs with all shards held if its patterns say so.
+    pub const ROAMS: Self = Self(1 << 28);
+
     /// Constant time, though COMMAND INFO does not call it fast; timed like those that are.
     pub const CHEAP: Self = Self(1 << 23);
 

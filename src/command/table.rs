@@ -20,6 +20,8 @@ const FAMILIES: &[&[Command]] = &[
     super::list::COMMANDS,
     super::stream::COMMANDS,
     super::string::COMMANDS,
+    super::sorted_set::COMMANDS,
+    super::sort::COMMANDS,
     super::pubsub::COMMANDS,
     super::transaction::COMMANDS,
     super::script::COMMANDS,

@@ -11,8 +11,9 @@ use smallvec::SmallVec;
 use crate::sync::{Guard, Lock};
 
 use super::key::{Key, ShardSet};
-use super::shard::Shard;
+use super::shard::{Entry, Shard};
 use super::table;
+use super::value::Value;
 
 /// How many shards a keyspace has: enough that two workers seldom want the same one, few enough
 /// that all can be held at once for about a microsecond, and that a [`ShardSet`] is one word.
@@ -188,6 +189,20 @@ impl<'k> Held<'k> {
     pub fn shard_of(&mut self, key: &Key) -> &mut Shard {
         let shard = self.keyspace.shard_of(key);
         self.shard(shard)
+    }
+
+    /// The value of a key as it lies there, for commands that read several at once: each was looked
+    /// up by [`Shard::entry`] before, which removes what has expired. No use of the key.
+    ///
+    /// # Panics
+    /// When its shard is not held.
+    pub fn look(&self, key: &Key) -> Option<&Value> {
+        let shard = self.keyspace.shard_of(key);
+        let held = self.guards.iter().find(|(held, _)| *held == shard);
+        let (_, guard) = held.expect("a handler asked for a key that its command does not declare");
+        let same = |entry: &Entry| *entry.name() == *key.name;
+        let entry = guard.table(key.db).find(key.hash, same)?;
+        Some(&entry.value)
     }
 
     /// Checks the accounts of all shards that are held: see [`Shard::check_ledgers`].

@@ -9,6 +9,7 @@ use super::ledger::Tally;
 use super::queue::Queue;
 use super::reclaim::{self, Shed};
 use super::set::Set;
+use super::sorted_set::SortedSet;
 use super::stream::Stream;
 
 /// Bytes past which a string is kept by reference, so that replies share it instead of copying.
@@ -28,6 +29,8 @@ pub enum Value {
     Set(Set),
     /// A stream.
     Stream(Box<Stream>),
+    /// A sorted set.
+    SortedSet(Box<SortedSet>),
 }
 
 /// The type of a value, as TYPE names it and as waiters ask for it.
@@ -70,6 +73,7 @@ impl Value {
             Self::Hash(_) => Kind::Hash,
             Self::Set(_) => Kind::Set,
             Self::Stream(_) => Kind::Stream,
+            Self::SortedSet(_) => Kind::SortedSet,
         }
     }
 
@@ -84,6 +88,7 @@ impl Value {
                 let bytes = usize::try_from(stream.heap_bytes()).unwrap_or(usize::MAX);
                 bytes.saturating_add(size_of::<Stream>())
             }
+            Self::SortedSet(set) => size_of::<SortedSet>() + set.heap_bytes(),
         }
     }
 
@@ -99,10 +104,11 @@ impl Value {
             // They hand themselves over.
             Self::Queue(queue) => drop(queue),
             Self::Stream(stream) => drop(stream),
+            Self::SortedSet(set) => drop(set),
         }
     }
 
-    /// Messages that are lost when it goes.
+    /// Messages that are lost when it goes. Members of a sorted set are no messages.
     pub fn messages_len(&self) -> u64 {
         self.held().messages
     }
@@ -111,7 +117,9 @@ impl Value {
     pub fn held(&self) -> Tally {
         match self {
             Self::Queue(queue) => queue.held(),
-            Self::Text(_) | Self::Stream(_) | Self::Hash(_) | Self::Set(_) => Tally::default(),
+            Self::Text(_) | Self::Stream(_) | Self::Hash(_) | Self::Set(_) | Self::SortedSet(_) => {
+                Tally::default()
+            }
         }
     }
 }

@@ -138,6 +138,15 @@ fn waiting_clients_are_served_like_redis() {
 }
 
 #[test]
+fn clients_waiting_for_members_are_served_like_redis() {
+    let plan = plan(commands() / 20);
+    let next = families::blocking_sorted::next_action;
+    compare("blocking sorted sets", &plan, |pair| {
+        rounds::run(pair, Rest::Blocked, &plan, next)
+    });
+}
+
+#[test]
 fn waiting_readers_are_served_like_redis() {
     let plan = plan(commands() / 20);
     let next = families::stream_waits::next_action;

@@ -303,6 +303,8 @@ impl Run<'_> {
                 add(Command::new("SMEMBERS")
                     .arg(&key)
                     .compared(Compare::AnyOrder));
+                let sorted = Command::new("ZRANGE").arg(&key).arg("0").arg("-1");
+                add(sorted.arg("WITHSCORES"));
                 add(Command::words("XINFO STREAM")
                     .arg(&key)
                     .args(["FULL", "COUNT", "0"])

@@ -8,9 +8,9 @@ use crate::rng::Rng;
 /// Keys per family; small, so that most commands find something.
 const KEYS_PER_FAMILY: usize = 5;
 
-/// The first letters of keys that hold lists, strings, streams, hashes and sets (small ones, and of any
-/// size) for the most part.
-const PREFIXES: &[char] = &['l', 's', 'x', 'h', 'H', 't', 'T'];
+/// The first letters of keys that hold lists, strings, streams, hashes and sets (small ones, and of
+/// any size) and sorted sets for the most part.
+const PREFIXES: &[char] = &['l', 's', 'x', 'h', 'H', 't', 'T', 'z'];
 
 /// Words that mean something to some command; damage puts them where they do not belong.
 const ODD_WORDS: &[&str] = &[
@@ -43,6 +43,14 @@ const ODD_WORDS: &[&str] = &[
     "ASYNC",
     "SYNC",
     "zset",
+    "WITHSCORES",
+    "BYSCORE",
+    "REV",
+    "LIMIT",
+    "WEIGHTS",
+    "AGGREGATE",
+    "INCR",
+    "MIN",
     "string",
     "*",
     "?",
@@ -259,6 +267,15 @@ impl Gen {
         value
     }
 
+    /// Mostly a key that holds a sorted set.
+    pub fn sorted_key(&mut self) -> Vec<u8> {
+        if self.rng.percent(90) {
+            self.family_key('z')
+        } else {
+            self.key()
+        }
+    }
+
     /// Mostly a key that holds a stream.
     pub fn stream_key(&mut self) -> Vec<u8> {
         if self.rng.percent(94) {
@@ -268,6 +285,11 @@ impl Gen {
         }
     }
 
+    /// A key that holds a sorted set whose scores are all the same; no other command names it.
+    pub fn even_key(&mut self) -> Vec<u8> {
+        self.family_key('y')
+    }
+
     /// Every key that the generators use, for sweeps.
     pub fn all_keys() -> Vec<Vec<u8>> {
         let mut keys: Vec<Vec<u8>> = ["", "gl*b[a-c]?", "{tag}k", "absent"]
@@ -275,7 +297,7 @@ impl Gen {
             .map(|key| key.as_bytes().to_vec())
             .collect();
         keys.push(b"bin\x00\xff\r\nkey".to_vec());
-        for prefix in PREFIXES {
+        for prefix in PREFIXES.iter().chain(&['y']) {
             keys.extend((0..KEYS_PER_FAMILY).map(|index| format!("{prefix}{index}").into_bytes()));
         }
         keys

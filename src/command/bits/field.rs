@@ -1,4 +1,4 @@
-//! BITFIELD BITFIELD_RO.
+//! BITFIELD `BITFIELD_RO`.
 
 use crate::command::call::Call;
 use crate::command::error::Error;
@@ -110,7 +110,7 @@ pub fn bitfield(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     run(call, args, false)
 }
 
-/// BITFIELD_RO key [GET encoding offset ...]
+/// `BITFIELD_RO` key [GET encoding offset ...]
 pub fn bitfield_ro(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     run(call, args, true)
 }

@@ -92,7 +92,7 @@ pub fn bitop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let target = call.key(args.at(2));
     if len == 0 {
         if let Some(entry) = remove_live(call, &target) {
-            call.let_go(&target, entry.value);
+            call.let_go(entry.value);
             call.changed(&target, Events::GENERIC, "del");
         }
         call.reply.integer(0);

@@ -1,6 +1,6 @@
 //! Commands on keys of any type.
 //!
-//! `del` removes and asks, `scan` walks all keys, `rename` moves values between keys and databases,
+//! `del` removes and asks, `replace` is how commands store what they made, `scan` walks all keys, `rename` moves values between keys and databases,
 //! `expire` sets deadlines and `ttl` reads them, `object` shows how values are kept, `wait` answers
 //! for the replicas that there are none of, `dump` for the values that nobody serializes.
 
@@ -9,11 +9,14 @@ mod dump;
 mod expire;
 mod object;
 mod rename;
+mod replace;
 mod scan;
 #[cfg(test)]
 mod tests;
 mod ttl;
 mod wait;
+
+pub(super) use replace::replace;
 
 use crate::flags;
 use crate::limits::DATABASES;

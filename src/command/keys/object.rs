@@ -28,6 +28,8 @@ pub fn encoding(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         Value::Queue(queue) => queue_encoding(queue, list_limit),
         Value::Hash(hash) => hash.encoding(),
         Value::Set(set) => set.encoding(),
+        Value::SortedSet(set) if set.is_small() => "listpack",
+        Value::SortedSet(_) => "skiplist",
         Value::Stream(_) => "stream",
     });
     match found {

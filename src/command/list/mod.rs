@@ -10,6 +10,8 @@ mod push;
 mod read;
 mod transfer;
 
+pub(super) use blocking::parse_timeout;
+
 use crate::flags;
 use crate::protocol::number::parse_i64;
 use crate::store::End;

@@ -33,6 +33,8 @@ impl Double {
             text.write(if value > 0.0 { b"inf" } else { b"-inf" });
         } else if let Some(integer) = as_integer(value) {
             text.write(itoa::Buffer::new().format(integer).as_bytes());
+        } else if value == 0.0 {
+            text.write(b"-0");
         } else {
             if value < 0.0 {
                 text.write(b"-");
@@ -90,9 +92,10 @@ impl Double {
     }
 }
 
-/// Zero has no sign here, as in a sorted set of Redis.
+/// Zero keeps its sign, so minus zero is no integer here.
 fn as_integer(value: f64) -> Option<i64> {
-    if value.abs() > INTEGER_MAX || value.fract() != 0.0 {
+    if value.abs() > INTEGER_MAX || value.fract() != 0.0 || value == 0.0 && value.is_sign_negative()
+    {
         return None;
     }
     #[allow(

@@ -134,7 +134,7 @@ fn hexadecimal_floats_are_read_as_redis_reads_them() {
 fn floats_are_printed_as_redis_prints_them() {
     for (value, wanted) in [
         (0.0, "0"),
-        (-0.0, "0"),
+        (-0.0, "-0"),
         (3.0, "3"),
         (3.5, "3.5"),
         (-0.1, "-0.1"),

@@ -7,8 +7,16 @@ use crate::vocabulary::Gen;
 /// Very few keys: chains of waiters must meet.
 const KEYS: &[&str] = &["a", "b", "c", "d"];
 
+/// Draws a command.
+pub type Draw = fn(&mut Gen) -> Command;
+
 /// The next action: of a client that does not wait, or a disconnection.
 pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
+    next_of(g, crowd, wait, bring)
+}
+
+/// The same with commands that wait, and commands that end the waiting, of another family.
+pub fn next_of(g: &mut Gen, crowd: &Crowd, wait: Draw, bring: Draw) -> Action {
     let waiting: Vec<usize> = (0..crowd.len())
         .filter(|&client| crowd.waits(client))
         .collect();
@@ -64,7 +72,7 @@ pub fn some_keys(g: &mut Gen) -> Vec<&'static str> {
 }
 
 /// A blocking command; its timeout is far off, or so short that it runs out by itself.
-fn wait(g: &mut Gen) -> Command {
+pub fn wait(g: &mut Gen) -> Command {
     let timeout = *g.rng.pick(&["0", "0", "0", "0.0", "1000", "5000.5"]);
     match g.rng.below(10) {
         0..=2 => Command::new("BLPOP").args(some_keys(g)).arg(timeout),
@@ -98,7 +106,7 @@ fn wait(g: &mut Gen) -> Command {
 }
 
 /// A command that may give waiters something, or take it from under them.
-fn bring(g: &mut Gen) -> Command {
+pub fn bring(g: &mut Gen) -> Command {
     let values: Vec<String> = (0..=g.rng.below(3))
         .map(|_| format!("v{}", g.rng.below(1000)))
         .collect();

@@ -1,6 +1,6 @@
 //! One client hears of every change to keys that the others make, in classes that change too.
 
-use super::{groups, hashes, keys, lists, sets, streams, strings};
+use super::{bits, groups, hashes, keys, lists, sets, sorted_sets, sorts, streams, strings};
 use crate::command::{Command, Compare};
 use crate::crowd::{Action, Crowd};
 use crate::fit::is_fit;
@@ -9,8 +9,8 @@ use crate::vocabulary::Gen;
 /// Values of notify-keyspace-events, all sound: after a refused one Redis goes back to the text of
 /// the last, which leaves out `n`.
 const CLASSES: &[&str] = &[
-    "KEA", "KEA", "KEAmn", "KEAmn", "KEn", "Em", "KEl$", "Kgl", "E$g", "Elx", "KEt", "K", "",
-    "KEhs", "KEghs",
+    "KEA", "KEA", "KEAmn", "KEAmn", "KEn", "Em", "KEl$", "Kgl", "E$g", "Elx", "KEt", "KEz", "K",
+    "", "KEhs", "KEghs",
 ];
 
 /// The next action: the first client listens, the others change things.
@@ -28,13 +28,16 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
         return Action::Send(client, vec![set]);
     }
     loop {
-        let commands = match g.rng.below(7) {
+        let commands = match g.rng.below(12) {
             0 => lists::COMMANDS,
             2 => streams::COMMANDS,
             3 => groups::COMMANDS,
             1 => strings::COMMANDS,
-            4 => hashes::COMMANDS,
-            5 => sets::COMMANDS,
+            4..=5 => sorted_sets::COMMANDS,
+            6 => sorts::COMMANDS,
+            7 => hashes::COMMANDS,
+            8 => sets::COMMANDS,
+            9 => bits::COMMANDS,
             _ => keys::COMMANDS,
         };
         let entry = g.rng.weighted(commands.iter().map(|(weight, _)| *weight));

@@ -68,9 +68,9 @@ fn some_keys(g: &mut Gen, names: &[&str], most: usize) -> Command {
 /// A glob, sound or not.
 pub fn pattern(g: &mut Gen) -> Vec<u8> {
     const PATTERNS: &[&str] = &[
-        "*", "l*", "s?", "?[0-2]", "[ls]1", "[^l]*", "l[3-1]", "\\l1", "gl\\*b*", "[", "l[", "[]*",
-        "*[0-9", "", "**1", "*1*", "a*b", "[l-", "?", "*\\", "[\\s]?", "gl[*]b*", "*n*k*", "l1",
-        "[^]", "[^a-z]*",
+        "*", "l*", "s?", "z*", "?[0-2]", "[ls]1", "[^l]*", "l[3-1]", "\\l1", "gl\\*b*", "[", "l[",
+        "[]*", "*[0-9", "", "**1", "*1*", "a*b", "[l-", "?", "*\\", "[\\s]?", "gl[*]b*", "*n*k*",
+        "l1", "[^]", "[^a-z]*",
     ];
     g.rng.pick(PATTERNS).as_bytes().to_vec()
 }
@@ -84,7 +84,8 @@ fn keys_matching(g: &mut Gen) -> Command {
 fn scan(g: &mut Gen) -> Command {
     let mut command = Command::new("SCAN").arg("0").compared(Compare::ScanPage);
     if g.rng.percent(12) {
-        let bad = *g.rng.pick(&["abc", "", "-", "1x", "18446744073709551616"]);
+        // After one that is out of range the oracle's SORT takes no number for one.
+        let bad = *g.rng.pick(&["abc", "", "-", "1x"]);
         command.args[1] = bad.as_bytes().to_vec();
         command = command.undamaged();
     }

@@ -4,6 +4,7 @@
 
 pub mod bits;
 pub mod blocking;
+pub mod blocking_sorted;
 pub mod connection;
 pub mod events;
 pub mod groups;
@@ -13,6 +14,8 @@ pub mod lists;
 pub mod pubsub;
 pub mod server;
 pub mod sets;
+pub mod sorted_sets;
+pub mod sorts;
 pub mod stream_waits;
 pub mod streams;
 pub mod strings;
@@ -59,6 +62,16 @@ pub const FAMILIES: &[Family] = &[
         name: "sets",
         weight: 20,
         commands: sets::COMMANDS,
+    },
+    Family {
+        name: "sorted sets",
+        weight: 30,
+        commands: sorted_sets::COMMANDS,
+    },
+    Family {
+        name: "sorts",
+        weight: 6,
+        commands: sorts::COMMANDS,
     },
     Family {
         name: "keys",

@@ -1,0 +1,215 @@
+//! ZADD ZINCRBY.
+
+use smallvec::SmallVec;
+
+use crate::command::call::Call;
+use crate::command::error::Error;
+use crate::command::outcome::{Outcome, Result};
+use crate::config::Events;
+use crate::protocol::Args;
+use crate::protocol::number::parse_f64;
+use crate::store::Value;
+use crate::store::sorted_set::{Limits, SortedSet};
+
+use super::limits;
+
+/// ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]
+pub fn zadd(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    add(call, args, Wish::default())
+}
+
+/// ZINCRBY key increment member
+///
+/// As in Redis it is ZADD with INCR, down to options that stand where the increment should.
+pub fn zincrby(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let wish = Wish {
+        incr: true,
+        ..Wish::default()
+    };
+    add(call, args, wish)
+}
+
+/// The options of ZADD.
+#[derive(Clone, Copy, Default)]
+struct Wish {
+    nx: bool,
+    xx: bool,
+    gt: bool,
+    lt: bool,
+    ch: bool,
+    incr: bool,
+}
+
+impl Wish {
+    /// Reads options up to the first score; returns its position.
+    #[inline]
+    fn parse(&mut self, args: Args<'_>) -> usize {
+        let mut at = 2;
+        while let Some(option) = args.get(at) {
+            // Most arguments here are scores.
+            let Some(b'a'..=b'z' | b'A'..=b'Z') = option.first() else {
+                break;
+            };
+            let is = |word: &[u8]| option.eq_ignore_ascii_case(word);
+            if is(b"nx") {
+                self.nx = true;
+            } else if is(b"xx") {
+                self.xx = true;
+            } else if is(b"gt") {
+                self.gt = true;
+            } else if is(b"lt") {
+                self.lt = true;
+            } else if is(b"ch") {
+                self.ch = true;
+            } else if is(b"incr") {
+                self.incr = true;
+            } else {
+                break;
+            }
+            at += 1;
+        }
+        at
+    }
+
+    fn check(self, pairs_len: usize) -> Result<()> {
+        if self.nx && self.xx {
+            return Err(Error::text(
+                "XX and NX options at the same time are not compatible",
+            ));
+        }
+        let named = [self.nx, self.gt, self.lt];
+        if named.iter().filter(|&&named| named).count() > 1 {
+            return Err(Error::text(
+                "GT, LT, and/or NX options at the same time are not compatible",
+            ));
+        }
+        if self.incr && pairs_len > 1 {
+            return Err(Error::text(
+                "INCR option supports a single increment-element pair",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The score that a member gets which had `old`, if it gets any.
+    #[inline]
+    fn decide(self, old: Option<f64>, given: f64) -> Decision {
+        let Some(old) = old else {
+            return if self.xx {
+                Decision::Refused
+            } else {
+                Decision::Given(given)
+            };
+        };
+        if self.nx {
+            return Decision::Refused;
+        }
+        let score = if self.incr { old + given } else { given };
+        if score.is_nan() {
+            return Decision::NotANumber;
+        }
+        if self.lt && score >= old || self.gt && score <= old {
+            return Decision::Refused;
+        }
+        Decision::Given(score)
+    }
+}
+
+/// What becomes of a score.
+#[derive(Clone, Copy, PartialEq)]
+enum Decision {
+    Given(f64),
+    Refused,
+    NotANumber,
+}
+
+fn add(call: &mut Call<'_, '_>, args: Args<'_>, mut wish: Wish) -> Result {
+    let first = wish.parse(args);
+    let pairs = args.tail(first);
+    if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
+        return Err(Error::Syntax);
+    }
+    wish.check(pairs.len() / 2)?;
+    let mut scores: SmallVec<[f64; 4]> = SmallVec::new();
+    for at in (0..pairs.len()).step_by(2) {
+        scores.push(parse_f64(pairs.at(at)).ok_or(Error::NotFloat)?);
+    }
+    let key = call.key(args.at(1));
+    let (now_ms, limits) = (call.now_ms(), limits(call));
+    let shard = call.held.shard_of(&key);
+    let found = shard.sorted_set(&key, now_ms)?;
+    let is_new = found.is_none();
+    let done = match found {
+        Some(set) => {
+            set.expect(scores.len(), limits);
+            add_pairs(set, pairs, &scores, wish, limits)?
+        }
+        None if wish.xx => Done::default(),
+        None => {
+            let mut set = SortedSet::sized(scores.len(), pairs.at(1).len(), limits);
+            let done = add_pairs(&mut set, pairs, &scores, wish, limits)?;
+            shard.insert_new(&key, Value::SortedSet(Box::new(set)), None);
+            done
+        }
+    };
+    match done.last {
+        Some(score) if wish.incr => call.reply.double(score),
+        None if wish.incr => call.reply.null(),
+        _ if wish.ch => call.reply.integer(done.added + done.updated),
+        _ => call.reply.integer(done.added),
+    }
+    if done.added + done.updated > 0 {
+        if is_new {
+            call.notify(&key, Events::NEW, "new");
+        }
+        let event = if wish.incr { "zincr" } else { "zadd" };
+        call.changed(&key, Events::SORTED_SET, event);
+    }
+    Ok(Outcome::Done)
+}
+
+/// What adding did.
+#[derive(Default)]
+struct Done {
+    added: i64,
+    updated: i64,
+    /// The score of the last member, unless an option kept it from getting one.
+    last: Option<f64>,
+}
+
+/// Gives scores to members. Only an increment can fail, and comes alone: all or nothing is done.
+#[allow(clippy::float_cmp, reason = "scores that differ at all differ")]
+#[inline]
+fn add_pairs(
+    set: &mut SortedSet,
+    pairs: Args<'_>,
+    scores: &[f64],
+    wish: Wish,
+    limits: Limits,
+) -> Result<Done> {
+    let mut done = Done::default();
+    let mut is_number = true;
+    for (at, &given) in scores.iter().enumerate() {
+        set.update(pairs.at(at * 2 + 1), limits, |old| {
+            let decision = wish.decide(old, given);
+            is_number &= decision != Decision::NotANumber;
+            done.last = match decision {
+                Decision::Given(score) => Some(score),
+                Decision::Refused | Decision::NotANumber => None,
+            };
+            match (old, done.last) {
+                (None, Some(_)) => done.added += 1,
+                // Zero of the other sign is no other score.
+                (Some(old), Some(score)) if old == score => return Some(old),
+                (Some(_), Some(_)) => done.updated += 1,
+                (_, None) => {}
+            }
+            done.last
+        });
+    }
+    if is_number {
+        Ok(done)
+    } else {
+        Err(Error::text("resulting score is not a number (NaN)"))
+    }
+}

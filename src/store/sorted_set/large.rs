@@ -1,0 +1,233 @@
+//! The form of a sorted set that is not small: members in a slab, found by a table of their
+//! hashes and, in order, by a tree.
+
+use std::sync::OnceLock;
+
+use ahash::RandomState;
+
+use crate::store::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
+use crate::store::table::{IntoIter, Table};
+
+use super::names::{Id, Names};
+use super::tree::{Entry, Tree};
+
+/// Any number of members. Look-ups O(1), all else O(log n).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Large {
+    names: Names,
+    table: Table<Id>,
+    tree: Tree,
+}
+
+/// The hash of a member: alike in all sets of a process, different in every process.
+#[inline]
+fn hash(member: &[u8]) -> u64 {
+    static STATE: OnceLock<RandomState> = OnceLock::new();
+    STATE.get_or_init(RandomState::new).hash_one(member)
+}
+
+/// Whether an entry comes before a score and a member.
+#[inline]
+fn is_before(names: &Names, entry: Entry, score: f64, member: &[u8]) -> bool {
+    entry.score < score || entry.score == score && names.get(entry.id) < member
+}
+
+impl Large {
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.tree.len()
+    }
+
+    #[inline]
+    fn find(&self, hash: u64, member: &[u8]) -> Option<Id> {
+        let names = &self.names;
+        self.table
+            .find(hash, |&id| names.get(id) == member)
+            .copied()
+    }
+
+    #[inline]
+    pub fn score(&self, member: &[u8]) -> Option<f64> {
+        let id = self.find(hash(member), member)?;
+        Some(self.names.score(id))
+    }
+
+    /// Gives a member the score that `decide` makes of its present one, if it makes any.
+    pub fn update(&mut self, member: &[u8], decide: impl FnOnce(Option<f64>) -> Option<f64>) {
+        let hash = hash(member);
+        let Some(id) = self.find(hash, member) else {
+            if let Some(score) = decide(None) {
+                self.add(hash, member, score);
+            }
+            return;
+        };
+        let old = self.names.score(id);
+        if let Some(score) = decide(Some(old))
+            && score.to_bits() != old.to_bits()
+        {
+            self.remove_from_tree(old, id);
+            self.insert_into_tree(score, id, member);
+            self.names.set_score(id, score);
+        }
+    }
+
+    fn add(&mut self, hash: u64, member: &[u8], score: f64) {
+        let id = self.names.add(member, score);
+        let names = &self.names;
+        self.table
+            .insert_unique(hash, id, |&id| self::hash(names.get(id)));
+        self.insert_into_tree(score, id, member);
+    }
+
+    #[inline]
+    fn insert_into_tree(&mut self, score: f64, id: Id, member: &[u8]) {
+        let names = &self.names;
+        self.tree.insert(Entry { score, id }, |entry| {
+            is_before(names, entry, score, member)
+        });
+    }
+
+    #[inline]
+    fn remove_from_tree(&mut self, score: f64, id: Id) {
+        let names = &self.names;
+        let removed = self.tree.remove(|entry| {
+            entry.score < score
+                || entry.score == score && (entry.id == id || names.get(entry.id) < names.get(id))
+        });
+        debug_assert_eq!(removed.map(|entry| entry.id), Some(id));
+    }
+
+    /// Takes a member that has left the tree out of the table and the slab.
+    #[inline]
+    fn forget(&mut self, id: Id) {
+        let names = &self.names;
+        let hash = hash(names.get(id));
+        self.table
+            .remove(hash, |&other| other == id, |&id| self::hash(names.get(id)));
+        self.names.remove(id);
+    }
+
+    /// Removes a member; returns its score.
+    pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
+        let id = self.find(hash(member), member)?;
+        let score = self.names.score(id);
+        self.remove_from_tree(score, id);
+        self.forget(id);
+        Some(score)
+    }
+
+    /// Removes the member at a rank that there is, and shows it first.
+    #[inline]
+    pub fn remove_at<R>(&mut self, rank: usize, show: impl FnOnce(&[u8], f64) -> R) -> Option<R> {
+        let entry = self.tree.remove_at(rank)?;
+        let shown = show(self.names.get(entry.id), entry.score);
+        self.forget(entry.id);
+        Some(shown)
+    }
+
+    /// The rank and the score of a member.
+    pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
+        let score = self.score(member)?;
+        let names = &self.names;
+        let rank = self
+            .tree
+            .rank(|entry| is_before(names, entry, score, member));
+        Some((rank, score))
+    }
+
+    /// How many members, from the first on, `before` holds for.
+    #[inline]
+    pub fn count_by_score(&self, before: impl Fn(f64) -> bool) -> usize {
+        self.tree.rank(|entry| before(entry.score))
+    }
+
+    /// How many members, from the first on, `before` holds for.
+    pub fn count_by_member(&self, before: impl Fn(&[u8]) -> bool) -> usize {
+        self.tree.rank(|entry| before(self.names.get(entry.id)))
+    }
+
+    /// Shows members from a rank on for as long as `visit` says so.
+    #[inline]
+    pub fn walk_up(&self, rank: usize, mut visit: impl FnMut(&[u8], f64) -> bool) {
+        for entry in self.tree.forward(rank) {
+            if !visit(self.names.get(entry.id), entry.score) {
+                return;
+            }
+        }
+    }
+
+    /// Shows the members before `end`, the last one first, for as long as `visit` says so.
+    pub fn walk_down(&self, end: usize, mut visit: impl FnMut(&[u8], f64) -> bool) {
+        for entry in self.tree.backward(end) {
+            if !visit(self.names.get(entry.id), entry.score) {
+                return;
+            }
+        }
+    }
+
+    /// Shows the members at a cursor and after; see [`Table::scan`].
+    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], f64)) -> u64 {
+        let names = &self.names;
+        self.table.scan(
+            cursor,
+            count,
+            |&id| hash(names.get(id)),
+            |&id| visit(names.get(id), names.score(id)),
+        )
+    }
+
+    /// Bytes allocated.
+    pub fn heap_bytes(&self) -> usize {
+        self.names.heap_bytes() + self.table.heap_bytes() + self.tree.heap_bytes()
+    }
+
+    #[cfg(any(test, feature = "verify"))]
+    pub fn verify(&self) {
+        self.tree.verify();
+        assert_eq!(self.table.len(), self.tree.len());
+        let mut last: Option<(f64, Vec<u8>)> = None;
+        for entry in self.tree.forward(0) {
+            let member = self.names.get(entry.id);
+            assert_eq!(self.find(hash(member), member), Some(entry.id));
+            assert!(self.names.score(entry.id) == entry.score);
+            let this = (entry.score, member.to_vec());
+            assert!(last.is_none_or(|last| last < this), "out of order");
+            last = Some(this);
+        }
+    }
+}
+
+impl Drop for Large {
+    /// Hands a heavy set over to be freed elsewhere: whoever drops it may hold a shard.
+    fn drop(&mut self) {
+        // What a member takes at the least; measuring walks the tree.
+        const MEMBER_BYTES: usize = 48;
+        if self.len() * MEMBER_BYTES >= HEAVY_BYTES_MIN
+            || self.names.heap_bytes() >= HEAVY_BYTES_MIN
+        {
+            let bytes = self.heap_bytes();
+            let parts = Parts {
+                names: std::mem::take(&mut self.names),
+                table: self.table.clear(),
+                tree: std::mem::take(&mut self.tree),
+            };
+            reclaim::free(parts, bytes);
+        }
+    }
+}
+
+/// What a large set was made of.
+struct Parts {
+    names: Names,
+    table: IntoIter<Id>,
+    tree: Tree,
+}
+
+impl Shed for Parts {
+    fn shed(&mut self) -> bool {
+        const TABLE_SLICE_LEN: usize = SLICE_BYTES / 8;
+        self.tree.shed(SLICE_BYTES)
+            || self.names.shed(SLICE_BYTES)
+            || self.table.by_ref().take(TABLE_SLICE_LEN).count() == TABLE_SLICE_LEN
+    }
+}
