@@ -22,6 +22,10 @@ pub fn bitcount(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let count = read(call, &key, |bytes| {
         let bytes = bytes.unwrap_or_default();
+        // Both before the string: BITPOS looks at its first byte then.
+        if start < 0 && end < start {
+            return 0;
+        }
         bit_range(start, end, in_bits, bytes.len())
             .map_or(0, |(first, behind)| count(bytes, first, behind))
     })?;

@@ -115,7 +115,7 @@ pub fn bitfield_ro(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     run(call, args, true)
 }
 
-fn parse(call: &Call<'_, '_>, args: Args<'_>, only_reads: bool) -> Result<Vec<Step>> {
+fn parse(call: &Call<'_, '_>, args: Args<'_>) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     let mut overflow = Overflow::Wrap;
     let mut at = 2;
@@ -140,9 +140,6 @@ fn parse(call: &Call<'_, '_>, args: Args<'_>, only_reads: bool) -> Result<Vec<St
             Action::Get
         } else {
             let number = parse_i64(args.at(at + 3)).ok_or(Error::NotInteger)?;
-            if only_reads {
-                return Err(Error::text("BITFIELD_RO only supports the GET subcommand"));
-            }
             if is("set") {
                 Action::Set(number)
             } else {
@@ -170,11 +167,13 @@ fn parse_index(call: &Call<'_, '_>, index: &[u8], kind: Kind) -> Result<u64> {
 }
 
 fn run(call: &mut Call<'_, '_>, args: Args<'_>, only_reads: bool) -> Result {
-    let steps = parse(call, args, only_reads)?;
+    let steps = parse(call, args)?;
+    let is_read = |step: &Step| matches!(step.action, Action::Get);
+    if only_reads && !steps.iter().all(is_read) {
+        return Err(Error::text("BITFIELD_RO only supports the GET subcommand"));
+    }
     let key = call.key(args.at(1));
-    let written = steps
-        .iter()
-        .filter(|step| !matches!(step.action, Action::Get));
+    let written = steps.iter().filter(|step| !is_read(step));
     let end = written
         .map(|step| step.offset + u64::from(step.kind.bits))
         .max();
@@ -207,7 +206,9 @@ fn run(call: &mut Call<'_, '_>, args: Args<'_>, only_reads: bool) -> Result {
                 call.reply.integer(as_reply(old));
                 continue;
             }
-            Action::Set(number) => (i128::from(number), false),
+            Action::Set(number) if step.kind.is_signed => (i128::from(number), false),
+            // A negative number is a large one to a field without a sign.
+            Action::Set(number) => (i128::from(number.cast_unsigned()), false),
             Action::Add(number) => (old + i128::from(number), true),
         };
         let Some(new) = step.overflow.fit(wanted, step.kind) else {

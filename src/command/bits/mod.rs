@@ -89,9 +89,6 @@ fn read<R>(
 fn bit_range(start: i64, end: i64, in_bits: bool, bytes_len: usize) -> Option<(u64, u64)> {
     let unit_bits = if in_bits { 1 } else { 8 };
     let len = i64::try_from(bytes_len as u64 * 8 / unit_bits).ok()?;
-    if start < 0 && end < 0 && start > end {
-        return None;
-    }
     let from_end = |position: i64| {
         if position < 0 {
             position.saturating_add(len).max(0)
