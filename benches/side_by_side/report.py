@@ -181,6 +181,14 @@ def summary(records):
             "",
             metric_table(records, "core", "p99_ms", ratios=False),
         )
+    if "frameworks" in measured:
+        add(
+            "What queue frameworks keep: server CPU per operation, microseconds",
+            "One worker on one core, as above. HSET and SADD draw from 100,000 fields and members"
+            " of one key; a job is a hash of ten fields.",
+            metric_table(records, "frameworks", "cpu_us_per_op"),
+            metric_table(records, "frameworks", "ops_per_s"),
+        )
     if "workers" in measured:
         add(
             "Every core: server CPU per operation, microseconds",

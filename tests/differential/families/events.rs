@@ -1,6 +1,6 @@
 //! One client hears of every change to keys that the others make, in classes that change too.
 
-use super::{groups, hashes, keys, lists, sets, sorted_sets, sorts, streams, strings};
+use super::{bits, groups, hashes, keys, lists, sets, sorted_sets, sorts, streams, strings};
 use crate::command::{Command, Compare};
 use crate::crowd::{Action, Crowd};
 use crate::fit::{is_fit, preface};
@@ -28,7 +28,7 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
         return Action::Send(client, vec![set]);
     }
     loop {
-        let commands = match g.rng.below(9) {
+        let commands = match g.rng.below(12) {
             0 => lists::COMMANDS,
             1 => strings::COMMANDS,
             2 => streams::COMMANDS,
@@ -37,6 +37,7 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
             5 => sets::COMMANDS,
             6 => sorted_sets::COMMANDS,
             7 => sorts::COMMANDS,
+            8 => bits::COMMANDS,
             _ => keys::COMMANDS,
         };
         let entry = g.rng.weighted(commands.iter().map(|(weight, _)| *weight));

@@ -2,6 +2,7 @@
 //! table, and a line in `FAMILIES`. `blocking`, `pubsub`, `events` and `stream_waits` need several
 //! clients at once and are driven by `crowd` instead.
 
+pub mod bits;
 pub mod blocking;
 pub mod blocking_sorted;
 pub mod connection;
@@ -47,6 +48,11 @@ pub const FAMILIES: &[Family] = &[
         name: "strings",
         weight: 25,
         commands: strings::COMMANDS,
+    },
+    Family {
+        name: "bits",
+        weight: 8,
+        commands: bits::COMMANDS,
     },
     Family {
         name: "hashes",
