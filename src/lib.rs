@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod net;
 pub mod outbox;
 pub mod overflow;
+pub mod policy;
 pub mod protocol;
 pub mod pubsub;
 pub mod script;

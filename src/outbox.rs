@@ -224,12 +224,16 @@ impl Mailbox {
         {
             let mut contents = self.contents.lock();
             contents.ledger.came.add(message.len());
-            let fits = |waiting: usize| waiting == 0 || waiting + message.len() <= bounds.bytes_max;
-            if !fits(contents.messages_bytes) {
+            let fits = |contents: &Contents| {
+                contents.messages.is_empty()
+                    || contents.messages_bytes + message.len() <= bounds.bytes_max
+                        && contents.messages.len() < bounds.messages_max
+            };
+            if !fits(&contents) {
                 match bounds.when_full {
                     WhenFull::DropOldest => {
                         // LOSS: outbox-oldest
-                        while !fits(contents.messages_bytes) {
+                        while !fits(&contents) {
                             let Some(oldest) = contents.messages.pop_front() else {
                                 break;
                             };

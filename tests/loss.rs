@@ -104,6 +104,7 @@ impl Scene {
 /// Room for two of the messages that [`publish`] leaves.
 fn bounds(when_full: WhenFull) -> OutboxBounds {
     OutboxBounds {
+        messages_max: usize::MAX,
         bytes_max: 8,
         when_full,
     }

@@ -10,6 +10,7 @@ use crate::clock;
 use crate::protocol::Args;
 use crate::store::ShardSet;
 
+use super::bounds;
 use super::call::Call;
 use super::engine::Gates;
 use super::error::{Error, SHOWN_BYTES_MAX, shown};
@@ -223,6 +224,7 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
         }
     }
     if call.held.shards().any(|(_, shard)| shard.has_aftermath()) {
+        bounds::settle(call);
         serve::serve_ready(call);
         call.notify_expired();
     }
@@ -325,8 +327,8 @@ fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
         let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
         call.held.need(set);
         call.remember(&key);
-        if writes && !call.shard(&key).lines.is_empty() {
-            serve::hold_waiters(call, set);
+        if writes && call.shard(&key).reaches_out() {
+            hold_more(call, command, args, set);
         }
         return;
     }
@@ -334,9 +336,23 @@ fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
     if !set.is_empty() {
         call.held.need(set);
         if writes {
-            serve::hold_waiters(call, set);
+            hold_more(call, command, args, set);
         }
     }
+}
+
+/// Holds what may follow from a command beside `set`, the shards of its keys.
+#[cold]
+fn hold_more(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, set: ShardSet) {
+    let mut set = set;
+    if call
+        .held
+        .shards()
+        .any(|(_, shard)| !shard.dead_letters().is_empty())
+    {
+        set = serve::hold_dead_letters(call, command, args, set);
+    }
+    serve::hold_waiters(call, set);
 }
 
 /// The shards that a request declares.

@@ -11,8 +11,9 @@ use crate::config::{Config, PubsubOverflow};
 use crate::metrics::{Counter, Rates, Totals, WorkerStats};
 use crate::outbox::{Mailbox, OutboxLedger};
 use crate::overflow::{OutboxBounds, WhenFull};
+use crate::policy::{self, Policies};
 use crate::pubsub::PubSub;
-use crate::store::Keyspace;
+use crate::store::{Held, Keyspace, ShardSet};
 use crate::sync::Lock;
 
 use super::latency::LatencyLog;
@@ -98,6 +99,10 @@ pub struct Engine {
     pub resident_bytes_peak: AtomicU64,
     /// Where the server listens.
     pub addresses: Lock<Vec<String>>,
+    /// The policies in force; changed while all shards are held.
+    policies: Lock<Arc<Policies>>,
+    /// Whether any policy is for channels, so that publishers need not ask where none is.
+    has_channel_policies: AtomicBool,
     /// The account of the outboxes of clients that have gone.
     pub departed: Lock<OutboxLedger>,
     /// Connections turned away; written by all.
@@ -144,6 +149,8 @@ impl Engine {
             resident_bytes: AtomicU64::new(0),
             resident_bytes_peak: AtomicU64::new(0),
             addresses: Lock::default(),
+            policies: Lock::default(),
+            has_channel_policies: AtomicBool::new(false),
             departed: Lock::default(),
             rejected_connections: Counter::default(),
             shutdown_waker: Lock::default(),
@@ -151,7 +158,46 @@ impl Engine {
             entropy: AtomicU64::new(seed),
         };
         engine.note_settings();
+        // The settings were read with the same rules.
+        let policies = Policies::parse(&engine.config.policy_text()).unwrap_or_default();
+        engine.govern(&mut engine.keyspace.hold(), policies);
         engine
+    }
+
+    /// The policies in force.
+    pub fn policies(&self) -> Arc<Policies> {
+        Arc::clone(&self.policies.lock())
+    }
+
+    /// Puts everything under other policies in one step. Queues with more than they may hold are
+    /// left in their shard's `unsettled`.
+    pub fn govern(&self, held: &mut Held<'_>, policies: Policies) {
+        held.need(ShardSet::ALL);
+        let policies = Arc::new(policies);
+        let mut dead_letters = ShardSet::EMPTY;
+        for name in policies.dead_letters() {
+            let key = self.keyspace.key(0, name);
+            dead_letters.insert(self.keyspace.shard_of(&key));
+        }
+        for (_, shard) in held.shards() {
+            shard.govern(&policies, dead_letters);
+        }
+        self.has_channel_policies
+            .store(policies.has(policy::Kind::Channel), Ordering::Relaxed);
+        self.config
+            .keep_policy_text(&policies.to_lines().join("; "));
+        *self.policies.lock() = policies;
+    }
+
+    /// Bounds of a subscriber's outbox for what is published to a channel.
+    pub fn outbox_bounds_of(&self, channel: &[u8]) -> OutboxBounds {
+        let default = self.outbox_bounds();
+        if !self.has_channel_policies.load(Ordering::Relaxed) {
+            return default;
+        }
+        let policies = self.policies();
+        let rule = policies.rule_of(policy::Kind::Channel, channel);
+        rule.map_or(default, |rule| rule.outbox_bounds(default))
     }
 
     /// A ticket later than all before.
@@ -187,6 +233,7 @@ impl Engine {
             Ok(bytes) => bytes,
         };
         OutboxBounds {
+            messages_max: usize::MAX,
             bytes_max,
             when_full: when_full(live.pubsub_overflow()),
         }

@@ -220,7 +220,7 @@ pub(super) fn deliver(
     wakes: &mut WakeList,
 ) -> (u64, u64) {
     let mut delivery = Delivery {
-        bounds: engine.outbox_bounds(),
+        bounds: engine.outbox_bounds_of(channel),
         wakes,
         receivers: 0,
         dropped: 0,

@@ -9,18 +9,20 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::clients::{Client, Served, Taken, Wait};
+use crate::clients::{Client, Place, Served, Taken, Wait};
 use crate::clock::{self, Now};
 use crate::outbox::WakeList;
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
 use crate::store::{self, Cause, Held, Key, ShardSet, Tally, WaitKey, Waiter};
 
+use super::bounds;
 use super::call::Call;
 use super::dispatch;
 use super::engine::{Engine, Gates};
 use super::error::Error;
 use super::outcome::{Block, Nothing, Outcome};
 use super::session::{Blocked, Session};
+use super::spec::{Command, KeyPositions};
 use super::table::Found;
 
 /// What trying a blocked request again needs.
@@ -100,18 +102,51 @@ pub(super) fn wait(
     Outcome::Blocked
 }
 
-/// Holds, beside `set`, every shard that serving waiters of these shards may touch.
+/// Holds, beside `set`, every shard that serving waiters of these shards may touch: those that
+/// their requests name, and those of dead-letter queues, on which they may spill.
 #[cold]
 pub(super) fn hold_waiters(call: &mut Call<'_, '_>, set: ShardSet) {
     let mut wanted = set;
     loop {
         for shard in wanted.iter() {
             if call.held.set().contains(ShardSet::one(shard)) {
-                wanted = wanted.union(call.held.shard(shard).lines.reach());
+                let shard = call.held.shard(shard);
+                if !shard.lines.is_empty() {
+                    wanted = wanted
+                        .union(shard.lines.reach())
+                        .union(shard.dead_letters());
+                }
             }
         }
         if call.held.set().contains(wanted) || call.held.is_pinned() {
             return;
+        }
+        call.held.need(wanted);
+    }
+}
+
+/// Holds, beside `set`, every shard that the dead letters of a command's keys may go to. Policies
+/// may change while shards are let go to hold more, so it looks again.
+#[cold]
+pub(super) fn hold_dead_letters(
+    call: &mut Call<'_, '_>,
+    command: &Command,
+    args: Args<'_>,
+    set: ShardSet,
+) -> ShardSet {
+    if !matches!(command.group, "list" | "generic" | "weir") {
+        return set;
+    }
+    let mut positions = KeyPositions::new();
+    command.keys.positions(args, &mut positions);
+    loop {
+        let mut wanted = set;
+        for &position in &positions {
+            let key = call.key(args.at(position));
+            wanted = wanted.union(bounds::spill_of(call, &key));
+        }
+        if call.held.set().contains(wanted) || call.held.is_pinned() {
+            return wanted;
         }
         call.held.need(wanted);
     }
@@ -287,15 +322,27 @@ pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
         let key = taken.key.as_key();
         let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
         call.held.need(set);
+        let set = set.union(call.shard(&key).dead_letters());
+        call.held.need(set);
         hold_waiters(call, set);
         let now_ms = call.now_ms();
+        let (end, arrival) = match taken.place {
+            Place::Queue { end, arrival } => (end, arrival),
+            Place::SortedSet { score } => {
+                super::sorted_set::give_back(call, &key, &taken.message, score);
+                serve_ready(call);
+                continue;
+            }
+        };
         // A key that holds another type by now has no place for the message.
         let tally = Tally::one(taken.message.len());
         if let Ok(slot) = call.shard(&key).slot_or_new(&key, now_ms) {
-            slot.queue.unpop(taken.end, &taken.message, taken.arrival);
+            slot.queue.unpop(end, &taken.message, arrival);
             slot.queue.give_back(tally);
             slot.ledger.give_back(tally);
             call.shard(&key).mark_ready(&key);
+            // It counts as the oldest at its end.
+            bounds::keep_bounds(call, &key, Some(end.opposite()));
         } else {
             // LOSS: returned-wrong-type
             let ledger = call.shard(&key).ledger(key.db);

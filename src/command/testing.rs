@@ -112,6 +112,29 @@ impl Bench {
     }
 }
 
+impl Bench {
+    /// Ends a client that was served, before a byte of its reply is written.
+    pub fn lose(&self, mut player: Player) {
+        let wait = std::mem::take(&mut *player.session.client.wait.lock());
+        let Wait::Served(served) = wait else { return };
+        let mut held = self.engine.keyspace.hold();
+        let mut wakes = WakeList::default();
+        let mut call = Call {
+            engine: &self.engine,
+            held: &mut held,
+            session: &mut player.session,
+            reply: &mut player.reply,
+            wakes: &mut wakes,
+            stats: &self.engine.workers[0],
+            now: self.now,
+            worker: 0,
+            remembered: None,
+        };
+        super::put_back(&mut call, served.taken);
+        finish(&mut call);
+    }
+}
+
 impl Player {
     /// What has been written for this client since the last look: served waits, published messages.
     pub fn look(&mut self) -> String {

@@ -125,6 +125,10 @@ fn exec(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
         set.insert(call.engine.keyspace.shard_of(&key.as_key()));
     }
     call.held.need(set);
+    for shard in set.iter() {
+        set = set.union(call.held.shard(shard).dead_letters());
+    }
+    call.held.need(set);
     serve::hold_waiters(call, set);
     if is_dirty(call) {
         forget_watched(call);

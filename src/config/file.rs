@@ -77,7 +77,8 @@ fn parse_toml(text: &str) -> Result<Vec<Entry>, Fault> {
     for (name, item) in table {
         let start = table.key(name).and_then(toml_edit::Key::span);
         let line = line_at(text, start.map_or(0, |span| span.start));
-        let text = item_text(item).ok_or_else(|| Fault {
+        let separator = if is_lines(name) { "; " } else { " " };
+        let text = item_text(item, separator).ok_or_else(|| Fault {
             line,
             message: format!(
                 "{name}: a setting is a string, a number, true, false, or an array of them"
@@ -94,7 +95,7 @@ fn parse_toml(text: &str) -> Result<Vec<Entry>, Fault> {
 }
 
 /// The value of an item in the form of the command line.
-fn item_text(item: &Item) -> Option<String> {
+fn item_text(item: &Item, separator: &str) -> Option<String> {
     match item.as_value()? {
         TomlValue::String(text) => Some(text.value().clone()),
         TomlValue::Integer(number) => Some(number.value().to_string()),
@@ -103,12 +104,17 @@ fn item_text(item: &Item) -> Option<String> {
         TomlValue::Array(array) => {
             let words: Option<Vec<String>> = array
                 .iter()
-                .map(|value| item_text(&Item::Value(value.clone())))
+                .map(|value| item_text(&Item::Value(value.clone()), " "))
                 .collect();
-            Some(words?.join(" "))
+            Some(words?.join(separator))
         }
         TomlValue::Datetime(_) | TomlValue::InlineTable(_) => None,
     }
+}
+
+/// Whether a setting takes lines.
+fn is_lines(name: &str) -> bool {
+    find(name).is_some_and(|index| TABLE[index].kind.is_lines())
 }
 
 fn line_at(text: &str, offset: usize) -> usize {
@@ -148,6 +154,17 @@ fn parse_lines(text: &str) -> Result<Vec<Entry>, Fault> {
         }
         if values.is_empty() {
             return Err(fault(format!("{name}: the value is missing")));
+        }
+        if is_lines(name) {
+            // Its words have quotes of their own.
+            let text = content[name.len()..].trim();
+            let whole = if values.len() == 1 { &*values[0] } else { text };
+            entries.push(Entry {
+                name: name.clone(),
+                text: whole.to_owned(),
+                line,
+            });
+            continue;
         }
         // A name that is no setting is reported as such by the caller.
         let one = find(name).is_some_and(|index| !TABLE[index].kind.is_list());

@@ -84,6 +84,9 @@ const fn workers() -> Kind {
 const fn output_limits() -> Kind {
     Kind::OutputLimits
 }
+const fn policies() -> Kind {
+    Kind::Policies
+}
 const fn events() -> Kind {
     Kind::Events
 }
@@ -117,6 +120,7 @@ pub(super) const LIMITS: &[Spec] = honoured! { Limits:
     "proto-max-bulk-len" size_signed(1 << 20, MAX) = "512mb", Live, "longest single argument";
     "client-query-buffer-limit" size(1 << 20, MAX) = "1gb", Live, "most bytes of requests that one connection may have pending";
     "client-output-buffer-limit" output_limits() = "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60", Live, "when to close a connection that does not read: at HARD bytes, or at SOFT bytes for SECONDS; 0 is no bound";
+    "policy" policies() = "", Start, "bounds of queues and channels by pattern, as in docs/POLICY.md; several add up. WEIR.POLICY changes them live";
     "pubsub-overflow" choice(&["drop-oldest", "drop-newest", "disconnect"]) = "disconnect", Live, "what a subscriber loses when its outbox is full: its oldest messages, the new one, or the connection";
 };
 

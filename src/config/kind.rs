@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::policy::Policies;
+
 use super::events::Events;
 use super::limits::{self, OutputLimits};
 use super::machine::Machine;
@@ -84,6 +86,8 @@ pub enum Kind {
     Percentiles,
     /// Three numbers from -2000 to 2000.
     OomScores,
+    /// Policies, separated by `;`.
+    Policies,
 }
 
 const NOT_AN_INTEGER: &str = "argument couldn't be parsed into an integer";
@@ -147,6 +151,10 @@ impl Kind {
             Self::SavePoints => limits::save_points(text).map(Value::Text),
             Self::Percentiles => limits::percentiles(text).map(Value::Text),
             Self::OomScores => limits::oom_scores(text).map(Value::Text),
+            Self::Policies => match Policies::parse(text) {
+                Ok(policies) => Ok(Value::Text(policies.to_lines().join("; "))),
+                Err(reason) => Err(reason.into()),
+            },
         }
     }
 
@@ -199,6 +207,9 @@ impl Kind {
             Self::SavePoints => "pairs of seconds and changes, or \"\"".to_owned(),
             Self::Percentiles => "percentiles from 0 to 100, such as 50 99 99.9".to_owned(),
             Self::OomScores => "three numbers from -2000 to 2000".to_owned(),
+            Self::Policies => {
+                "policies such as 'logs:* max-length 1000'; docs/POLICY.md".to_owned()
+            }
         }
     }
 
@@ -219,6 +230,7 @@ impl Kind {
             Self::OutputLimits => "CLASS HARD SOFT SECONDS",
             Self::SavePoints => "SECONDS CHANGES",
             Self::Percentiles | Self::OomScores => "N...",
+            Self::Policies => "POLICY",
         }
     }
 
@@ -234,6 +246,11 @@ impl Kind {
                 // So that what is refused is refused whole: `replicaof HOST PORT`.
                 | Self::Only(_)
         )
+    }
+
+    /// Whether the value is made of lines, which a configuration file gives one by one.
+    pub const fn is_lines(self) -> bool {
+        matches!(self, Self::Policies)
     }
 
     /// Whether a configuration file may hold the value as a bare number.

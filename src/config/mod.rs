@@ -3,7 +3,8 @@
 //! `table` (rows in `honoured` and `inert`) names the settings; `kind` says what values look like;
 //! `load` puts defaults, file, environment and command line together; [`Config`] holds the result
 //! for the life of the server and answers `CONFIG GET`, `SET` and `REWRITE` in text. The shapes of
-//! replies are the command room's business. This room knows `sync` and no other.
+//! replies are the command room's business. This room knows `sync`, and
+//! `policy` to read policies.
 
 mod cli;
 #[cfg(test)]
@@ -215,6 +216,22 @@ impl Config {
         }
         state.values = values;
         Ok(changed)
+    }
+
+    /// The policies, separated by `;`.
+    pub fn policy_text(&self) -> String {
+        let state = self.state.lock();
+        state.values.text(const { index_of("policy") }).to_owned()
+    }
+
+    /// Takes over policies that were changed by other ways than `CONFIG SET`, so that
+    /// `CONFIG REWRITE` writes them.
+    pub fn keep_policy_text(&self, text: &str) {
+        let mut state = self.state.lock();
+        // It was printed from policies, so it reads as such.
+        let _ = state
+            .values
+            .assign(const { index_of("policy") }, text, &self.machine);
     }
 
     /// `CONFIG REWRITE`: brings the configuration file up to what is set now. Lines that already

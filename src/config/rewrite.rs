@@ -6,6 +6,8 @@ use std::path::Path;
 
 use toml_edit::{Array, DocumentMut, Item, Value as TomlValue};
 
+use crate::policy::Policies;
+
 use super::file::{self, Entry, Syntax};
 use super::kind::{Kind, Value};
 use super::machine::Machine;
@@ -129,6 +131,9 @@ fn toml_value(index: usize, values: &Values, as_array: bool) -> TomlValue {
         (Kind::Addresses, Value::Text(text)) if as_array => {
             text.split_whitespace().collect::<Array>().into()
         }
+        (_, Value::Text(_)) if kind.is_lines() => {
+            lines_of(index, values).iter().collect::<Array>().into()
+        }
         _ => values.render(index).into(),
     }
 }
@@ -159,6 +164,14 @@ fn rewrite_lines(text: &str, entries: &[Entry], plan: &Plan, values: &Values) ->
 
 /// `name value`, with quotes where the value would not come back without them.
 fn plain_line(name: &str, index: usize, values: &Values) -> String {
+    if TABLE[index].kind.is_lines() {
+        let lines = lines_of(index, values);
+        if lines.is_empty() {
+            return format!("{name} \"\"");
+        }
+        let lines = lines.into_iter().map(|line| format!("{name} {line}"));
+        return lines.collect::<Vec<_>>().join("\n");
+    }
     let value = values.render(index);
     let bare = file::split_words(&value).is_some_and(|words| {
         words.join(" ") == value && !words.is_empty() && (words.len() == 1 || is_list(index))
@@ -172,6 +185,14 @@ fn plain_line(name: &str, index: usize, values: &Values) -> String {
         .replace('\n', "\\n")
         .replace('\r', "\\r");
     format!("{name} \"{escaped}\"")
+}
+
+/// The lines that a setting is made of.
+fn lines_of(index: usize, values: &Values) -> Vec<String> {
+    match Policies::parse(values.text(index)) {
+        Ok(policies) => policies.to_lines(),
+        Err(_) => Vec::new(),
+    }
 }
 
 fn is_list(index: usize) -> bool {

@@ -70,8 +70,8 @@ pub fn guard(change: Change) -> Option<Refusal> {
     }
 }
 
-/// Assigns what one source (a file, the command line) says. Within one source save points add up,
-/// as lines of redis.conf do; over what an earlier source said, they replace.
+/// Assigns what one source (a file, the command line) says. Within one source save points and
+/// policies add up, as lines of redis.conf do; over what an earlier source said, they replace.
 pub struct Layer<'a> {
     /// Where the values go.
     pub values: &'a mut Values,
@@ -94,6 +94,10 @@ impl<'a> Layer<'a> {
         let again = std::mem::replace(&mut self.seen[index], true);
         if again && TABLE[index].kind == Kind::SavePoints && !text.is_empty() {
             let text = format!("{} {text}", self.values.text(index));
+            return self.values.assign(index, &text, self.machine);
+        }
+        if again && TABLE[index].kind.is_lines() {
+            let text = format!("{}; {text}", self.values.text(index));
             return self.values.assign(index, &text, self.machine);
         }
         self.values.assign(index, text, self.machine)

@@ -152,7 +152,10 @@ mod tests {
     use std::sync::mpsc::{Sender, channel, sync_channel};
     use std::thread;
 
-    use super::{HEAVY_BYTES_MIN, PENDING_BYTES, PENDING_LEN, Pending, Shed, free, run};
+    use super::{
+        HEAVY_BYTES_MIN, PENDING_BYTES, PENDING_LEN, Pending, Remains, SLICE_BYTES, Shed, free, run,
+    };
+    use crate::store::table::Table;
 
     /// Says on which thread each slice was freed.
     struct Slices(u32, Sender<Option<String>>);
@@ -167,6 +170,20 @@ mod tests {
     }
 
     /// A thread of its own: the other tests' values may fill the line of the shared one.
+    #[test]
+    fn what_is_left_of_a_table_goes_in_slices() {
+        let mut table = Table::default();
+        for element in 0..100_u64 {
+            table.insert_unique(element, element, |element| *element);
+        }
+        let mut remains = Remains::new(table.into_iter(), SLICE_BYTES / 30);
+        let mut slices = 1;
+        while remains.shed() {
+            slices += 1;
+        }
+        assert_eq!(slices, 4);
+    }
+
     #[test]
     fn heavy_values_are_freed_elsewhere_to_the_last_slice() {
         let (sender, receiver) = sync_channel(1);

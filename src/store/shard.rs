@@ -6,13 +6,15 @@
 
 mod queues;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::limits::DATABASES;
+use crate::policy::Policies;
 
 use super::deadlines::Deadlines;
 use super::hash::Hash;
-use super::key::Key;
+use super::key::{Key, ShardSet};
 use super::ledger::{Cause, Ledger};
 use super::lines::{Lines, WaitKey};
 use super::queue::Queue;
@@ -187,6 +189,13 @@ pub struct Shard {
     pub expired_fields_total: u64,
     /// Queues that drained.
     vanished: Vanished,
+    /// The policies, if any is for queues.
+    policies: Option<Arc<Policies>>,
+    /// The shards of all dead-letter queues, on which pushes and pops may spill.
+    dead_letters: ShardSet,
+    /// Queues that came to their key with more than their policy allows. Whoever holds the shard
+    /// cuts them before letting go.
+    pub unsettled: Vec<WaitKey>,
     /// How often the accounts were checked.
     #[cfg(debug_assertions)]
     looks: usize,
@@ -219,6 +228,9 @@ impl Shard {
             expired_total: 0,
             expired_fields_total: 0,
             vanished: Vanished::default(),
+            policies: None,
+            dead_letters: ShardSet::EMPTY,
+            unsettled: Vec::new(),
             #[cfg(debug_assertions)]
             looks: 0,
             entries_expired: 0,
@@ -396,20 +408,20 @@ impl Shard {
         deadline_ms: Option<u64>,
     ) -> Option<Value> {
         let used = self.used;
-        let database = &mut self.dbs[usize::from(key.db)];
-        let found = database
+        let found = self.dbs[usize::from(key.db)]
             .table
-            .find_mut(key.hash, |entry| key.is_named(&entry.name));
-        let Some(entry) = found else {
+            .locate(key.hash, |entry| key.is_named(&entry.name));
+        let Some(place) = found else {
             self.insert_new(key, value, deadline_ms);
             return None;
         };
         let (is_text, is_hash) = (value.kind() == Kind::Text, value.kind() == Kind::Hash);
         let is_tended = wants_tending(&value);
         if let Value::Queue(queue) = &mut value {
-            database.ledger.book_in(queue);
-            self.vanished.take(key);
+            self.welcome(key, queue);
         }
+        let database = &mut self.dbs[usize::from(key.db)];
+        let entry = database.table.at_mut(place)?;
         entry.used = used;
         let mut old = std::mem::replace(&mut entry.value, value);
         if let Value::Queue(queue) = &old {
@@ -437,10 +449,8 @@ impl Shard {
         let is_text = value.kind() == Kind::Text;
         let is_timed = matches!(&value, Value::Hash(hash) if hash.first_deadline_ms().is_some());
         let is_tended = wants_tending(&value);
-        let database = &mut self.dbs[usize::from(key.db)];
         if let Value::Queue(queue) = &mut value {
-            database.ledger.book_in(queue);
-            self.vanished.take(key);
+            self.welcome(key, queue);
         }
         let entry = Entry {
             name: key.name.into(),
@@ -449,7 +459,9 @@ impl Shard {
             used: self.used,
             value,
         };
-        database.table.insert_unique(key.hash, entry, Entry::hash);
+        self.dbs[usize::from(key.db)]
+            .table
+            .insert_unique(key.hash, entry, Entry::hash);
         if deadline_ms.is_some() {
             self.set_deadline(key, deadline_ms);
         }
@@ -528,7 +540,14 @@ impl Shard {
     /// keys to tell of.
     #[inline]
     pub fn has_aftermath(&self) -> bool {
-        !self.ready.is_empty() || !self.expired.is_empty()
+        !self.ready.is_empty() || !self.expired.is_empty() || !self.unsettled.is_empty()
+    }
+
+    /// Whether a command that writes here may have to touch other shards: to serve who waits, or
+    /// to leave dead letters.
+    #[inline]
+    pub fn reaches_out(&self) -> bool {
+        !self.lines.is_empty() || !self.dead_letters.is_empty()
     }
 
     /// Notes that a key may now serve those who wait for it.

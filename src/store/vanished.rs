@@ -60,6 +60,12 @@ impl Vanished {
         found.map(|gone| &gone.entry)
     }
 
+    /// All of them, for changing their queues.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        let halves = self.recent.iter_mut().chain(self.older.iter_mut());
+        halves.map(|gone| &mut gone.entry)
+    }
+
     /// Forgets those of a database.
     pub fn forget_database(&mut self, db: u8) {
         self.recent.retain(|gone| gone.db != db);

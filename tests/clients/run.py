@@ -2,9 +2,10 @@
 
     run.py WEIR CLIENTS [MESSAGES]
 
-WEIR is the binary, CLIENTS a folder with `venv` (redis-py) and `node_modules` (ioredis). The main
-job: a producer per core in one language, a consumer per core in the other, all at full speed on
-one queue; every message of every producer arrives exactly once, and in order at whoever gets it.
+WEIR is the binary, CLIENTS a folder with `venv` (redis-py) and `node_modules` (ioredis, Socket.IO
+with its adapter for streams). The main job: a producer per core in one language, a consumer per
+core in the other, all at full speed on one list, and then on one stream with a consumer group;
+every message of every producer arrives exactly once, and in order at whoever gets it.
 """
 
 import json
@@ -39,10 +40,17 @@ def finish(processes):
     return outputs
 
 
+def redis_cli(port, *arguments):
+    command = ["redis-cli", "-p", port, *arguments]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE_S)
+
+
 def main_job(port, producer, consumer, messages):
     name = f"{producer['name']} to {consumer['name']}"
     cores = os.cpu_count() or 1
     queue = f"job-{producer['name']}"
+    if producer["kind"] == "stream":
+        redis_cli(port, "XGROUP", "CREATE", queue, "workers", "0", "MKSTREAM")
 
     def spawn(client, *arguments):
         command = [*client["command"], *map(str, arguments)]
@@ -51,8 +59,11 @@ def main_job(port, producer, consumer, messages):
     consumers = [spawn(consumer, "consume", port, queue) for _ in range(cores)]
     began = time.monotonic()
     finish([spawn(producer, "produce", port, queue, f"p{n}", messages) for n in range(cores)])
-    stop = ["redis-cli", "-p", port, "RPUSH", queue, *["stop"] * cores]
-    subprocess.run(stop, check=True, stdout=subprocess.DEVNULL)
+    for _ in range(cores):
+        if producer["kind"] == "stream":
+            redis_cli(port, "XADD", queue, "*", "producer", "stop")
+        else:
+            redis_cli(port, "RPUSH", queue, "stop")
     counts = {}
     for output in finish(consumers):
         for producer_name, (count, total) in json.loads(output).items():
@@ -72,26 +83,36 @@ def main_job(port, producer, consumer, messages):
 def main():
     weir, clients = sys.argv[1], Path(sys.argv[2]).resolve()
     messages = int(sys.argv[3]) if len(sys.argv) > 3 else 20_000
-    python = {
-        "name": "redis-py",
-        "command": [str(clients / "venv/bin/python"), str(HERE / "redis-py/client.py")],
-        "env": dict(os.environ),
-    }
-    node = {
-        "name": "ioredis",
-        "command": ["node", str(HERE / "ioredis/client.js")],
-        "env": {**os.environ, "NODE_PATH": str(clients / "node_modules")},
-    }
+    interpreter = str(clients / "venv/bin/python")
+    node_env = {**os.environ, "NODE_PATH": str(clients / "node_modules")}
+
+    def python(kind, script):
+        name = f"redis-py {kind}"
+        command = [interpreter, str(HERE / "redis-py" / script)]
+        return {"name": name, "kind": kind, "command": command, "env": dict(os.environ)}
+
+    def node(kind, script):
+        name = f"ioredis {kind}"
+        command = ["node", str(HERE / "ioredis" / script)]
+        return {"name": name, "kind": kind, "command": command, "env": node_env}
+
+    pairs = [
+        (python("list", "client.py"), node("list", "client.js")),
+        (python("stream", "streams.py"), node("stream", "streams.js")),
+    ]
     process, port = start(weir)
     try:
-        for client in (python, node):
+        for client in (client for pair in pairs for client in pair):
             command = [*client["command"], "smoke", port]
             subprocess.run(command, check=True, env=client["env"], timeout=PATIENCE_S)
             print(f"{client['name']}: ok")
         smoke = [str(HERE / "redis-cli/smoke.sh"), port]
         subprocess.run(smoke, check=True, timeout=PATIENCE_S)
-        main_job(port, python, node, messages)
-        main_job(port, node, python, messages)
+        adapter = ["node", str(HERE / "socket.io/adapter.js"), port, str(messages // 10)]
+        subprocess.run(adapter, check=True, env=node_env, timeout=PATIENCE_S)
+        for one, other in pairs:
+            main_job(port, one, other, messages)
+            main_job(port, other, one, messages)
     finally:
         process.terminate()
         process.stdout.read()

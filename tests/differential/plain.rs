@@ -299,12 +299,12 @@ impl Run<'_> {
             for key in Gen::all_keys() {
                 add(Command::new("GET").arg(&key));
                 add(Command::new("LRANGE").arg(&key).arg("0").arg("-1"));
-                let sorted = Command::new("ZRANGE").arg(&key).arg("0").arg("-1");
-                add(sorted.arg("WITHSCORES"));
                 add(Command::new("HGETALL").arg(&key).compared(Compare::Pairs));
                 add(Command::new("SMEMBERS")
                     .arg(&key)
                     .compared(Compare::AnyOrder));
+                let sorted = Command::new("ZRANGE").arg(&key).arg("0").arg("-1");
+                add(sorted.arg("WITHSCORES"));
                 add(Command::words("XINFO STREAM")
                     .arg(&key)
                     .args(["FULL", "COUNT", "0"])

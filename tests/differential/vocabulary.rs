@@ -8,9 +8,9 @@ use crate::rng::Rng;
 /// Keys per family; small, so that most commands find something.
 const KEYS_PER_FAMILY: usize = 5;
 
-/// The first letters of keys that hold lists, strings, streams, sorted sets, hashes and sets (small
-/// ones, and of any size) for the most part.
-const PREFIXES: &[char] = &['l', 's', 'x', 'z', 'h', 'H', 't', 'T'];
+/// The first letters of keys that hold lists, strings, streams, hashes and sets (small ones, and of
+/// any size) and sorted sets for the most part.
+const PREFIXES: &[char] = &['l', 's', 'x', 'h', 'H', 't', 'T', 'z'];
 
 /// Words that mean something to some command; damage puts them where they do not belong.
 const ODD_WORDS: &[&str] = &[
@@ -209,15 +209,6 @@ impl Gen {
         }
     }
 
-    /// Mostly a key that holds a sorted set.
-    pub fn sorted_key(&mut self) -> Vec<u8> {
-        if self.rng.percent(90) {
-            self.family_key('z')
-        } else {
-            self.key()
-        }
-    }
-
     /// Mostly a key that holds a hash: a small one, or of any size.
     pub fn hash_key(&mut self) -> Vec<u8> {
         match self.rng.below(100) {
@@ -274,6 +265,15 @@ impl Gen {
         let mut value = self.value();
         value.truncate(64);
         value
+    }
+
+    /// Mostly a key that holds a sorted set.
+    pub fn sorted_key(&mut self) -> Vec<u8> {
+        if self.rng.percent(90) {
+            self.family_key('z')
+        } else {
+            self.key()
+        }
     }
 
     /// Mostly a key that holds a stream.

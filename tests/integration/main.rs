@@ -18,11 +18,16 @@ mod hostile;
 mod limits;
 mod load;
 mod raw;
+#[path = "../differential/rng.rs"]
+#[allow(dead_code, reason = "each test binary uses its part of the generator")]
+mod rng;
 #[path = "../fixture/server.rs"]
 mod server;
 mod settings;
 mod shutdown;
 mod smoke;
+mod soak;
+mod streams;
 
 /// The small amount, or the heavy one if that is asked for.
 fn amount(small: usize, heavy: usize) -> usize {

@@ -12,7 +12,8 @@ fn connect(server: &Server, protocol: &str) -> Connection {
         .expect("a connection")
 }
 
-fn each_version(check: fn(&mut Connection)) {
+/// Runs a check in both RESP versions, each on an empty server.
+pub fn each_version(check: fn(&mut Connection)) {
     let server = Server::weir(&[]);
     for protocol in ["resp2", "resp3"] {
         let mut connection = connect(&server, protocol);

@@ -26,10 +26,10 @@ pub fn encoding(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let found = look(call, args, |entry, _| match &entry.value {
         Value::Text(text) => text.encoding(),
         Value::Queue(queue) => queue_encoding(queue, list_limit),
-        Value::SortedSet(set) if set.is_small() => "listpack",
-        Value::SortedSet(_) => "skiplist",
         Value::Hash(hash) => hash.encoding(),
         Value::Set(set) => set.encoding(),
+        Value::SortedSet(set) if set.is_small() => "listpack",
+        Value::SortedSet(_) => "skiplist",
         Value::Stream(_) => "stream",
     });
     match found {

@@ -1,11 +1,12 @@
 //! RENAME RENAMENX MOVE COPY: values that change their key or database, or get a second one.
 
+use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
 use crate::protocol::Args;
-use crate::store::{Key, Kind, Value};
+use crate::store::{Key, Kind, Tally, Value};
 
 use super::parse_db;
 
@@ -37,6 +38,7 @@ fn give_name(call: &mut Call<'_, '_>, args: Args<'_>, must_be_free: bool) -> Res
     if is_same || must_be_free && call.shard(&target).exists(&target, now_ms) {
         return Ok(false);
     }
+    check_room(call, &source, &target)?;
     let Some(entry) = call.shard(&source).remove(&source) else {
         return Ok(false);
     };
@@ -74,6 +76,17 @@ fn put<'k>(
             call.notify(target, Events::TYPE_CHANGED, "type_changed");
         }
     }
+}
+
+/// Refuses to put a queue at a key whose policy refuses one with so much in it.
+fn check_room(call: &mut Call<'_, '_>, source: &Key<'_>, target: &Key<'_>) -> Result<()> {
+    let Some(bounds) = call.shard(target).bounds_of_new(target) else {
+        return Ok(());
+    };
+    let now_ms = call.now_ms();
+    let found = call.shard(source).peek(source, now_ms);
+    let adding = found.map_or(Tally::default(), |entry| entry.value.held());
+    bounds::check_room(target.name, None, Some(bounds), adding, Tally::default())
 }
 
 /// MOVE key db
@@ -126,6 +139,9 @@ pub fn copy(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     }
     let now_ms = call.now_ms();
     let is_taken = !replace && call.shard(&target).exists(&target, now_ms);
+    if !is_taken {
+        check_room(call, &source, &target)?;
+    }
     let found = call.shard(&source).entry(&source, now_ms);
     let is_hit = found.is_some();
     let copied = found

@@ -1,11 +1,12 @@
 //! LSET LINSERT LREM LTRIM.
 
+use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
 use crate::protocol::Args;
-use crate::store::{Cause, End, Key};
+use crate::store::{Cause, End, Key, Tally};
 
 use super::{parse_index, position, reply_len, span};
 
@@ -20,10 +21,19 @@ pub fn lset(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let index = parse_index(args.at(2))?;
     let position = position(index, slot.queue.len()).ok_or(Error::IndexOutOfRange)?;
     let before = (slot.queue.came(), slot.queue.gone());
+    let governed_by = slot.queue.bounds();
+    if governed_by.is_some() {
+        let old = slot.queue.get(position).map_or(0, |old| old.bytes().len());
+        let (old, new) = (Tally::one(old), Tally::one(args.at(3).len()));
+        bounds::check_room(key.name, Some(slot.queue), governed_by, new, old)?;
+    }
     slot.queue.set(position, args.at(3));
     slot.note_came(before.0);
     // LOSS: removed
     slot.note_lost(Cause::Removed, before.1);
+    if governed_by.is_some() {
+        bounds::keep_bounds(call, &key, None);
+    }
     call.changed(&key, Events::LIST, "lset");
     call.reply.ok();
     Ok(Outcome::Done)
@@ -52,12 +62,25 @@ pub fn linsert(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         call.reply.integer(-1);
         return Ok(Outcome::Done);
     };
-    let before = slot.queue.came();
+    let (before, governed_by) = (slot.queue.came(), slot.queue.bounds());
+    let adding = Tally::one(args.at(4).len());
+    bounds::check_room(
+        key.name,
+        Some(slot.queue),
+        governed_by,
+        adding,
+        Tally::default(),
+    )?;
     let at = pivot + usize::from(is_after);
     slot.queue.insert_before(at, args.at(4), tick);
     slot.note_came(before);
-    let len = reply_len(slot.queue.len());
+    let mut len = reply_len(slot.queue.len());
     call.changed(&key, Events::LIST, "linsert");
+    if governed_by.is_some() {
+        bounds::keep_bounds(call, &key, None);
+        let left = call.shard(&key).queue(&key, now_ms)?;
+        len = left.map_or(0, |queue| reply_len(queue.len()));
+    }
     call.reply.integer(len);
     Ok(Outcome::Done)
 }

@@ -1,5 +1,6 @@
 //! LPUSH RPUSH LPUSHX RPUSHX.
 
+use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
@@ -38,6 +39,10 @@ fn push(call: &mut Call<'_, '_>, args: Args<'_>, end: End, only_if_exists: bool)
         return Ok(Outcome::Done);
     }
     let mut slot = shard.slot_or_new(&key, now_ms)?;
+    if slot.queue.governed().is_some() {
+        let pushed = bounds::push(call, &key, args, end)?;
+        return Ok(bounds::reply_pushed(call, &key, pushed, push_event(end)));
+    }
     let (is_new, before) = (slot.queue.is_empty(), slot.queue.came());
     for message in args.from(2) {
         slot.queue.push(end, message, tick);

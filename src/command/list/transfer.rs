@@ -1,10 +1,12 @@
 //! LMOVE RPOPLPUSH, and the move that their blocking forms share.
 
+use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
+use crate::overflow::QueueOverflow;
 use crate::protocol::Args;
-use crate::store::End;
+use crate::store::{End, Key, Tally};
 
 use super::pop::popped;
 use super::{parse_end, push_event};
@@ -39,7 +41,7 @@ pub(super) fn transfer(
     if call.shard(&source).queue(&source, now_ms)?.is_none() {
         return Ok(false);
     }
-    call.shard(&destination).queue(&destination, now_ms)?;
+    check_transfer(call, &source, &destination, from)?;
     let Some(mut slot) = call.shard(&source).slot(&source, now_ms)? else {
         return Ok(false);
     };
@@ -56,6 +58,7 @@ pub(super) fn transfer(
     let before = slot.queue.came();
     slot.queue.push_message(to, moved.message.clone(), tick);
     slot.note_came(before);
+    let is_governed = slot.queue.governed().is_some();
     match moved.message.shared() {
         Some(shared) => call.reply.bulk_shared(shared),
         None => call.reply.bulk(&moved.message),
@@ -65,5 +68,39 @@ pub(super) fn transfer(
     }
     call.changed(&destination, Events::LIST, push_event(to));
     popped(call, &source, from, is_drained && !is_same);
+    if is_governed {
+        bounds::keep_bounds(call, &destination, Some(to));
+    }
     Ok(true)
+}
+
+/// Refuses a move to what is no list, or to a list that has no room and refuses.
+fn check_transfer(
+    call: &mut Call<'_, '_>,
+    source: &Key<'_>,
+    destination: &Key<'_>,
+    from: End,
+) -> Result<()> {
+    let now_ms = call.now_ms();
+    let found = call.shard(destination).queue(destination, now_ms)?;
+    let bounds = match found {
+        Some(queue) => queue.bounds(),
+        None => call.shard(destination).bounds_of_new(destination),
+    };
+    if bounds.is_none_or(|bounds| bounds.overflow != QueueOverflow::Reject)
+        || source.name == destination.name
+    {
+        return Ok(());
+    }
+    let moved = call.shard(source).queue(source, now_ms)?;
+    let moved = moved.and_then(|queue| queue.peek(from).map(|(message, _)| message.bytes().len()));
+    let found = call.shard(destination).queue(destination, now_ms)?;
+    let adding = Tally::one(moved.unwrap_or(0));
+    bounds::check_room(
+        destination.name,
+        found.as_deref(),
+        bounds,
+        adding,
+        Tally::default(),
+    )
 }

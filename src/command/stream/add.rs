@@ -9,7 +9,7 @@ use crate::config::Events;
 use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
 use crate::store::Value;
-use crate::store::stream::{AddError, NewId, SetIdError, StreamId};
+use crate::store::stream::{AddError, NewId, NodeLimits, SetIdError, Stream, StreamId};
 
 use super::bury::limits;
 use super::ids::{parse_id, write_id};
@@ -27,7 +27,6 @@ type Pairs<'a> = SmallVec<[&'a [u8]; 16]>;
 pub fn xadd(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let live = call.engine.config.live();
     let options = Options::parse(args, live, true)?;
-    let limits = limits(call);
     let fields = args.tail(options.end);
     if fields.is_empty() || fields.len() % 2 == 1 {
         return Err(Error::Arity("xadd".into()));
@@ -35,53 +34,93 @@ pub fn xadd(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     if options.id == NewId::Exact(StreamId::MIN) {
         return Err(text(ZERO));
     }
-    let pairs: Pairs<'_> = fields.iter().collect();
+    let entry = NewEntry {
+        pairs: fields.iter().collect(),
+        limits: limits(call),
+        now_ms: call.now_ms(),
+        options,
+    };
     let key = call.key(args.at(1));
-    let now_ms = call.now_ms();
     let shard = call.held.shard_of(&key);
-    let is_new = shard.stream(&key, now_ms)?.is_none();
-    if is_new {
-        if options.no_make {
+    let found = shard.stream(&key, entry.now_ms)?;
+    let is_new = found.is_none();
+    let added = match found {
+        Some(stream) => entry.add_to(stream),
+        None if entry.options.no_make => {
             call.reply.null();
             return Ok(Outcome::Done);
         }
-        shard.insert_new(&key, Value::Stream(Box::default()), None);
-    }
-    let Some(stream) = shard.stream(&key, now_ms)? else {
-        return Err(Error::NoSuchKey);
+        None => {
+            let mut stream: Box<Stream> = Box::default();
+            let added = entry.add_to(&mut stream);
+            shard.insert_new(&key, Value::Stream(stream), None);
+            call.notify(&key, Events::NEW, "new");
+            added
+        }
     };
-    let mark = options.producer.map(|producer| producer.mark(&pairs));
-    if let (Some(producer), Some(mark)) = (&options.producer, &mark)
-        && let Some(id) = producer.find(stream, mark, now_ms)
-    {
-        write_id(call.reply, id);
+    let added = added.map_err(refusal)?;
+    write_id(call.reply, added.id);
+    if added.is_known {
         return Ok(Outcome::Done);
     }
-    let added = stream.add(options.id, &pairs, limits, now_ms);
-    let (mut trimmed, mut is_marked) = (0, false);
-    if let Ok(id) = added {
-        if let (Some(producer), Some(mark)) = (&options.producer, mark) {
-            producer.record(stream, mark, id, now_ms);
-            is_marked = true;
+    if !is_new {
+        // A new stream is ready by itself.
+        call.shard(&key).mark_ready(&key);
+        if entry.options.producer.is_some() {
+            call.shard(&key).tend(&key);
         }
-        if let Some(trim) = options.trim {
-            trimmed = stream.trim(trim).entries;
-        }
-        if is_marked {
-            shard.tend(&key);
-        }
-        shard.mark_ready(&key);
     }
-    if is_new {
-        call.notify(&key, Events::NEW, "new");
-    }
-    write_id(call.reply, added.map_err(refusal)?);
     call.changed(&key, Events::STREAM, "xadd");
-    if trimmed > 0 {
-        call.stats.entries_trimmed.add(trimmed);
+    if added.trimmed > 0 {
+        call.stats.entries_trimmed.add(added.trimmed);
         call.notify(&key, Events::STREAM, "xtrim");
     }
     Ok(Outcome::Done)
+}
+
+/// An entry to add, with all that XADD says of it.
+struct NewEntry<'a> {
+    pairs: Pairs<'a>,
+    options: Options<'a>,
+    limits: NodeLimits,
+    now_ms: u64,
+}
+
+/// What adding an entry came to.
+struct Added {
+    id: StreamId,
+    /// The producer had added it before: nothing was added.
+    is_known: bool,
+    /// Entries that were trimmed.
+    trimmed: u64,
+}
+
+impl NewEntry<'_> {
+    #[inline]
+    fn add_to(&self, stream: &mut Stream) -> std::result::Result<Added, AddError> {
+        let mut mark = None;
+        if let Some(producer) = &self.options.producer {
+            let given = producer.mark(&self.pairs);
+            if let Some(id) = producer.find(stream, &given, self.now_ms) {
+                return Ok(Added {
+                    id,
+                    is_known: true,
+                    trimmed: 0,
+                });
+            }
+            mark = Some((producer, given));
+        }
+        let id = stream.add(self.options.id, &self.pairs, self.limits, self.now_ms)?;
+        if let Some((producer, mark)) = mark {
+            producer.record(stream, mark, id, self.now_ms);
+        }
+        let trim = self.options.trim;
+        Ok(Added {
+            id,
+            is_known: false,
+            trimmed: trim.map_or(0, |trim| stream.trim(trim).entries),
+        })
+    }
 }
 
 fn refusal(error: AddError) -> Error {

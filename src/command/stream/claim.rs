@@ -124,30 +124,14 @@ fn past(moment_ms: i64, now_ms: u64) -> u64 {
 
 /// XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]
 pub fn xautoclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let min_idle_ms = parse_i64(args.at(4))
-        .ok_or_else(|| text("Invalid min-idle-time argument for XAUTOCLAIM"))?;
-    let start = parse_start(args.at(5))?;
-    let mut options = AutoclaimOptions {
-        count: COUNT_DEFAULT,
-        min_idle_ms: u64::try_from(min_idle_ms).unwrap_or(0),
-        just_id: false,
-    };
-    let mut rest = args.from(6);
-    while let Some(option) = rest.next() {
-        if option.eq_ignore_ascii_case(b"justid") {
-            options.just_id = true;
-            continue;
-        }
-        let value = rest
-            .next()
-            .filter(|_| option.eq_ignore_ascii_case(b"count"));
-        options.count = parse_i64(value.ok_or(Error::Syntax)?)
-            .filter(|count| (1..=COUNT_MAX).contains(count))
-            .ok_or_else(|| text("COUNT must be > 0"))?
-            .unsigned_abs();
-    }
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
+    let parsed = parse_autoclaim(args);
+    if parsed.is_err() && !call.shard(&key).exists(&key, now_ms) {
+        // The look comes before the arguments.
+        call.looked_up(&key, false);
+    }
+    let (start, options) = parsed?;
     let can_bury = prepare(call, &key);
     let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
     let is_found = stream.is_some();
@@ -174,6 +158,33 @@ pub fn xautoclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     }
     bury(call, &key, args.at(2), &dead);
     Ok(Outcome::Done)
+}
+
+/// Where XAUTOCLAIM is to start, and its options.
+fn parse_autoclaim(args: Args<'_>) -> Result<(StreamId, AutoclaimOptions)> {
+    let min_idle_ms = parse_i64(args.at(4))
+        .ok_or_else(|| text("Invalid min-idle-time argument for XAUTOCLAIM"))?;
+    let start = parse_start(args.at(5))?;
+    let mut options = AutoclaimOptions {
+        count: COUNT_DEFAULT,
+        min_idle_ms: u64::try_from(min_idle_ms).unwrap_or(0),
+        just_id: false,
+    };
+    let mut rest = args.from(6);
+    while let Some(option) = rest.next() {
+        if option.eq_ignore_ascii_case(b"justid") {
+            options.just_id = true;
+            continue;
+        }
+        let value = rest
+            .next()
+            .filter(|_| option.eq_ignore_ascii_case(b"count"));
+        options.count = parse_i64(value.ok_or(Error::Syntax)?)
+            .filter(|count| (1..=COUNT_MAX).contains(count))
+            .ok_or_else(|| text("COUNT must be > 0"))?
+            .unsigned_abs();
+    }
+    Ok((start, options))
 }
 
 /// Writes what was claimed, or its ids only.

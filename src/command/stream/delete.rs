@@ -93,9 +93,14 @@ pub fn xackdel(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 fn delete(call: &mut Call<'_, '_>, args: Args<'_>, group: Option<&[u8]>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
+    let is_found = call.shard(&key).stream(&key, now_ms)?.is_some();
+    let wanted = Wanted::parse(args, if group.is_some() { 3 } else { 2 });
+    if wanted.is_err() && !is_found && group.is_some() {
+        // The look comes before the arguments.
+        call.looked_up(&key, false);
+    }
+    let wanted = wanted?;
     let found = call.held.shard_of(&key).stream(&key, now_ms)?;
-    let is_found = found.is_some();
-    let wanted = Wanted::parse(args, if group.is_some() { 3 } else { 2 })?;
     let found = found.filter(|stream| group.is_none_or(|name| stream.group(name).is_some()));
     let Some(stream) = found else {
         wanted.write_none(call.reply);

@@ -37,14 +37,17 @@ pub(super) struct Wanted<'a> {
 }
 
 /// How many arguments an option takes beside its name; `None` if it is none.
+#[inline]
 fn option_takes(option: &[u8]) -> Option<usize> {
-    let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
-    match () {
-        () if is(b"block") || is(b"count") => Some(1),
-        () if is(b"claim") => Some(1),
-        () if is(b"group") => Some(2),
-        () if is(b"noack") => Some(0),
-        () => None,
+    let lower = option
+        .first_chunk::<5>()?
+        .map(|byte| byte.to_ascii_lowercase());
+    match &lower {
+        _ if option.len() != 5 => None,
+        b"block" | b"count" | b"claim" => Some(1),
+        b"group" => Some(2),
+        b"noack" => Some(0),
+        _ => None,
     }
 }
 
@@ -78,8 +81,7 @@ impl<'a> Wanted<'a> {
         let mut at = 1;
         while let Some(option) = args.get(at) {
             let more = args.len() - 1 - at;
-            let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
-            if is(b"streams") && more > 0 {
+            if option.eq_ignore_ascii_case(b"streams") && more > 0 {
                 wanted.keys_at = at + 1;
                 break;
             }
@@ -87,6 +89,9 @@ impl<'a> Wanted<'a> {
                 .filter(|&takes| takes <= more)
                 .ok_or(Error::Syntax)?;
             let value = args.get(at + 1).unwrap_or_default();
+            let is = |name: &[u8; 5]| {
+                option[0].eq_ignore_ascii_case(&name[0]) && option.eq_ignore_ascii_case(name)
+            };
             if is(b"block") {
                 wanted.block_ms = Some(parse_block(value, now_ms)?);
             } else if is(b"count") {
@@ -194,8 +199,6 @@ pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     for at in 0..wanted.keys_len {
         let key = call.key(args.at(wanted.keys_at + at));
         let is_found = call.shard(&key).stream(&key, now_ms)?.is_some();
-        // Redis looks twice, and says so twice.
-        call.looked_up(&key, is_found);
         call.looked_up(&key, is_found);
         let stream = call.shard(&key).stream(&key, now_ms)?;
         let id = match args.at(ids_at + at) {
@@ -222,8 +225,13 @@ pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     for (at, &after) in after.iter().enumerate() {
         let name = args.at(wanted.keys_at + at);
         let key = call.key(name);
-        let found = call.held.shard_of(&key).stream(&key, now_ms)?;
-        let (Some(stream), Some(from)) = (found, after.next()) else {
+        let Some(stream) = call.held.shard_of(&key).stream(&key, now_ms)? else {
+            // This is the second look, and Redis speaks of both.
+            call.looked_up(&key, false);
+            continue;
+        };
+        call.stats.hits.add(1);
+        let Some(from) = after.next() else {
             continue;
         };
         let mut entries = stream.log().range(from, StreamId::MAX).peekable();

@@ -2,16 +2,55 @@
 //! routes. Their arguments look like Redis's, so that stock clients reach them as any command.
 
 mod ledger;
+mod policy;
+#[cfg(test)]
+mod tests;
 
 use crate::flags;
+use crate::protocol::Args;
 
+use super::call::Call;
+use super::error::Error;
+use super::outcome::Result;
 use super::spec::{Command, Keys};
 
 pub use ledger::Totals;
 
+/// A row of the table: these commands share their group.
+macro_rules! weir {
+    ($name:literal, $arity:literal, $flags:expr, $keys:expr, $summary:literal, $handler:path) => {
+        Command::new(
+            $name, $arity, $flags, $keys, "weir", "0.2.0", $summary, $handler,
+        )
+    };
+}
+
 /// Commands of Weir's own.
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
-    Command::new("weir.ledger", -1, flags![READONLY, WALKS_KEYS], Keys::ALL, "weir", "0.2.0",
+    weir!("weir.ledger", -1, flags![READONLY, WALKS_KEYS], Keys::ALL,
         "Returns how many messages came, were delivered, are held and were lost by each cause.", ledger::ledger),
+    Command {
+        subcommands: &[
+            weir!("set", -3, flags![WRITE, ADMIN, ALL_KEYS], Keys::None,
+                "Binds a pattern of names to bounds, in place of the policy that the pattern has.", policy::set),
+            weir!("get", -3, flags![LOADING, STALE], Keys::None,
+                "Returns the policy of a pattern.", policy::get),
+            weir!("del", -3, flags![WRITE, ADMIN, ALL_KEYS], Keys::None,
+                "Removes the policy of a pattern.", policy::del),
+            weir!("list", 2, flags![LOADING, STALE], Keys::None,
+                "Returns all policies, the most specific first.", policy::list),
+            weir!("explain", -3, flags![LOADING, STALE], Keys::None,
+                "Returns which policy holds for a name, and why.", policy::explain),
+        ],
+        ..weir!("weir.policy", -2, flags![], Keys::None,
+            "A container for commands on policies.", unknown)
+    },
+    weir!("weir.deadletter", -2, flags![READONLY], Keys::FIRST,
+        "Returns where the last dead letters in a queue came from, and why.", policy::deadletter),
 ];
+
+/// A container without a subcommand; its arity keeps requests away.
+fn unknown(_call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
+    Err(Error::Syntax)
+}

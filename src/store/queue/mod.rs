@@ -25,6 +25,7 @@
 //! `benches/queue_memory.rs` say how.
 
 mod arrivals;
+mod bounded;
 mod chunk;
 mod edit;
 mod message;
@@ -35,14 +36,18 @@ mod walk;
 
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::Arc;
 
 use bytes::Bytes;
+
+use crate::policy::Governed;
 
 use super::ledger::{Cause, Ledger, Losses, Tally};
 use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use chunk::Chunk;
 use segment::{Segment, record_bytes};
 
+pub use bounded::Letter;
 pub use message::{End, Message, MessageRef, Popped};
 pub use segment::{PACKED_BYTES_MAX, SEGMENT_BYTES_MAX};
 pub use walk::Walk;
@@ -64,13 +69,17 @@ pub struct Queue {
     extra: Option<Box<Extra>>,
 }
 
-/// What only queues that lost something have.
+/// What only queues have that lost something or are under a policy.
 #[derive(Debug, Default)]
 struct Extra {
+    /// The policy that holds for it.
+    governed: Option<Arc<Governed>>,
     /// Went other than by being popped, by cause.
     lost: Losses,
     /// Went back to it.
     returned: Tally,
+    /// What is known of the dead letters that came last, oldest first.
+    letters: VecDeque<Letter>,
 }
 
 /// The chunk at one end. Not a method, so that the counters stay free to change.

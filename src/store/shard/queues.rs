@@ -1,9 +1,14 @@
 //! Queues under their shard: found or made together with the account of their database, and
 //! written off when they go.
 
-use crate::store::key::Key;
+use std::sync::Arc;
+
+use crate::overflow::QueueBounds;
+use crate::policy::{self, Governed, Policies};
+use crate::store::key::{Key, ShardSet};
 use crate::store::ledger::{Cause, Ledger, Tally};
-use crate::store::queue::Queue;
+use crate::store::lines::WaitKey;
+use crate::store::queue::{End, Letter, Queue};
 use crate::store::table::Place;
 use crate::store::value::Value;
 
@@ -24,6 +29,14 @@ impl Slot<'_> {
         let lost = self.queue.gone() - before;
         self.queue.note_lost(cause, lost);
         self.ledger.lost.add(cause, lost);
+    }
+
+    /// Lets go of what is too much, at one end and for one cause.
+    #[inline]
+    pub fn drop_surplus(&mut self, bounds: &QueueBounds, end: End, cause: Cause) {
+        let before = self.queue.gone();
+        self.queue.drop_surplus(bounds, end);
+        self.note_lost(cause, before);
     }
 
     /// Counts what came to the queue since its `came` was `before`.
@@ -116,6 +129,9 @@ impl Shard {
         let mut entry = self.vanished.take(key).unwrap_or_else(|| {
             let mut queue: Box<Queue> = Box::default();
             queue.is_booked = true;
+            if let Some(policies) = &self.policies {
+                queue.govern(policies.governing(key.name));
+            }
             Entry {
                 name: key.name.into(),
                 hash: key.hash,
@@ -133,6 +149,82 @@ impl Shard {
             unreachable!("only queues vanish and come back")
         };
         Slot { queue, ledger }
+    }
+
+    /// Takes a queue into the account of its database and under the policy of its key, which it is
+    /// about to come to.
+    pub(super) fn welcome(&mut self, key: &Key, queue: &mut Queue) {
+        self.dbs[usize::from(key.db)].ledger.book_in(queue);
+        self.vanished.take(key);
+        let policies = self.policies.as_ref();
+        queue.govern(policies.and_then(|policies| policies.governing(key.name)));
+        if queue.is_over() {
+            self.unsettled.push(key.into());
+        }
+    }
+
+    /// Puts all queues under other policies. `dead_letters` are the shards of all dead-letter
+    /// queues. Queues with more than they may hold join `unsettled`. O(keys).
+    pub fn govern(&mut self, policies: &Arc<Policies>, dead_letters: ShardSet) {
+        self.policies = Some(Arc::clone(policies)).filter(|all| all.has(policy::Kind::Queue));
+        self.dead_letters = dead_letters;
+        for (db, database) in (0..).zip(&mut self.dbs) {
+            for entry in &mut database.table {
+                if let Value::Queue(queue) = &mut entry.value {
+                    queue.govern(policies.governing(&entry.name));
+                    if queue.is_over() {
+                        self.unsettled.push(WaitKey {
+                            db,
+                            hash: entry.hash,
+                            name: entry.name.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        for entry in self.vanished.iter_mut() {
+            if let Value::Queue(queue) = &mut entry.value {
+                queue.govern(policies.governing(&entry.name));
+            }
+        }
+    }
+
+    /// The shards on which queues may spill that are here.
+    #[inline]
+    pub fn dead_letters(&self) -> ShardSet {
+        self.dead_letters
+    }
+
+    /// What is known of the dead letters of the queue at a key, or of the one that vanished from
+    /// there, the latest first.
+    pub fn letters_of(&mut self, key: &Key, now_ms: u64) -> Result<Vec<Letter>, WrongType> {
+        let found = match self.peek(key, now_ms) {
+            Some(entry) => Some(&entry.value),
+            None => self.vanished.get(key).map(|entry| &entry.value),
+        };
+        match found {
+            None => Ok(Vec::new()),
+            Some(Value::Queue(queue)) => Ok(queue.letters().cloned().collect()),
+            Some(_) => Err(WrongType),
+        }
+    }
+
+    /// The bounds of a queue that is pushed to a key where there is none.
+    #[inline]
+    pub fn bounds_of_new(&self, key: &Key) -> Option<QueueBounds> {
+        let governed = self.policies.as_ref()?.governing(key.name)?;
+        Some(governed.bounds)
+    }
+
+    /// What governs the queue at a key, or would govern one that is pushed to it.
+    pub fn governing(&self, key: &Key) -> Option<Arc<Governed>> {
+        let found = self.dbs[usize::from(key.db)]
+            .table
+            .find(key.hash, |entry| *entry.name == *key.name);
+        match found.map(|entry| &entry.value) {
+            Some(Value::Queue(queue)) => queue.governed().cloned(),
+            _ => self.policies.as_ref()?.governing(key.name).cloned(),
+        }
     }
 
     /// Removes the key of a list that has drained, and remembers its account.

@@ -11,6 +11,7 @@ use super::entry::Entry;
 use super::id::StreamId;
 use super::log::Log;
 use super::pending::{DELIVERIES_MAX, Pending, PendingList};
+use super::range::Spot;
 
 /// Most due entries that are collected and sorted by id before a walk by id looks cheaper.
 const DUE_SORT_MAX: u64 = 1024;
@@ -38,6 +39,9 @@ pub struct Group {
     pub(super) consumers: Consumers,
     pub(super) pending: PendingList,
     pub(super) policy: GroupPolicy,
+    /// The greatest id delivered when it was noted, and where in the log that was: what spares
+    /// a reader of one entry at a time the search for its place.
+    spot: Option<(StreamId, Spot)>,
 }
 
 impl Group {
@@ -49,6 +53,7 @@ impl Group {
             consumers: Consumers::default(),
             pending: PendingList::default(),
             policy: GroupPolicy::default(),
+            spot: None,
         }
     }
 
@@ -358,7 +363,9 @@ impl<'a> GroupMut<'a> {
             return 0;
         }
         let mut delivered = 0;
-        let mut entries = log.range(from, StreamId::MAX);
+        let spot = group.spot.filter(|(last_id, _)| *last_id == group.last_id);
+        let resumed = spot.and_then(|(_, spot)| log.resume(spot, from));
+        let mut entries = resumed.unwrap_or_else(|| log.range(from, StreamId::MAX));
         while delivered < count
             && let Some(entry) = entries.next()
         {
@@ -372,6 +379,9 @@ impl<'a> GroupMut<'a> {
             }
             visit(entry);
             delivered += 1;
+        }
+        if delivered > 0 {
+            group.spot = entries.spot().map(|spot| (group.last_id, spot));
         }
         if delivered > 0 && !noack {
             group.consumers.get_mut(reader).active_ms = Some(now_ms);

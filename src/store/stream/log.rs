@@ -9,7 +9,7 @@
 
 use super::entry::Entry;
 use super::id::{StreamId, parse_u64};
-use super::range::{Range, RangeRev, Seeker};
+use super::range::{Range, RangeRev, Seeker, Spot};
 use super::segment::{NodeLimits, Segment};
 use super::sorted::{Keyed, Sorted};
 
@@ -97,6 +97,8 @@ pub struct Log {
     entries_added: u64,
     payload_bytes: u64,
     heap_bytes: u64,
+    /// Counts the changes after which a [`Spot`] may not mean what it did.
+    epoch: u64,
 }
 
 impl Clone for Log {
@@ -199,9 +201,13 @@ impl Log {
         if raw_bytes > NodeLimits::BYTES_MAX {
             return Err(AddError::TooLarge);
         }
-        self.clear_above(id);
         let mut bytes_hint = 0;
-        if let Some(end) = self.segments.end() {
+        let mut end = self.segments.end();
+        if end.is_some_and(|end| self.segments.at(end).segment.last() >= id) {
+            self.clear_above(id);
+            end = self.segments.end();
+        }
+        if let Some(end) = end {
             let Based { base, segment } = self.segments.at_mut(end);
             let before = segment.heap_bytes();
             if segment.fits(raw_bytes, limits) {
@@ -224,7 +230,9 @@ impl Log {
 
     /// Makes sure that no dead entry stands at or above an id that is to be added: XSETID may
     /// have taken the last id back below some.
+    #[cold]
     fn clear_above(&mut self, id: StreamId) {
+        self.epoch += 1;
         while let Some(end) = self.segments.end() {
             let Based { base, segment } = self.segments.at_mut(end);
             if segment.last() < id {
@@ -259,6 +267,18 @@ impl Log {
     /// Live entries with `from <= id <= to`, in order.
     pub fn range(&self, from: StreamId, to: StreamId) -> Range<'_> {
         Range::new(self, from, to)
+    }
+
+    /// Goes on where a range stood, if the log still allows it: spares the search and the walk.
+    #[inline]
+    pub(super) fn resume(&self, spot: Spot, from: StreamId) -> Option<Range<'_>> {
+        (spot.epoch == self.epoch).then(|| Range::resume(self, spot, from))
+    }
+
+    /// See [`Spot`].
+    #[inline]
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Live entries with `from <= id <= to`, in reverse order.
@@ -307,6 +327,7 @@ impl Log {
             .filter(|placed| placed.entry.id == id && !placed.dead)?;
         let payload_bytes = placed.entry.fields.payload_bytes();
         let (start, end) = placed.place();
+        self.epoch += 1;
         let before = segment.heap_bytes();
         if segment.live() == 1 && emptied == Emptied::Drop {
             self.heap_bytes -= before;
@@ -343,6 +364,7 @@ impl Log {
         let Some(Based { segment, .. }) = self.segments.remove(base) else {
             return (0, 0);
         };
+        self.epoch += 1;
         self.heap_bytes -= segment.heap_bytes();
         self.len -= segment.live();
         self.payload_bytes -= segment.payload_bytes();
@@ -364,6 +386,7 @@ impl Log {
         let Some(place) = self.segments.floor(base) else {
             return (0, 0);
         };
+        self.epoch += 1;
         let segment = &mut self.segments.at_mut(place).segment;
         let live = segment.live();
         let (bytes, first_kept) = segment.kill_front(goes);

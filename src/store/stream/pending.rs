@@ -140,7 +140,9 @@ impl PendingList {
     /// Writes the entry, which may be new, and returns what stood there. An entry without an
     /// owner goes to the end of the released ones, whatever time it is given.
     pub fn put(&mut self, entry: Pending) -> Option<Pending> {
-        let old = self.get(entry.id);
+        // What a group delivers first is past all that it delivered before.
+        let is_past = self.by_id.last().is_none_or(|last| last.id < entry.id);
+        let old = if is_past { None } else { self.get(entry.id) };
         if entry.owner.is_none() {
             self.releases += 1;
             self.released += 1;

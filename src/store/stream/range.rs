@@ -14,17 +14,55 @@ pub struct Range<'a> {
     log: &'a Log,
     /// The next segment to unpack.
     place: Option<Place>,
+    /// The segment that `current` unpacks.
+    here: Option<Place>,
     current: Option<Entries<'a>>,
     from: StreamId,
     to: StreamId,
 }
 
+/// Where a range stands, for going on later: until a segment goes or is rewritten.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    place: Place,
+    at: usize,
+    previous: StreamId,
+    pub epoch: u64,
+}
+
 impl<'a> Range<'a> {
+    /// A range to the end, from where another stood; `from` is past what that one returned.
+    #[inline]
+    pub(super) fn resume(log: &'a Log, spot: Spot, from: StreamId) -> Self {
+        let segment = &log.segments.at(spot.place).segment;
+        Self {
+            log,
+            place: log.segments.after(spot.place),
+            here: Some(spot.place),
+            current: Some(segment.entries_at(spot.at, spot.previous)),
+            from,
+            to: StreamId::MAX,
+        }
+    }
+
+    /// Where it stands; nowhere before it has returned anything.
+    #[inline]
+    pub(super) fn spot(&self) -> Option<Spot> {
+        let entries = self.current.as_ref()?;
+        Some(Spot {
+            place: self.here?,
+            at: entries.at,
+            previous: entries.previous,
+            epoch: self.log.epoch(),
+        })
+    }
+
     pub(super) fn new(log: &'a Log, from: StreamId, to: StreamId) -> Self {
         let place = log.segments.floor(from).or(log.segments.start());
         Self {
             log,
             place: place.filter(|_| from <= to),
+            here: None,
             current: None,
             from,
             to,
@@ -54,6 +92,7 @@ impl<'a> Iterator for Range<'a> {
             let place = self.place?;
             let segment = &self.log.segments.at(place).segment;
             self.place = self.log.segments.after(place);
+            self.here = Some(place);
             self.current = (segment.last() >= self.from).then(|| segment.entries_from(self.from));
         }
     }

@@ -255,6 +255,16 @@ impl Segment {
         entries
     }
 
+    /// Entries from an offset on at which one starts, and which steps from this id.
+    #[inline]
+    pub fn entries_at(&self, at: usize, previous: StreamId) -> Entries<'_> {
+        Entries {
+            at,
+            previous,
+            ..self.entries()
+        }
+    }
+
     /// Moves the head past dead entries.
     fn renew_head(&mut self) {
         let mut entries = self.entries();

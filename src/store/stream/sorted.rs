@@ -42,7 +42,8 @@ pub(super) struct Place {
 #[derive(Clone, Debug)]
 struct Chunk<T: Keyed> {
     first: T::Key,
-    items: Vec<T>,
+    /// A ring, so that what leaves from the front moves nothing.
+    items: VecDeque<T>,
 }
 
 impl<T: Keyed> Default for Sorted<T> {
@@ -99,14 +100,13 @@ impl<T: Keyed> Sorted<T> {
         let at_end = index + 1 == self.chunks.len();
         let Some(chunk) = self.chunks.get_mut(index) else {
             self.chunks.reserve_exact(1);
-            self.chunks.push_back(Chunk {
-                first: key,
-                items: vec![item],
-            });
+            let mut items = VecDeque::with_capacity(1);
+            items.push_back(item);
+            self.chunks.push_back(Chunk { first: key, items });
             self.len = 1;
             return true;
         };
-        let at = if chunk.items.last().is_some_and(|last| last.key() < key) {
+        let at = if chunk.items.back().is_some_and(|last| last.key() < key) {
             chunk.items.len()
         } else {
             match chunk.items.binary_search_by_key(&key, Keyed::key) {
@@ -122,12 +122,12 @@ impl<T: Keyed> Sorted<T> {
         }
         if at == CHUNK_LEN_MAX && at_end {
             // Growth at the end leaves full chunks behind.
-            let mut items = Vec::with_capacity(CHUNK_LEN_MAX);
-            items.push(item);
+            let mut items = VecDeque::with_capacity(CHUNK_LEN_MAX);
+            items.push_back(item);
             self.chunks.push_back(Chunk { first: key, items });
             return true;
         }
-        let mut upper = Vec::with_capacity(CHUNK_LEN_MAX);
+        let mut upper = VecDeque::with_capacity(CHUNK_LEN_MAX);
         upper.extend(chunk.items.drain(CHUNK_LEN_MAX / 2..));
         if at <= CHUNK_LEN_MAX / 2 {
             chunk.items.insert(at, item);
@@ -147,10 +147,15 @@ impl<T: Keyed> Sorted<T> {
     pub fn remove(&mut self, key: T::Key) -> Option<T> {
         let index = self.chunk_of(key)?;
         let chunk = &mut self.chunks[index];
-        let at = chunk.items.binary_search_by_key(&key, Keyed::key).ok()?;
-        let item = chunk.items.remove(at);
+        // The one that is asked for is the first, where entries leave in order.
+        let item = if chunk.first == key {
+            chunk.items.pop_front()?
+        } else {
+            let at = chunk.items.binary_search_by_key(&key, Keyed::key).ok()?;
+            chunk.items.remove(at)?
+        };
         self.len -= 1;
-        match chunk.items.first() {
+        match chunk.items.front() {
             None => {
                 self.chunks.remove(index);
                 self.shrink_deque();
@@ -194,7 +199,7 @@ impl<T: Keyed> Sorted<T> {
 
     /// Takes the items at the end out, some at once and in no order worth keeping; for freeing a
     /// long list piece by piece.
-    pub fn take_some(&mut self) -> Option<Vec<T>> {
+    pub fn take_some(&mut self) -> Option<VecDeque<T>> {
         let chunk = self.chunks.pop_back()?;
         self.len -= chunk.items.len();
         Some(chunk.items)
@@ -202,12 +207,12 @@ impl<T: Keyed> Sorted<T> {
 
     /// The least item.
     pub fn first(&self) -> Option<&T> {
-        self.chunks.front()?.items.first()
+        self.chunks.front()?.items.front()
     }
 
     /// The greatest item.
     pub fn last(&self) -> Option<&T> {
-        self.chunks.back()?.items.last()
+        self.chunks.back()?.items.back()
     }
 
     /// All items in order.

@@ -48,16 +48,6 @@ pub const FAMILIES: &[Family] = &[
         commands: strings::COMMANDS,
     },
     Family {
-        name: "sorted sets",
-        weight: 30,
-        commands: sorted_sets::COMMANDS,
-    },
-    Family {
-        name: "sorts",
-        weight: 6,
-        commands: sorts::COMMANDS,
-    },
-    Family {
         name: "hashes",
         weight: 25,
         commands: hashes::COMMANDS,
@@ -66,6 +56,16 @@ pub const FAMILIES: &[Family] = &[
         name: "sets",
         weight: 20,
         commands: sets::COMMANDS,
+    },
+    Family {
+        name: "sorted sets",
+        weight: 30,
+        commands: sorted_sets::COMMANDS,
+    },
+    Family {
+        name: "sorts",
+        weight: 6,
+        commands: sorts::COMMANDS,
     },
     Family {
         name: "keys",

@@ -1,0 +1,334 @@
+//! Queues under a policy: pushes that are refused, messages that go, and where dead letters go.
+//!
+//! Whoever adds to a queue asks [`check_room`] before and calls [`keep_bounds`] after, so that the
+//! bounds hold when the command is over. Dead letters may go to a queue in another shard, and from
+//! there on: [`spill_of`] says which shards, and the dispatcher holds them (see `serve`).
+
+use std::sync::Arc;
+
+use crate::config::Events;
+use crate::overflow::{QueueBounds, QueueOverflow};
+use crate::policy::Governed;
+use crate::protocol::Args;
+use crate::store::queue::Popped;
+use crate::store::{Cause, End, Key, Queue, ShardSet, Tally};
+
+use super::call::Call;
+use super::error::{Error, shown};
+use super::outcome::{Outcome, Result};
+
+/// Refuses what would not fit a queue whose policy refuses. `adding` is what comes, `leaving` what
+/// goes by the same command.
+#[inline]
+pub(super) fn check_room(
+    name: &[u8],
+    queue: Option<&Queue>,
+    bounds: Option<QueueBounds>,
+    adding: Tally,
+    leaving: Tally,
+) -> Result<()> {
+    let Some(bounds) = bounds.filter(|bounds| bounds.overflow == QueueOverflow::Reject) else {
+        return Ok(());
+    };
+    let held = queue.map_or(Tally::default(), Queue::held);
+    let mut after = held;
+    after += adding;
+    after -= leaving;
+    // What shrinks a queue that is too full already is welcome.
+    let is_more = after.messages > held.messages || after.bytes > held.bytes;
+    if !is_more || bounds.hold(after.messages, after.bytes) {
+        return Ok(());
+    }
+    let text = if after.messages > bounds.length_max {
+        let (max, has, more) = (bounds.length_max, held.messages, adding.messages);
+        format!("' is full: max-length is {max}, it holds {has} messages and {more} more came")
+    } else {
+        let (max, has, more) = (bounds.bytes_max, held.bytes, adding.bytes);
+        format!("' is full: max-bytes is {max}, it holds {has} bytes and {more} more came")
+    };
+    let line = [b"OVERFLOW queue '", shown(name), text.as_bytes()].concat();
+    Err(Error::Bytes(line))
+}
+
+/// The messages among the arguments from `first` on.
+pub(super) fn tally_of(args: Args<'_>, first: usize) -> Tally {
+    let mut sum = Tally::default();
+    for message in args.from(first) {
+        sum += Tally::one(message.len());
+    }
+    sum
+}
+
+/// Pushes messages to a queue under a policy and replies with its length, like LPUSH.
+pub(super) fn push(
+    call: &mut Call<'_, '_>,
+    key: &Key<'_>,
+    args: Args<'_>,
+    end: End,
+) -> Result<PushedTo> {
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let shard = call.held.shard_of(key);
+    let mut slot = shard.slot_or_new(key, now_ms)?;
+    let Some(bounds) = slot.queue.bounds() else {
+        return Ok(PushedTo::default());
+    };
+    let is_new = slot.queue.is_empty();
+    if bounds.overflow == QueueOverflow::Reject {
+        let adding = tally_of(args, 2);
+        let room = check_room(
+            key.name,
+            Some(slot.queue),
+            Some(bounds),
+            adding,
+            Tally::default(),
+        );
+        if let Err(error) = room {
+            if is_new {
+                shard.remove_drained(key);
+            }
+            return Err(error);
+        }
+    }
+    let before = slot.queue.came();
+    let mut is_too_large = false;
+    for message in args.from(2) {
+        slot.queue.push(end, message, tick);
+        is_too_large |= message.len() as u64 > bounds.bytes_max;
+    }
+    slot.note_came(before);
+    let has_dead_letter = || {
+        slot.queue
+            .governed()
+            .is_some_and(|g| g.dead_letter.is_some())
+    };
+    if bounds.hold(slot.queue.held().messages, slot.queue.bytes()) {
+        let len = slot.queue.len();
+        return Ok(PushedTo { is_new, len });
+    }
+    if is_too_large || bounds.overflow != QueueOverflow::DropOldest || has_dead_letter() {
+        return Ok(push_over(call, key, end, is_new));
+    }
+    // LOSS: overflow-oldest
+    slot.drop_surplus(&bounds, end.opposite(), Cause::OverflowOldest);
+    let len = slot.queue.len();
+    Ok(PushedTo { is_new, len })
+}
+
+/// What a push came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PushedTo {
+    /// Whether the queue was empty before.
+    pub is_new: bool,
+    /// How many messages it holds after.
+    pub len: usize,
+}
+
+#[cold]
+fn push_over(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, is_new: bool) -> PushedTo {
+    keep_bounds(call, key, Some(end));
+    let now_ms = call.now_ms();
+    let found = call.shard(key).queue(key, now_ms);
+    let len = found.ok().flatten().map_or(0, |queue| queue.len());
+    PushedTo { is_new, len }
+}
+
+/// Brings a queue within its bounds, if it is not. `pushed` is the end that was just pushed to;
+/// without one the end with the older messages is the old one. A queue that is left with nothing
+/// is removed. Queues that refuse what does not fit are left alone.
+pub(super) fn keep_bounds(call: &mut Call<'_, '_>, key: &Key<'_>, pushed: Option<End>) {
+    let now_ms = call.now_ms();
+    let Ok(Some(slot)) = call.held.shard_of(key).slot(key, now_ms) else {
+        return;
+    };
+    if !slot.queue.is_over() {
+        return;
+    }
+    let Some(governed) = slot.queue.governed().cloned() else {
+        return;
+    };
+    let old_end = pushed.map_or_else(|| slot.queue.old_end(), End::opposite);
+    drop_oversized(call, key, &governed, old_end.opposite());
+    // LOSS: overflow-oldest
+    // LOSS: overflow-newest
+    let (end, cause) = match governed.bounds.overflow {
+        QueueOverflow::Reject => return,
+        QueueOverflow::DropOldest => (old_end, Cause::OverflowOldest),
+        QueueOverflow::DropNewest => (old_end.opposite(), Cause::OverflowNewest),
+    };
+    let Ok(Some(mut slot)) = call.held.shard_of(key).slot(key, now_ms) else {
+        return;
+    };
+    if governed.dead_letter.is_some() {
+        let surplus = slot.queue.take_surplus(&governed.bounds, end);
+        bury(call, key, &governed, cause, surplus);
+    } else {
+        slot.drop_surplus(&governed.bounds, end, cause);
+    }
+    remove_if_drained(call, key);
+}
+
+/// Lets go of messages at one end that are larger than the whole queue may be: there they would
+/// push out all others and then go themselves.
+fn drop_oversized(call: &mut Call<'_, '_>, key: &Key<'_>, governed: &Arc<Governed>, end: End) {
+    let now_ms = call.now_ms();
+    if governed.bounds.overflow == QueueOverflow::Reject {
+        return;
+    }
+    loop {
+        let Ok(Some(slot)) = call.held.shard_of(key).slot(key, now_ms) else {
+            return;
+        };
+        let newest = slot
+            .queue
+            .peek(end)
+            .map(|(message, _)| message.bytes().len());
+        if newest.is_none_or(|bytes| bytes as u64 <= governed.bounds.bytes_max) {
+            return;
+        }
+        let surplus = Vec::from_iter(slot.queue.pop(end));
+        bury(call, key, governed, Cause::OverflowNewest, surplus);
+    }
+}
+
+/// Removes the key of a list that has drained, and tells of it.
+pub(super) fn remove_if_drained(call: &mut Call<'_, '_>, key: &Key<'_>) {
+    let now_ms = call.now_ms();
+    let found = call.shard(key).queue(key, now_ms);
+    if found.is_ok_and(|queue| queue.is_some_and(|queue| queue.is_empty())) {
+        call.shard(key).remove_drained(key);
+        call.changed(key, Events::GENERIC, "del");
+    }
+}
+
+/// Counts messages that a policy took out of a queue: those that find a place in the dead-letter
+/// queue as moved there, the others as lost for the cause. Oldest first.
+pub(super) fn bury(
+    call: &mut Call<'_, '_>,
+    source: &Key<'_>,
+    governed: &Governed,
+    cause: Cause,
+    messages: Vec<Popped>,
+) {
+    let mut buried = Tally::default();
+    let mut lost = Tally::default();
+    let mut found_place = false;
+    let grave = governed.dead_letter.as_deref();
+    let grave = grave.map(|name| call.engine.keyspace.key(source.db, name));
+    for Popped { message, arrival } in messages {
+        let tally = Tally::one(message.len());
+        let is_buried = grave
+            .as_ref()
+            .is_some_and(|grave| lay(call, grave, source, cause, &message, arrival));
+        if is_buried {
+            buried += tally;
+            found_place = true;
+        } else {
+            lost += tally;
+        }
+    }
+    let now_ms = call.now_ms();
+    if let Ok(Some(slot)) = call.held.shard_of(source).slot(source, now_ms) {
+        for (cause, tally) in [(Cause::DeadLettered, buried), (cause, lost)] {
+            slot.queue.note_lost(cause, tally);
+            slot.ledger.lost.add(cause, tally);
+        }
+    }
+    if let Some(grave) = grave.filter(|_| found_place) {
+        call.changed(&grave, Events::LIST, "rpush");
+        keep_bounds(call, &grave, Some(End::Back));
+    }
+}
+
+/// Puts one message into a dead-letter queue, unless that has no place for it.
+fn lay(
+    call: &mut Call<'_, '_>,
+    grave: &Key<'_>,
+    source: &Key<'_>,
+    cause: Cause,
+    message: &crate::store::queue::Message,
+    arrival: u64,
+) -> bool {
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let shard = call.held.shard_of(grave);
+    let Ok(mut slot) = shard.slot_or_new(grave, now_ms) else {
+        return false;
+    };
+    let tally = Tally::one(message.len());
+    let bounds = slot.queue.bounds();
+    let is_new = slot.queue.is_empty();
+    if check_room(
+        grave.name,
+        Some(slot.queue),
+        bounds,
+        tally,
+        Tally::default(),
+    )
+    .is_err()
+    {
+        if is_new {
+            shard.remove_drained(grave);
+        }
+        return false;
+    }
+    let before = slot.queue.came();
+    slot.queue.push_message(End::Back, message.clone(), tick);
+    slot.note_came(before);
+    let waited_ms = tick.saturating_sub(arrival);
+    slot.queue
+        .note_letter(source.name, cause, now_ms, waited_ms);
+    if is_new {
+        call.notify(grave, Events::NEW, "new");
+    }
+    true
+}
+
+/// Cuts queues that came to their key with more than their policy allows.
+pub(super) fn settle(call: &mut Call<'_, '_>) {
+    loop {
+        let mut unsettled = Vec::new();
+        for (_, shard) in call.held.shards() {
+            unsettled.append(&mut shard.unsettled);
+        }
+        if unsettled.is_empty() {
+            return;
+        }
+        for key in unsettled {
+            keep_bounds(call, &key.as_key(), None);
+        }
+    }
+}
+
+/// The shards that pushes to and pops from this key may spill on: those of its dead-letter queue,
+/// of that queue's own, and so on.
+pub(super) fn spill_of(call: &mut Call<'_, '_>, key: &Key<'_>) -> ShardSet {
+    let mut set = ShardSet::EMPTY;
+    let governed = call.shard(key).governing(key);
+    let Some(first) = governed.as_ref().and_then(|g| g.dead_letter.as_deref()) else {
+        return set;
+    };
+    let policies = call.engine.policies();
+    let mut next = Some(first);
+    // Policies have no circles.
+    while let Some(name) = next {
+        let grave = call.engine.keyspace.key(key.db, name);
+        set.insert(call.engine.keyspace.shard_of(&grave));
+        next = policies.dead_letter_of(name);
+    }
+    set
+}
+
+/// Replies with the length after a push, like LPUSH.
+pub(super) fn reply_pushed(
+    call: &mut Call<'_, '_>,
+    key: &Key<'_>,
+    pushed: PushedTo,
+    event: &str,
+) -> Outcome {
+    call.reply
+        .integer(i64::try_from(pushed.len).unwrap_or(i64::MAX));
+    if pushed.is_new {
+        call.notify(key, Events::NEW, "new");
+    }
+    call.changed(key, Events::LIST, event);
+    Outcome::Done
+}

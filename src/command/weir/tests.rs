@@ -1,0 +1,278 @@
+use crate::command::testing::Bench;
+
+/// What the ledger of a queue, or of all, says of these names.
+fn ledger<const N: usize>(bench: &Bench, key: &str, names: [&str; N]) -> [u64; N] {
+    let command = format!("WEIR.LEDGER {key}");
+    let text = bench.run(command.trim_end());
+    let words: Vec<&str> = text.split(' ').collect();
+    names.map(|name| {
+        let at = words.iter().position(|word| *word == name).unwrap();
+        words[at + 1].trim_start_matches(':').parse().unwrap()
+    })
+}
+
+fn check(bench: &Bench, steps: &[(&str, &str)]) {
+    for (command, reply) in steps {
+        assert_eq!(bench.run(command), *reply, "{command}");
+    }
+}
+
+#[test]
+fn a_full_queue_lets_the_oldest_go() {
+    let bench = Bench::new();
+    check(
+        &bench,
+        &[
+            ("WEIR.POLICY SET log* MAX-LENGTH 3", "+OK"),
+            ("RPUSH log 1 2 3", ":3"),
+            ("RPUSH log 4", ":3"),
+            ("LRANGE log 0 -1", "*3 $1 2 $1 3 $1 4"),
+            ("LPUSH log 0", ":3"),
+            ("LRANGE log 0 -1", "*3 $1 0 $1 2 $1 3"),
+            ("RPUSH log a b c d e", ":3"),
+            ("LRANGE log 0 -1", "*3 $1 c $1 d $1 e"),
+            ("RPUSH other 1 2 3 4", ":4"),
+            ("LMOVE other log LEFT RIGHT", "$1 1"),
+            ("LRANGE log 0 -1", "*3 $1 d $1 e $1 1"),
+            ("LINSERT log BEFORE e x", ":3"),
+        ],
+    );
+    let names = ["in", "out", "held", "overflow_oldest"];
+    assert_eq!(ledger(&bench, "log", names), [12, 0, 3, 9]);
+}
+
+#[test]
+fn a_full_queue_lets_the_newest_go() {
+    let bench = Bench::new();
+    check(
+        &bench,
+        &[
+            ("WEIR.POLICY SET q MAX-BYTES 6 OVERFLOW drop-newest", "+OK"),
+            ("RPUSH q aaa bb", ":2"),
+            ("RPUSH q cc", ":2"),
+            ("RPUSH q c", ":3"),
+            ("LRANGE q 0 -1", "*3 $3 aaa $2 bb $1 c"),
+            ("LSET q 2 cccc", "+OK"),
+        ],
+    );
+    let [held, lost] = ledger(&bench, "q", ["held_bytes", "overflow_newest"]);
+    assert!(held <= 6 && lost >= 2, "{held} {lost}");
+}
+
+#[test]
+fn a_full_queue_refuses_and_says_so() {
+    let bench = Bench::new();
+    bench.run("WEIR.POLICY SET q MAX-LENGTH 2 MAX-BYTES 10 OVERFLOW reject");
+    check(
+        &bench,
+        &[
+            ("RPUSH q a", ":1"),
+            (
+                "RPUSH q b c",
+                "-OVERFLOW queue 'q' is full: max-length is 2, it holds 1 messages and 2 more came",
+            ),
+            (
+                "RPUSH q 1234567890",
+                "-OVERFLOW queue 'q' is full: max-bytes is 10, it holds 1 bytes and 10 more came",
+            ),
+            ("LRANGE q 0 -1", "*1 $1 a"),
+            ("RPUSH q b", ":2"),
+            ("RPUSH other x y z", ":3"),
+            (
+                "LMOVE other q LEFT LEFT",
+                "-OVERFLOW queue 'q' is full: max-length is 2, it holds 2 messages and 1 more came",
+            ),
+            ("LLEN other", ":3"),
+            (
+                "RENAME other q",
+                "-OVERFLOW queue 'q' is full: max-length is 2, it holds 0 messages and 3 more came",
+            ),
+            (
+                "LINSERT q BEFORE a x",
+                "-OVERFLOW queue 'q' is full: max-length is 2, it holds 2 messages and 1 more came",
+            ),
+            (
+                "LSET q 0 1234567890",
+                "-OVERFLOW queue 'q' is full: max-bytes is 10, it holds 2 bytes and 10 more came",
+            ),
+            ("LSET q 0 12345", "+OK"),
+            ("DEL q", ":1"),
+        ],
+    );
+    let refused = bench.run("LPUSH q 12345678901");
+    assert!(refused.starts_with("-OVERFLOW"), "{refused}");
+    assert_eq!(bench.run("EXISTS q"), ":0");
+}
+
+#[test]
+fn policies_hold_for_queues_that_are_there() {
+    let bench = Bench::new();
+    check(
+        &bench,
+        &[
+            ("RPUSH a 1 2 3 4 5", ":5"),
+            ("LPUSH b 1 2 3 4 5", ":5"),
+            ("WEIR.POLICY SET * MAX-LENGTH 2", "+OK"),
+            ("LRANGE a 0 -1", "*2 $1 4 $1 5"),
+            ("LRANGE b 0 -1", "*2 $1 5 $1 4"),
+            ("WEIR.POLICY DEL *", ":1"),
+            ("WEIR.POLICY DEL *", ":0"),
+            ("RPUSH a 6 7", ":4"),
+            ("WEIR.POLICY SET small MAX-LENGTH 1", "+OK"),
+            ("RENAME a small", "+OK"),
+            ("LRANGE small 0 -1", "*1 $1 7"),
+            ("COPY b big", ":1"),
+            ("LLEN big", ":2"),
+        ],
+    );
+    assert_eq!(ledger(&bench, "", ["overflow_oldest"]), [9]);
+}
+
+#[test]
+fn dead_letters_keep_their_bytes_and_a_note() {
+    let mut bench = Bench::new();
+    check(
+        &bench,
+        &[
+            (
+                "WEIR.POLICY SET jobs:* MAX-LENGTH 2 DEAD-LETTER dead",
+                "+OK",
+            ),
+            ("RPUSH jobs:a 1 2 3 4", ":2"),
+            ("LRANGE dead 0 -1", "*2 $1 1 $1 2"),
+        ],
+    );
+    bench.now = bench.now.after(std::time::Duration::from_millis(7));
+    bench.run("LPUSH jobs:a 0");
+    assert_eq!(bench.run("LRANGE dead 0 -1"), "*3 $1 1 $1 2 $1 4");
+    assert_eq!(
+        bench.run("WEIR.DEADLETTER dead COUNT 1"),
+        "*1 *8 $6 source $6 jobs:a $5 cause $15 overflow_oldest $2 at :1700000000007 $6 waited :7"
+    );
+    let names = ["in", "held", "dead_lettered", "overflow_oldest"];
+    assert_eq!(ledger(&bench, "jobs:a", names), [5, 2, 3, 0]);
+    assert_eq!(ledger(&bench, "dead", names), [3, 3, 0, 0]);
+}
+
+#[test]
+fn dead_letters_without_a_place_are_lost_for_their_cause() {
+    let bench = Bench::new();
+    check(
+        &bench,
+        &[
+            ("WEIR.POLICY SET q MAX-LENGTH 1 DEAD-LETTER dead", "+OK"),
+            ("SET dead text", "+OK"),
+            ("RPUSH q 1 2", ":1"),
+            ("DEL dead", ":1"),
+            ("WEIR.POLICY SET dead MAX-LENGTH 1 OVERFLOW reject", "+OK"),
+            ("RPUSH q 3 4", ":1"),
+            ("LRANGE dead 0 -1", "*1 $1 2"),
+            (
+                "WEIR.POLICY SET dead MAX-LENGTH 1 DEAD-LETTER deader",
+                "+OK",
+            ),
+            ("RPUSH q 5", ":1"),
+            ("LRANGE dead 0 -1", "*1 $1 4"),
+            ("LRANGE deader 0 -1", "*1 $1 2"),
+        ],
+    );
+    let names = ["dead_lettered", "overflow_oldest"];
+    assert_eq!(ledger(&bench, "q", names), [2, 2]);
+}
+
+#[test]
+fn dead_letters_serve_who_waits_for_them() {
+    let bench = Bench::new();
+    bench.run("WEIR.POLICY SET q* MAX-LENGTH 1 DEAD-LETTER dead");
+    let (mut mover, mut reader) = (bench.client(), bench.client());
+    assert_eq!(
+        bench.play(&mut mover, "BLMOVE dead q2 LEFT RIGHT 0"),
+        "(blocked)"
+    );
+    assert_eq!(bench.play(&mut reader, "BLPOP dead 0"), "(blocked)");
+    assert_eq!(bench.run("RPUSH q2 x"), ":1");
+    assert_eq!(bench.run("RPUSH q1 a b"), ":1");
+    assert_eq!(mover.look(), "$1 a");
+    assert_eq!(reader.look(), "*2 $4 dead $1 x", "pushed out of q2 by a");
+    assert_eq!(bench.run("LRANGE q2 0 -1"), "*1 $1 a");
+}
+
+#[test]
+fn transactions_keep_bounds() {
+    let bench = Bench::new();
+    bench.run("WEIR.POLICY SET q* MAX-LENGTH 1 DEAD-LETTER dead");
+    let mut client = bench.client();
+    for command in ["MULTI", "RPUSH q1 a b", "RPUSH q2 c d", "LLEN q1"] {
+        bench.play(&mut client, command);
+    }
+    assert_eq!(bench.play(&mut client, "EXEC"), "*3 :1 :1 :1");
+    assert_eq!(bench.run("LRANGE dead 0 -1"), "*2 $1 a $1 c");
+}
+
+#[test]
+fn policies_are_shown_and_explained() {
+    let bench = Bench::new();
+    check(
+        &bench,
+        &[
+            ("WEIR.POLICY SET * MAX-BYTES 1mb", "+OK"),
+            ("WEIR.POLICY SET a* MAX-LENGTH 5 OVERFLOW REJECT", "+OK"),
+            (
+                "WEIR.POLICY GET a*",
+                "*8 $7 pattern $2 a* $4 kind $5 queue $10 max-length :5 $8 overflow $6 reject",
+            ),
+            ("WEIR.POLICY GET b", "$-1"),
+            (
+                "WEIR.POLICY EXPLAIN abc",
+                "*6 $6 policy *8 $7 pattern $2 a* $4 kind $5 queue $10 max-length :5 $8 overflow \
+                 $6 reject $3 why $89 the most specific of 2 patterns that match; pattern with 1 \
+                 fixed bytes in front, 1 in all $11 passed-over *1 $1 *",
+            ),
+            (
+                "WEIR.POLICY EXPLAIN news KIND channel",
+                "*6 $6 policy $-1 $3 why $38 no pattern of channel policies matches $11 \
+                 passed-over *0",
+            ),
+            (
+                "WEIR.POLICY SET a* MAX-LENGTH many",
+                "-ERR 'max-length' takes a number from 1, not 'many'",
+            ),
+            (
+                "WEIR.POLICY SET * DEAD-LETTER dead",
+                "-ERR dead letters would go in a circle: dead -> dead; give one of these queues a policy of its own without dead-letter",
+            ),
+        ],
+    );
+    assert!(
+        bench
+            .run("WEIR.POLICY LIST")
+            .starts_with("*2 *8 $7 pattern $2 a*")
+    );
+    let kept = bench.run("CONFIG GET policy");
+    assert!(
+        kept.ends_with("a* max-length 5 overflow reject; * max-bytes 1048576"),
+        "{kept}"
+    );
+}
+
+#[test]
+fn channels_bound_their_subscribers() {
+    let bench = Bench::new();
+    bench.run("WEIR.POLICY SET news* KIND channel MAX-LENGTH 2");
+    let mut reader = bench.client();
+    bench.play(&mut reader, "SUBSCRIBE news:1 other");
+    for n in 0..4 {
+        bench.run(&format!("PUBLISH news:1 {n}"));
+    }
+    let seen = reader.look();
+    assert!(seen.contains("$1 2") && seen.contains("$1 3"), "{seen}");
+    assert!(!seen.contains("$1 0") && !seen.contains("$1 1"), "{seen}");
+    let names = ["outbox_in", "outbox_out", "outbox_dropped_oldest"];
+    assert_eq!(ledger(&bench, "", names), [4, 2, 2]);
+    bench.run("WEIR.POLICY SET news* KIND channel MAX-LENGTH 2 OVERFLOW drop-newest");
+    for n in 0..4 {
+        bench.run(&format!("PUBLISH news:1 {n}"));
+    }
+    let seen = reader.look();
+    assert!(seen.contains("$1 0") && seen.contains("$1 1") && !seen.contains("$1 2"));
+}
