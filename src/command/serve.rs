@@ -9,7 +9,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::clients::{Client, Served, Taken, Wait};
+use crate::clients::{Client, Place, Served, Taken, Wait};
 use crate::clock::{self, Now};
 use crate::outbox::WakeList;
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
@@ -375,15 +375,23 @@ pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
         let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
         hold_with_dead_letters(call, set);
         let now_ms = call.now_ms();
+        let (end, arrival) = match taken.place {
+            Place::Queue { end, arrival } => (end, arrival),
+            Place::SortedSet { score } => {
+                super::sorted_set::give_back(call, &key, &taken.message, score);
+                serve_ready(call);
+                continue;
+            }
+        };
         // A key that holds another type by now has no place for the message.
         let tally = Tally::one(taken.message.len());
         if let Ok(slot) = call.shard(&key).slot_or_new(&key, now_ms) {
-            slot.queue.unpop(taken.end, &taken.message, taken.arrival);
+            slot.queue.unpop(end, &taken.message, arrival);
             slot.queue.give_back(tally);
             slot.ledger.give_back(tally);
             call.shard(&key).mark_ready(&key);
             // It counts as the oldest at its end.
-            bounds::keep_bounds(call, &key, Some(taken.end.opposite()));
+            bounds::keep_bounds(call, &key, Some(end.opposite()));
         } else {
             // LOSS: returned-wrong-type
             let ledger = call.shard(&key).ledger(key.db);

@@ -144,6 +144,13 @@ impl Bench {
     pub fn leave(&self, player: &Player) {
         self.engine.clients.remove(player.session.client.id);
     }
+
+    /// Ends a client that was served, before a byte of its reply is written.
+    pub fn lose(&self, mut player: Player) {
+        let wait = std::mem::take(&mut *player.session.client.wait.lock());
+        let Wait::Served(served) = wait else { return };
+        self.with_call(&mut player, |call| super::put_back(call, served.taken));
+    }
 }
 
 impl Player {

@@ -197,11 +197,9 @@ impl<'k> Held<'k> {
     /// # Panics
     /// When its shard is not held.
     pub fn look(&self, key: &Key) -> Option<&Value> {
-        let shard = self.keyspace.shard_of(key);
-        let held = self.guards.iter().find(|(held, _)| *held == shard);
-        let (_, guard) = held.expect("a handler asked for a key that its command does not declare");
+        let shard = self.view(self.keyspace.shard_of(key));
         let same = |entry: &Entry| *entry.name() == *key.name;
-        let entry = guard.table(key.db).find(key.hash, same)?;
+        let entry = shard.table(key.db).find(key.hash, same)?;
         Some(&entry.value)
     }
 

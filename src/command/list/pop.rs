@@ -1,6 +1,6 @@
 //! LPOP RPOP LMPOP, and the pop that all forms share.
 
-use crate::clients::Taken;
+use crate::clients::{Place, Taken};
 use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::error::Error;
@@ -71,9 +71,8 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
                 let message = message.bytes().to_vec();
                 taken.push(Taken {
                     key: WaitKey::from(key),
-                    end,
                     message,
-                    arrival,
+                    place: Place::Queue { end, arrival },
                 });
             }
         });
