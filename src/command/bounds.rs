@@ -10,6 +10,7 @@ use crate::config::Events;
 use crate::overflow::{QueueBounds, QueueOverflow};
 use crate::policy::Governed;
 use crate::protocol::Args;
+use crate::store::Delayed;
 use crate::store::queue::Popped;
 use crate::store::{Cause, End, Key, Queue, ShardSet, Tally};
 
@@ -59,11 +60,53 @@ pub(super) fn tally_of(args: Args<'_>, first: usize) -> Tally {
     sum
 }
 
+/// Pushes one message that waited for its time, and has no client any more to be told. What finds
+/// no place is counted.
+pub(super) fn push_late(call: &mut Call<'_, '_>, key: &Key<'_>, late: &Delayed) {
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let tally = Tally::one(late.message.len());
+    let shard = call.held.shard_of(key);
+    let is_placed = match shard.slot_or_new(key, now_ms) {
+        Err(_) => false,
+        Ok(mut slot) => {
+            let (is_new, bounds) = (slot.queue.is_empty(), slot.queue.bounds());
+            let room = check_room(key.name, Some(slot.queue), bounds, tally, Tally::default());
+            if room.is_ok() {
+                let before = slot.queue.came();
+                slot.queue.push(late.end, &late.message, tick);
+                slot.note_came(before);
+                if let Some(ttl_ms) = late.ttl_ms {
+                    slot.queue
+                        .set_ttl(&late.message, tick, tick.saturating_add(ttl_ms));
+                }
+            } else if is_new {
+                shard.remove_drained(key);
+            }
+            room.is_ok()
+        }
+    };
+    if !is_placed {
+        // LOSS: delayed-lost
+        let ledger = call.shard(key).ledger(key.db);
+        ledger.came += tally;
+        ledger.lost.add(Cause::DelayedLost, tally);
+        return;
+    }
+    let event = match late.end {
+        End::Front => "lpush",
+        End::Back => "rpush",
+    };
+    call.changed(key, Events::LIST, event);
+    call.shard(key).schedule(key);
+    keep_bounds(call, key, Some(late.end));
+}
+
 /// Pushes messages to a queue under a policy and replies with its length, like LPUSH.
 pub(super) fn push(
     call: &mut Call<'_, '_>,
     key: &Key<'_>,
     args: Args<'_>,
+    first: usize,
     end: End,
 ) -> Result<PushedTo> {
     let (now_ms, tick) = (call.now_ms(), call.tick());
@@ -74,7 +117,7 @@ pub(super) fn push(
     };
     let is_new = slot.queue.is_empty();
     if bounds.overflow == QueueOverflow::Reject {
-        let adding = tally_of(args, 2);
+        let adding = tally_of(args, first);
         let room = check_room(
             key.name,
             Some(slot.queue),
@@ -91,7 +134,7 @@ pub(super) fn push(
     }
     let before = slot.queue.came();
     let mut is_too_large = false;
-    for message in args.from(2) {
+    for message in args.from(first) {
         slot.queue.push(end, message, tick);
         is_too_large |= message.len() as u64 > bounds.bytes_max;
     }
@@ -193,7 +236,7 @@ pub(super) fn ready_len(call: &mut Call<'_, '_>, key: &Key<'_>) -> Result<Option
     let tick = call.tick();
     match call.held.shard_of(key).queue(key, now_ms)? {
         None => Ok(None),
-        Some(queue) if queue.governed().is_none() => Ok(Some(queue.len())),
+        Some(queue) if queue.is_plain() => Ok(Some(queue.len())),
         Some(queue) => {
             queue.note_consumed(tick);
             if !queue.is_timed() {
@@ -206,9 +249,29 @@ pub(super) fn ready_len(call: &mut Call<'_, '_>, key: &Key<'_>) -> Result<Option
     }
 }
 
+/// Lets go of messages whose own time is over.
+fn end_messages(call: &mut Call<'_, '_>, key: &Key<'_>) {
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let Ok(Some(slot)) = call.held.shard_of(key).slot(key, now_ms) else {
+        return;
+    };
+    if !slot.queue.has_ttls() {
+        return;
+    }
+    let governed = slot.queue.governed().cloned().unwrap_or_default();
+    let ended = slot.queue.take_ended(tick);
+    if !ended.is_empty() {
+        // LOSS: expired-ttl
+        bury(call, key, &governed, Cause::ExpiredTtl, ended);
+        remove_if_drained(call, key);
+        call.shard(key).watched.changed(key);
+    }
+}
+
 /// Lets go of messages that are older than the policy of their queue allows, at most about `limit`
 /// of them if they go to a dead-letter queue.
 fn freshen(call: &mut Call<'_, '_>, key: &Key<'_>, limit: usize) {
+    end_messages(call, key);
     let (now_ms, tick) = (call.now_ms(), call.tick());
     let Ok(Some(mut slot)) = call.held.shard_of(key).slot(key, now_ms) else {
         return;

@@ -1,5 +1,7 @@
 //! What a handler works with: the shards that its command declared, the session, the reply.
 
+use std::sync::atomic::Ordering;
+
 use crate::clock::Now;
 use crate::config::Events;
 use crate::metrics::WorkerStats;
@@ -138,6 +140,9 @@ impl Call<'_, '_> {
         if receivers > 0 {
             self.stats.delivered.add(receivers);
             self.stats.outbox_dropped.add(dropped);
+        }
+        if self.engine.has_routes.load(Ordering::Relaxed) {
+            return receivers + super::weir::route::follow(self, channel, message);
         }
         receivers
     }

@@ -11,7 +11,7 @@ use crate::config::{Config, PubsubOverflow};
 use crate::metrics::{Counter, Rates, Totals, WorkerStats};
 use crate::outbox::{Mailbox, OutboxLedger, Seat};
 use crate::overflow::{OutboxBounds, WhenFull};
-use crate::policy::{self, Policies};
+use crate::policy::{self, Policies, Routes};
 use crate::pubsub::PubSub;
 use crate::store::{Held, Keyspace, ShardSet};
 use crate::sync::Lock;
@@ -106,6 +106,10 @@ pub struct Engine {
     pub resident_bytes_peak: AtomicU64,
     /// Where the server listens.
     pub addresses: Lock<Vec<String>>,
+    /// The routes; a leaf like `policies`.
+    routes: Lock<Arc<Routes>>,
+    /// Whether there are routes, so that publishers need not ask where there are none.
+    pub has_routes: AtomicBool,
     /// Whether any policy lets messages go for memory.
     pub sheds: AtomicBool,
     /// What is known of the pressure on memory; of the tick.
@@ -163,6 +167,8 @@ impl Engine {
             resident_bytes: AtomicU64::new(0),
             resident_bytes_peak: AtomicU64::new(0),
             addresses: Lock::default(),
+            routes: Lock::default(),
+            has_routes: AtomicBool::new(false),
             sheds: AtomicBool::new(false),
             pressure: Lock::default(),
             nobody: Arc::new(Client::new(
@@ -183,7 +189,20 @@ impl Engine {
         // The settings were read with the same rules.
         let policies = Policies::parse(&engine.config.policy_text()).unwrap_or_default();
         engine.govern(&mut engine.keyspace.hold(), policies);
+        engine.lead(Routes::parse(&engine.config.route_text()).unwrap_or_default());
         engine
+    }
+
+    /// The routes in force.
+    pub fn routes(&self) -> Arc<Routes> {
+        Arc::clone(&self.routes.lock())
+    }
+
+    /// Puts other routes in force. A publication that races with it may follow either.
+    pub fn lead(&self, routes: Routes) {
+        self.has_routes.store(!routes.is_empty(), Ordering::Relaxed);
+        self.config.keep_route_text(&routes.to_lines().join("; "));
+        *self.routes.lock() = Arc::new(routes);
     }
 
     /// The policies in force.

@@ -13,6 +13,7 @@ use crate::clients::{Client, Place, Served, Taken, Wait};
 use crate::clock::{self, Now};
 use crate::outbox::WakeList;
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
+use crate::store::Delayed;
 use crate::store::{self, Cause, Held, Key, ShardSet, Tally, WaitKey, Waiter};
 
 use super::bounds;
@@ -174,11 +175,23 @@ pub(super) fn hold_with_dead_letters(call: &mut Call<'_, '_>, set: ShardSet) {
     }
 }
 
-/// Looks after queues that time has changed, each in a step of its own.
-pub(super) fn look_after(engine: &Engine, worker: usize, now: Now, keys: &[WaitKey]) {
+/// What time asks of a queue.
+#[derive(Debug)]
+pub(super) enum Late {
+    /// To look after it.
+    Queue(WaitKey),
+    /// To take a message that waited.
+    Message(Delayed),
+}
+
+/// Does what time asks, each in a step of its own.
+pub(super) fn look_after(engine: &Engine, worker: usize, now: Now, late: &[Late]) {
     let mut wakes = WakeList::default();
-    for key in keys {
-        let key = key.as_key();
+    for work in late {
+        let key = match work {
+            Late::Queue(key) => key.as_key(),
+            Late::Message(delayed) => delayed.key.as_key(),
+        };
         let mut held = engine.keyspace.hold();
         let mut session = Session::stand_in(Arc::clone(&engine.nobody), key.db);
         let mut reply = Reply::new(Resp::V2);
@@ -195,7 +208,10 @@ pub(super) fn look_after(engine: &Engine, worker: usize, now: Now, keys: &[WaitK
         };
         let set = ShardSet::one(engine.keyspace.shard_of(&key));
         hold_with_dead_letters(&mut call, set);
-        bounds::look_after(&mut call, &key);
+        match work {
+            Late::Queue(_) => bounds::look_after(&mut call, &key),
+            Late::Message(delayed) => bounds::push_late(&mut call, &key, delayed),
+        }
         serve_ready(&mut call);
         call.notify_expired();
         #[cfg(debug_assertions)]

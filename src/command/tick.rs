@@ -9,6 +9,7 @@ use crate::store::stream::Tended;
 use crate::store::{Expired, Key, Loss, SHARDS, ShardSet};
 
 use super::engine::{Engine, Gates};
+use super::serve::Late;
 
 /// Keys that expire under one hold of a shard: some microseconds.
 const EXPIRED_PER_HOLD_MAX: usize = 16;
@@ -110,6 +111,11 @@ pub(super) fn age(engine: &Engine, worker: usize, now: Now) -> bool {
             let mut held = engine.keyspace.hold();
             held.need(ShardSet::one(shard));
             let due = held.shard(shard).take_due(now.mono_ms(), AGED_PER_HOLD_MAX);
+            let ripe = held
+                .shard(shard)
+                .take_ripe(now.mono_ms(), AGED_PER_HOLD_MAX);
+            let due = due.into_iter().map(Late::Queue);
+            let due: Vec<Late> = due.chain(ripe.into_iter().map(Late::Message)).collect();
             drop(held);
             if due.is_empty() {
                 break;

@@ -3,6 +3,8 @@
 //! EXEC holds the shards of all queued commands from the first to the last, so a transaction is
 //! one step for everybody else. Those whom it makes ready are served after it.
 
+use std::sync::atomic::Ordering;
+
 use crate::flags;
 use crate::protocol::{Args, OwnedArgs};
 use crate::store::{ShardSet, WaitKey};
@@ -123,6 +125,11 @@ fn exec(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
         .flat_map(|watching| &watching.keys)
     {
         set.insert(call.engine.keyspace.shard_of(&key.as_key()));
+    }
+    let publishes = |(found, _): &(Found, _)| found.command.flags.any(Flags::MAY_REPLICATE);
+    let has_routes = call.engine.has_routes.load(Ordering::Relaxed);
+    if has_routes && transaction.queued.iter().any(publishes) {
+        set = set.union(super::weir::route::shards_of(call));
     }
     serve::hold_with_dead_letters(call, set);
     if call.engine.gates.load() & Gates::BUSY != 0 {

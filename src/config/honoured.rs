@@ -87,6 +87,9 @@ const fn output_limits() -> Kind {
 const fn policies() -> Kind {
     Kind::Policies
 }
+const fn routes() -> Kind {
+    Kind::Routes
+}
 const fn events() -> Kind {
     Kind::Events
 }
@@ -121,6 +124,7 @@ pub(super) const LIMITS: &[Spec] = honoured! { Limits:
     "client-query-buffer-limit" size(1 << 20, MAX) = "1gb", Live, "most bytes of requests that one connection may have pending";
     "client-output-buffer-limit" output_limits() = "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60", Live, "when to close a connection that does not read: at HARD bytes, or at SOFT bytes for SECONDS; 0 is no bound";
     "policy" policies() = "", Start, "bounds of queues and channels by pattern, as in docs/POLICY.md; several add up. WEIR.POLICY changes them live";
+    "route" routes() = "", Start, "queues to which channels lead, as in docs/POLICY.md; several add up. WEIR.ROUTE changes them live";
     "pubsub-overflow" choice(&["drop-oldest", "drop-newest", "disconnect"]) = "disconnect", Live, "what a subscriber loses when its outbox is full: its oldest messages, the new one, or the connection";
 };
 

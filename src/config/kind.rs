@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::policy::Policies;
+use crate::policy::{Policies, Routes};
 
 use super::events::Events;
 use super::limits::{self, OutputLimits};
@@ -88,6 +88,8 @@ pub enum Kind {
     OomScores,
     /// Policies, separated by `;`.
     Policies,
+    /// Routes, separated by `;`.
+    Routes,
 }
 
 const NOT_AN_INTEGER: &str = "argument couldn't be parsed into an integer";
@@ -151,6 +153,10 @@ impl Kind {
             Self::SavePoints => limits::save_points(text).map(Value::Text),
             Self::Percentiles => limits::percentiles(text).map(Value::Text),
             Self::OomScores => limits::oom_scores(text).map(Value::Text),
+            Self::Routes => match Routes::parse(text) {
+                Ok(routes) => Ok(Value::Text(routes.to_lines().join("; "))),
+                Err(reason) => Err(reason.into()),
+            },
             Self::Policies => match Policies::parse(text) {
                 Ok(policies) => Ok(Value::Text(policies.to_lines().join("; "))),
                 Err(reason) => Err(reason.into()),
@@ -207,6 +213,7 @@ impl Kind {
             Self::SavePoints => "pairs of seconds and changes, or \"\"".to_owned(),
             Self::Percentiles => "percentiles from 0 to 100, such as 50 99 99.9".to_owned(),
             Self::OomScores => "three numbers from -2000 to 2000".to_owned(),
+            Self::Routes => "routes such as 'news:* archive'; docs/POLICY.md".to_owned(),
             Self::Policies => {
                 "policies such as 'logs:* max-length 1000'; docs/POLICY.md".to_owned()
             }
@@ -231,6 +238,7 @@ impl Kind {
             Self::SavePoints => "SECONDS CHANGES",
             Self::Percentiles | Self::OomScores => "N...",
             Self::Policies => "POLICY",
+            Self::Routes => "ROUTE",
         }
     }
 
@@ -250,7 +258,7 @@ impl Kind {
 
     /// Whether the value is made of lines, which a configuration file gives one by one.
     pub const fn is_lines(self) -> bool {
-        matches!(self, Self::Policies)
+        matches!(self, Self::Policies | Self::Routes)
     }
 
     /// Whether a configuration file may hold the value as a bare number.

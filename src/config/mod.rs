@@ -224,14 +224,27 @@ impl Config {
         state.values.text(const { index_of("policy") }).to_owned()
     }
 
+    /// The routes, separated by `;`.
+    pub fn route_text(&self) -> String {
+        let state = self.state.lock();
+        state.values.text(const { index_of("route") }).to_owned()
+    }
+
     /// Takes over policies that were changed by other ways than `CONFIG SET`, so that
     /// `CONFIG REWRITE` writes them.
     pub fn keep_policy_text(&self, text: &str) {
+        self.keep(const { index_of("policy") }, text);
+    }
+
+    /// The same for routes.
+    pub fn keep_route_text(&self, text: &str) {
+        self.keep(const { index_of("route") }, text);
+    }
+
+    fn keep(&self, index: usize, text: &str) {
         let mut state = self.state.lock();
-        // It was printed from policies, so it reads as such.
-        let _ = state
-            .values
-            .assign(const { index_of("policy") }, text, &self.machine);
+        // It was printed from what it is read to.
+        let _ = state.values.assign(index, text, &self.machine);
     }
 
     /// `CONFIG REWRITE`: brings the configuration file up to what is set now. Lines that already

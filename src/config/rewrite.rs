@@ -6,7 +6,7 @@ use std::path::Path;
 
 use toml_edit::{Array, DocumentMut, Item, Value as TomlValue};
 
-use crate::policy::Policies;
+use crate::policy::{Policies, Routes};
 
 use super::file::{self, Entry, Syntax};
 use super::kind::{Kind, Value};
@@ -189,9 +189,11 @@ fn plain_line(name: &str, index: usize, values: &Values) -> String {
 
 /// The lines that a setting is made of.
 fn lines_of(index: usize, values: &Values) -> Vec<String> {
-    match Policies::parse(values.text(index)) {
-        Ok(policies) => policies.to_lines(),
-        Err(_) => Vec::new(),
+    let text = values.text(index);
+    // Both were checked when they were set.
+    match TABLE[index].kind {
+        Kind::Routes => Routes::parse(text).map_or_else(|_| Vec::new(), |all| all.to_lines()),
+        _ => Policies::parse(text).map_or_else(|_| Vec::new(), |all| all.to_lines()),
     }
 }
 

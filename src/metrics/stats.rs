@@ -99,6 +99,8 @@ pub struct WorkerStats {
     pub delivered: Counter,
     /// Messages that full outboxes let go of.
     pub outbox_dropped: Counter,
+    /// Published messages that a queue at the end of a route did not take.
+    pub routes_refused: Counter,
     /// Entries that groups gave up on after as many deliveries as they allow.
     pub exhausted: Counter,
     /// Of those, entries that went to a dead-letter stream.
@@ -130,6 +132,7 @@ impl WorkerStats {
             published: Counter::default(),
             delivered: Counter::default(),
             outbox_dropped: Counter::default(),
+            routes_refused: Counter::default(),
             exhausted: Counter::default(),
             dead_lettered: Counter::default(),
             reads: Counter::default(),
@@ -181,6 +184,7 @@ impl WorkerStats {
             &self.published,
             &self.delivered,
             &self.outbox_dropped,
+            &self.routes_refused,
             &self.reads,
             &self.writes,
             &self.entries_trimmed,

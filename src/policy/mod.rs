@@ -8,11 +8,13 @@
 //! Names and numbers only: what a queue or a channel is, other rooms know. Resolving a name costs
 //! a pattern match per policy, so it is done when a queue is made and when policies change.
 
+mod routes;
 mod rule;
 mod set;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub use routes::{Route, Routes};
 pub use rule::{Kind, Rule};
 pub use set::{Governed, Policies};

@@ -8,7 +8,7 @@ use super::rule::{Kind, Rule};
 use super::words::split;
 
 /// What governs a queue: shared by all queues of one policy.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Governed {
     /// The bounds.
     pub bounds: QueueBounds,

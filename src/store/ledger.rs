@@ -95,13 +95,15 @@ pub enum Cause {
     Flushed,
     /// It was to go back from a client that has gone, and its key holds another type.
     ReturnedLost,
+    /// It was delayed, and when its time came its key held another type or had no room.
+    DelayedLost,
     /// It went to the dead-letter queue instead of being lost.
     DeadLettered,
 }
 
 impl Cause {
     /// All causes, in the order in which they are shown.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::OverflowOldest,
         Self::OverflowNewest,
         Self::ExpiredAge,
@@ -114,6 +116,7 @@ impl Cause {
         Self::Deleted,
         Self::Flushed,
         Self::ReturnedLost,
+        Self::DelayedLost,
         Self::DeadLettered,
     ];
 
@@ -132,6 +135,7 @@ impl Cause {
             Self::Deleted => "deleted",
             Self::Flushed => "flushed",
             Self::ReturnedLost => "returned_lost",
+            Self::DelayedLost => "delayed_lost",
             Self::DeadLettered => "dead_lettered",
         }
     }
@@ -179,6 +183,8 @@ pub struct Ledger {
     pub returned: Tally,
     /// Lost, by cause.
     pub lost: Losses,
+    /// Waits for its time, and has not come yet: no part of the balance.
+    pub delayed: Tally,
     /// Held by queues that came from elsewhere less those that left (RENAME, SWAPDB), wrapping: it
     /// is zero over all shards while no command is under way.
     carried: Tally,
@@ -192,6 +198,7 @@ impl Ledger {
             out,
             returned,
             lost,
+            delayed: Tally::default(),
             carried: Tally::default(),
         }
     }
@@ -242,6 +249,7 @@ impl Ledger {
         self.out += other.out;
         self.returned += other.returned;
         self.carried += other.carried;
+        self.delayed += other.delayed;
         for cause in Cause::ALL {
             self.lost.add(cause, other.lost.of(cause));
         }

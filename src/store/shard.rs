@@ -4,6 +4,7 @@
 //! Invariants: no stored list is empty once a command is over; every key with a deadline stands in
 //! `deadlines`; a key that came to life while somebody waits for it stands in `ready`.
 
+mod delayed;
 mod queues;
 mod timed;
 
@@ -136,6 +137,8 @@ pub struct Expired {
 /// What one key with a small value takes, allocations included.
 const ENTRY_BYTES: usize = 128;
 
+pub use delayed::Delayed;
+use delayed::{Ids, Waiting};
 pub use queues::{Sheddable, Slot};
 use timed::Timed;
 
@@ -197,6 +200,10 @@ pub struct Shard {
     dead_letters: ShardSet,
     /// Queues that time changes.
     timed: Timed,
+    /// Messages that wait for their time.
+    waiting: Waiting,
+    /// Ids of messages that came lately.
+    ids: Ids,
     /// Queues that came to their key with more than their policy allows, or that time changes.
     /// Whoever holds the shard cuts and schedules them before letting go.
     pub unsettled: Vec<WaitKey>,
@@ -234,6 +241,8 @@ impl Shard {
             policies: None,
             dead_letters: ShardSet::EMPTY,
             timed: Timed::default(),
+            waiting: Waiting::default(),
+            ids: Ids::default(),
             unsettled: Vec::new(),
             looks: 0,
             entries_expired: 0,
@@ -712,6 +721,7 @@ impl Shard {
 
     /// Empties a database. The table comes back for freeing after the lock is let go.
     pub fn take_database(&mut self, db: u8) -> IntoIter<Entry> {
+        self.flush_delayed(db);
         let database = &mut self.dbs[usize::from(db)];
         let table = &database.table;
         let hit = |key: &Key| {
@@ -771,6 +781,7 @@ impl Shard {
                 _ => {}
             }
         }
+        self.swap_delayed(a, b);
         self.dbs.swap(usize::from(a), usize::from(b));
         self.deadlines.swap_databases(a, b);
         self.field_deadlines.swap_databases(a, b);

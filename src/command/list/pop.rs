@@ -61,7 +61,11 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
         return;
     };
     let before = slot.queue.gone();
+    let has_ttls = slot.queue.has_ttls();
     for _ in 0..count {
+        if has_ttls {
+            slot.queue.forget_ttl(end);
+        }
         slot.queue.pop_with(end, |message, arrival| {
             match message.shared() {
                 Some(shared) => reply.bulk_shared(shared),

@@ -63,6 +63,7 @@ fn queue_fields(ledger: &Ledger) -> Vec<(String, u64)> {
         add(cause.name(), ledger.lost.of(cause));
     }
     add("returned", ledger.returned);
+    add("delayed", ledger.delayed);
     fields
 }
 

@@ -5,6 +5,8 @@ mod ledger;
 #[cfg(test)]
 mod model_tests;
 mod policy;
+mod push;
+pub(super) mod route;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +50,20 @@ pub const COMMANDS: &[Command] = &[
         ..weir!("weir.policy", -2, flags![], Keys::None,
             "A container for commands on policies.", unknown)
     },
+    Command {
+        subcommands: &[
+            weir!("add", 4, flags![ADMIN], Keys::None,
+                "Has what is published to matching channels pushed to a queue as well.", route::add),
+            weir!("del", 4, flags![ADMIN], Keys::None,
+                "Ends a route from channels to a queue.", route::del),
+            weir!("list", 2, flags![LOADING, STALE], Keys::None,
+                "Returns all routes.", route::list),
+        ],
+        ..weir!("weir.route", -2, flags![], Keys::None,
+            "A container for commands on routes.", unknown)
+    },
+    weir!("weir.push", -3, flags![WRITE, DENYOOM], Keys::FIRST,
+        "Pushes messages that may have a time to live, a delay, or an id that is taken once.", push::push),
     weir!("weir.deadletter", -2, flags![READONLY], Keys::FIRST,
         "Returns where the last dead letters in a queue came from, and why.", policy::deadletter),
 ];

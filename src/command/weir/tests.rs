@@ -381,3 +381,154 @@ fn a_processing_list_gives_back_what_nobody_finished() {
     assert_eq!(bench.run("EXISTS jobs:doing"), ":0");
     assert_eq!(bench.run("LRANGE jobs 0 -1"), "*1 $3 one");
 }
+
+#[test]
+fn what_is_published_goes_along_routes() {
+    let bench = Bench::new();
+    check(
+        &bench,
+        &[
+            ("WEIR.ROUTE ADD news:* archive", ":1"),
+            ("WEIR.ROUTE ADD news:* archive", ":0"),
+            ("WEIR.ROUTE ADD news:1 first", ":1"),
+            ("WEIR.POLICY SET archive MAX-LENGTH 2", "+OK"),
+            ("PUBLISH news:1 a", ":2"),
+            ("PUBLISH news:2 b", ":1"),
+            ("PUBLISH news:2 c", ":1"),
+            ("PUBLISH other d", ":0"),
+            ("LRANGE archive 0 -1", "*2 $1 b $1 c"),
+            ("LRANGE first 0 -1", "*1 $1 a"),
+            (
+                "WEIR.ROUTE LIST",
+                "*2 *2 $6 news:* $7 archive *2 $6 news:1 $5 first",
+            ),
+            (
+                "CONFIG GET route",
+                "*2 $5 route $28 news:* archive; news:1 first",
+            ),
+            ("WEIR.ROUTE DEL news:* archive", ":1"),
+            ("WEIR.ROUTE DEL news:* archive", ":0"),
+            ("PUBLISH news:2 e", ":0"),
+        ],
+    );
+    let mut waiter = bench.client();
+    assert_eq!(bench.play(&mut waiter, "BLPOP q 0"), "(blocked)");
+    bench.run("WEIR.ROUTE ADD * q");
+    let mut client = bench.client();
+    for command in ["MULTI", "PUBLISH x 1", "PUBLISH x 2"] {
+        bench.play(&mut client, command);
+    }
+    assert_eq!(bench.play(&mut client, "EXEC"), "*2 :1 :1");
+    assert_eq!(waiter.look(), "*2 $1 q $1 1");
+    assert_eq!(bench.run("LRANGE q 0 -1"), "*1 $1 2");
+}
+
+#[test]
+fn what_a_route_cannot_leave_is_counted() {
+    let bench = Bench::new();
+    bench.run("WEIR.ROUTE ADD * q");
+    bench.run("SET q text");
+    assert_eq!(bench.run("PUBLISH x 1"), ":0");
+    bench.run("DEL q");
+    bench.run("WEIR.POLICY SET q MAX-LENGTH 1 OVERFLOW reject");
+    assert_eq!(bench.run("PUBLISH x 1"), ":1");
+    assert_eq!(bench.run("PUBLISH x 2"), ":0");
+    assert!(bench.run("INFO weir").contains("routes_refused_messages:2"));
+}
+
+#[test]
+fn messages_end_when_their_time_is_over() {
+    let mut bench = Bench::new();
+    check(
+        &bench,
+        &[
+            ("WEIR.PUSH q TTL 100 a b", ":2"),
+            ("WEIR.PUSH q LEFT TTL 50 c", ":3"),
+            ("RPUSH q keep", ":4"),
+            ("LPOP q", "$1 c"),
+            ("RPUSH q a", ":4"),
+        ],
+    );
+    bench.now = bench.now.after(Duration::from_millis(100));
+    assert_eq!(bench.run("LPOP q"), "$4 keep");
+    assert_eq!(bench.run("LRANGE q 0 -1"), "*1 $1 a");
+    bench.run("WEIR.PUSH q2 TTL 30 x");
+    bench.pass(30);
+    assert_eq!(bench.run("EXISTS q2"), ":0");
+    bench.run("WEIR.POLICY SET q3 DEAD-LETTER dead");
+    bench.run("WEIR.PUSH q3 TTL 30 x");
+    bench.pass(30);
+    assert_eq!(bench.run("LRANGE dead 0 -1"), "*1 $1 x");
+    assert_eq!(ledger(&bench, "", ["expired_ttl", "dead_lettered"]), [3, 1]);
+}
+
+#[test]
+fn messages_wait_for_their_time() {
+    let mut bench = Bench::new();
+    let mut worker = bench.client();
+    assert_eq!(bench.play(&mut worker, "BLPOP q 0"), "(blocked)");
+    assert_eq!(bench.run("WEIR.PUSH q DELAY 100 late"), ":0");
+    assert_eq!(bench.run("WEIR.PUSH q DELAY 50 TTL 20 soon soon2"), ":0");
+    assert_eq!(ledger(&bench, "", ["in", "delayed"]), [0, 3]);
+    bench.pass(50);
+    assert_eq!(worker.look(), "*2 $1 q $4 soon");
+    assert_eq!(bench.run("LRANGE q 0 -1"), "*1 $5 soon2");
+    bench.pass(50);
+    assert_eq!(bench.run("LRANGE q 0 -1"), "*1 $4 late");
+    assert_eq!(
+        ledger(&bench, "", ["in", "out", "held", "delayed", "expired_ttl"]),
+        [3, 1, 1, 0, 1]
+    );
+    bench.run("WEIR.PUSH q DELAY 50 x");
+    bench.run("FLUSHALL");
+    bench.pass(50);
+    assert_eq!(bench.run("EXISTS q"), ":0");
+    assert_eq!(ledger(&bench, "", ["in", "flushed"]), [4, 2]);
+}
+
+#[test]
+fn a_delayed_message_without_a_place_is_counted() {
+    let mut bench = Bench::new();
+    bench.run("WEIR.PUSH q DELAY 50 x");
+    bench.run("SET q text");
+    bench.pass(50);
+    assert_eq!(ledger(&bench, "", ["in", "delayed_lost"]), [1, 1]);
+    bench.run("WEIR.POLICY SET full MAX-LENGTH 1 OVERFLOW reject");
+    bench.run("WEIR.PUSH full x");
+    bench.run("WEIR.PUSH full DELAY 5 y");
+    bench.pass(5);
+    assert_eq!(
+        ledger(&bench, "", ["in", "held", "delayed_lost"]),
+        [3, 1, 2]
+    );
+}
+
+#[test]
+fn an_id_is_taken_once() {
+    let mut bench = Bench::new();
+    check(
+        &bench,
+        &[
+            ("WEIR.PUSH q ID 7 a", ":1"),
+            ("WEIR.PUSH q ID 7 a", "$-1"),
+            ("WEIR.PUSH q2 ID 7 a", ":1"),
+            ("LPOP q", "$1 a"),
+            ("WEIR.PUSH q ID 7 LEFT b", "$-1"),
+            ("WEIR.PUSH q ID 8 -- LEFT TTL", ":2"),
+            ("LRANGE q 0 -1", "*2 $4 LEFT $3 TTL"),
+            ("WEIR.PUSH q LEFT", "-ERR syntax error"),
+            (
+                "WEIR.PUSH q TTL x m",
+                "-ERR value is not an integer or out of range",
+            ),
+            ("WEIR.PUSH q DELAY 0 m", "-ERR value is out of range"),
+            ("SET text x", "+OK"),
+            (
+                "WEIR.PUSH text ID 1 m",
+                "-WRONGTYPE Operation against a key holding the wrong kind of value",
+            ),
+        ],
+    );
+    bench.pass(300_000);
+    assert_eq!(bench.run("WEIR.PUSH q ID 7 c"), ":3");
+}

@@ -166,7 +166,7 @@ impl Queue {
 
     /// Takes vacant chunks out and merges small neighbours from chunk `low` to `high`. O(chunks
     /// between them), and the bytes of what is merged.
-    fn merge(&mut self, low: usize, high: usize) {
+    pub(super) fn merge(&mut self, low: usize, high: usize) {
         let Some(last) = self.chunks.len().checked_sub(1) else {
             return;
         };

@@ -33,6 +33,7 @@ mod segment;
 mod stale;
 #[cfg(test)]
 mod tests;
+mod ttl;
 mod walk;
 
 use std::collections::VecDeque;
@@ -47,6 +48,7 @@ use super::ledger::{Cause, Ledger, Losses, Tally};
 use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use chunk::Chunk;
 use segment::{Segment, record_bytes};
+use ttl::Ttls;
 
 pub use bounded::Letter;
 pub use message::{End, Message, MessageRef, Popped};
@@ -85,6 +87,8 @@ struct Extra {
     consumed: u64,
     /// The tick for which its shard has it on its list of queues to look after; 0 if it has not.
     scheduled: u64,
+    /// When messages end that have a time of their own; absent where none has.
+    ttls: Option<Box<Ttls>>,
     /// What is known of the dead letters that came last, oldest first.
     letters: VecDeque<Letter>,
 }

@@ -12,7 +12,7 @@ impl Queue {
     /// Whether time alone may take messages out of it.
     #[inline]
     pub fn is_timed(&self) -> bool {
-        self.bounds().is_some_and(|bounds| bounds.is_timed())
+        self.bounds().is_some_and(|bounds| bounds.is_timed()) || self.has_ttls()
     }
 
     /// Notes that somebody popped from it or waited for it, where that matters.
@@ -61,11 +61,12 @@ impl Queue {
 
     /// The first tick at which time will take something out of it, if nothing else happens.
     pub fn next_due(&self) -> Option<u64> {
-        let bounds = self.bounds()?;
+        let bounds = self.bounds().unwrap_or_default();
         let bound = |from: u64, ms: u64| from.checked_add(ms).filter(|_| ms < u64::MAX);
         let age = bound(self.oldest_arrival()?, bounds.age_ms_max);
         let idle = bound(self.active(), bounds.idle_ms_max);
-        age.into_iter().chain(idle).min()
+        let ttl = self.first_deadline();
+        age.into_iter().chain(idle).chain(ttl).min()
     }
 
     /// The tick before which messages arrived that are too old at `tick`; 0 if none can be.

@@ -95,6 +95,10 @@ pub(super) fn weir(text: &mut Text, facts: &Facts<'_>) {
         engine.sum(|stats| &stats.outbox_dropped),
     );
     text.line(
+        "routes_refused_messages",
+        engine.sum(|stats| &stats.routes_refused),
+    );
+    text.line(
         "protocol_errors",
         engine.sum(|stats| &stats.protocol_errors),
     );

@@ -1,0 +1,111 @@
+//! WEIR.ROUTE: what is published to channels is also pushed to queues, under their policies, so
+//! that a subscriber may be away and several may share the work.
+
+use crate::command::bounds;
+use crate::command::call::Call;
+use crate::command::outcome::{Outcome, Result};
+use crate::command::serve;
+use crate::config::Events;
+use crate::policy::Route;
+use crate::protocol::Args;
+use crate::store::{End, Key, ShardSet, Tally};
+
+/// WEIR.ROUTE ADD channel-pattern key
+pub(super) fn add(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let mut routes = (*call.engine.routes()).clone();
+    let is_new = routes.add(args.at(2), args.at(3));
+    call.engine.lead(routes);
+    call.reply.integer(i64::from(is_new));
+    Ok(Outcome::Done)
+}
+
+/// WEIR.ROUTE DEL channel-pattern key
+pub(super) fn del(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let mut routes = (*call.engine.routes()).clone();
+    let was_there = routes.remove(args.at(2), args.at(3));
+    call.engine.lead(routes);
+    call.reply.integer(i64::from(was_there));
+    Ok(Outcome::Done)
+}
+
+/// WEIR.ROUTE LIST
+pub(super) fn list(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
+    let routes = call.engine.routes();
+    call.reply.array(routes.iter().len());
+    for Route { pattern, key } in routes.iter() {
+        call.reply.array(2);
+        call.reply.bulk(pattern);
+        call.reply.bulk(key);
+    }
+    Ok(Outcome::Done)
+}
+
+/// Pushes what was published to the queues to which its channel leads; returns to how many. What a
+/// queue refuses, or a key that holds something else, is counted as refused: publishers are not
+/// told, as they are not of full outboxes.
+#[cold]
+pub(in crate::command) fn follow(call: &mut Call<'_, '_>, channel: &[u8], message: &[u8]) -> u64 {
+    let routes = call.engine.routes();
+    let mut pushed = 0;
+    for name in routes.of(channel) {
+        // Routes lead to the first database, wherever the publisher is.
+        let key = Key {
+            db: 0,
+            ..call.engine.keyspace.key(0, name)
+        };
+        let shard = ShardSet::one(call.engine.keyspace.shard_of(&key));
+        if !call.held.is_pinned() {
+            serve::hold_with_dead_letters(call, shard);
+        }
+        // A transaction holds what routes asked for when it began; a route may be newer.
+        if call.held.set().contains(shard) && push(call, &key, message) {
+            pushed += 1;
+        } else {
+            // LOSS: route-refused
+            call.stats.routes_refused.add(1);
+        }
+        if !call.held.is_pinned() {
+            bounds::settle(call);
+            serve::serve_ready(call);
+            #[cfg(debug_assertions)]
+            call.held.check_ledgers();
+        }
+    }
+    pushed
+}
+
+fn push(call: &mut Call<'_, '_>, key: &Key<'_>, message: &[u8]) -> bool {
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let shard = call.held.shard_of(key);
+    let Ok(mut slot) = shard.slot_or_new(key, now_ms) else {
+        return false;
+    };
+    let is_new = slot.queue.is_empty();
+    let (bounds, adding) = (slot.queue.bounds(), Tally::one(message.len()));
+    let room = bounds::check_room(key.name, Some(slot.queue), bounds, adding, Tally::default());
+    if room.is_err() {
+        if is_new {
+            shard.remove_drained(key);
+        }
+        return false;
+    }
+    let before = slot.queue.came();
+    slot.queue.push(End::Back, message, tick);
+    slot.note_came(before);
+    if is_new {
+        call.notify(key, Events::NEW, "new");
+    }
+    call.changed(key, Events::LIST, "rpush");
+    bounds::keep_bounds(call, key, Some(End::Back));
+    true
+}
+
+/// The shards of all queues that routes lead to, for who must know before it publishes.
+pub(in crate::command) fn shards_of(call: &Call<'_, '_>) -> ShardSet {
+    let mut set = ShardSet::EMPTY;
+    for route in call.engine.routes().iter() {
+        let key = call.engine.keyspace.key(0, &route.key);
+        set.insert(call.engine.keyspace.shard_of(&key));
+    }
+    set
+}

@@ -1,0 +1,218 @@
+//! Messages with a time to live of their own.
+//!
+//! A queue keeps, beside its messages, when those end that have a time: by arrival and a hash of
+//! the bytes, which tell a message from all others but such as nobody can tell apart. So nothing
+//! has to follow a message through the queue, and a queue without such messages pays nothing. A
+//! note whose message has gone otherwise is dropped when its time comes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use ahash::RandomState;
+
+use super::Queue;
+use super::chunk::Chunk;
+use super::message::{End, Message, Popped};
+use super::segment::Segment;
+use crate::store::ledger::Tally;
+
+/// When messages of one queue end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ttls {
+    /// Deadline, arrival, hash.
+    by_deadline: BTreeSet<(u64, u64, u64)>,
+    /// How many messages have this arrival, hash and deadline.
+    by_message: BTreeMap<(u64, u64, u64), u32>,
+}
+
+/// The hash by which a message is known; the same for as long as the process runs.
+fn hash_of(message: &[u8]) -> u64 {
+    static HASHER: OnceLock<RandomState> = OnceLock::new();
+    HASHER.get_or_init(RandomState::new).hash_one(message)
+}
+
+impl Ttls {
+    fn add(&mut self, arrival: u64, hash: u64, deadline: u64) {
+        self.by_deadline.insert((deadline, arrival, hash));
+        *self
+            .by_message
+            .entry((arrival, hash, deadline))
+            .or_default() += 1;
+    }
+
+    /// Takes one note back; says whether there was one.
+    fn remove(&mut self, arrival: u64, hash: u64, deadline: u64) -> bool {
+        let Some(count) = self.by_message.get_mut(&(arrival, hash, deadline)) else {
+            return false;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.by_message.remove(&(arrival, hash, deadline));
+            self.by_deadline.remove(&(deadline, arrival, hash));
+        }
+        true
+    }
+}
+
+impl Queue {
+    /// Notes that a message that arrived at `arrival` ends at `deadline`.
+    pub fn set_ttl(&mut self, message: &[u8], arrival: u64, deadline: u64) {
+        let extra = self.extra.get_or_insert_default();
+        let ttls = extra.ttls.get_or_insert_default();
+        ttls.add(arrival, hash_of(message), deadline);
+    }
+
+    /// Whether any message has, or had, a time of its own.
+    #[inline]
+    pub fn has_ttls(&self) -> bool {
+        self.extra
+            .as_ref()
+            .is_some_and(|extra| extra.ttls.is_some())
+    }
+
+    /// Whether it is under no policy and has no message with a time.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        let extra = self.extra.as_ref();
+        extra.is_none_or(|extra| extra.governed.is_none() && extra.ttls.is_none())
+    }
+
+    /// The first tick at which a message may end.
+    pub(super) fn first_deadline(&self) -> Option<u64> {
+        let ttls = self.extra.as_ref()?.ttls.as_ref()?;
+        ttls.by_deadline.first().map(|&(deadline, ..)| deadline)
+    }
+
+    /// Drops the note of the message at one end, which is about to be popped.
+    #[cold]
+    pub fn forget_ttl(&mut self, end: End) {
+        let Some((arrival, hash)) = self
+            .peek(end)
+            .map(|(message, arrival)| (arrival, hash_of(message.bytes())))
+        else {
+            return;
+        };
+        let Some(ttls) = self.extra.as_mut().and_then(|extra| extra.ttls.as_mut()) else {
+            return;
+        };
+        let of_it = (arrival, hash, 0)..=(arrival, hash, u64::MAX);
+        if let Some((&(.., deadline), _)) = ttls.by_message.range(of_it).next() {
+            ttls.remove(arrival, hash, deadline);
+        }
+        self.drop_empty_ttls();
+    }
+
+    fn drop_empty_ttls(&mut self) {
+        if let Some(extra) = &mut self.extra
+            && extra
+                .ttls
+                .as_ref()
+                .is_some_and(|ttls| ttls.by_message.is_empty())
+        {
+            extra.ttls = None;
+        }
+    }
+
+    /// Takes away the messages whose time is over, each at the cost of a walk over the chunks and
+    /// one segment. The caller counts them.
+    pub fn take_ended(&mut self, tick: u64) -> Vec<Popped> {
+        let mut taken = Vec::new();
+        loop {
+            let Some(ttls) = self.extra.as_mut().and_then(|extra| extra.ttls.as_mut()) else {
+                return taken;
+            };
+            let Some(&(deadline, arrival, hash)) = ttls.by_deadline.first() else {
+                break;
+            };
+            if deadline > tick {
+                break;
+            }
+            ttls.remove(arrival, hash, deadline);
+            if let Some(message) = self.take_known(arrival, hash) {
+                taken.push(Popped { message, arrival });
+            }
+        }
+        self.drop_empty_ttls();
+        taken
+    }
+
+    /// Takes away the message of this arrival and hash, if it is still there.
+    fn take_known(&mut self, arrival: u64, hash: u64) -> Option<Message> {
+        let (at, inside) = self.find_known(arrival, hash)?;
+        let chunk = &mut self.chunks[at];
+        let message = chunk.get(inside).to_message();
+        let before = chunk.heap_bytes();
+        match chunk {
+            Chunk::Segment(segment) if segment.len() > 1 => segment.remove(&[inside]),
+            _ => *chunk = Chunk::Segment(Segment::vacant()),
+        }
+        self.heap = self.heap - before + chunk.heap_bytes();
+        self.gone += Tally::one(message.len());
+        self.merge(at.saturating_sub(1), at + 1);
+        Some(message)
+    }
+
+    fn find_known(&self, arrival: u64, hash: u64) -> Option<(usize, usize)> {
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            let ends = [chunk.arrival_at(End::Front), chunk.arrival_at(End::Back)];
+            if arrival < ends[0].min(ends[1]) || arrival > ends[0].max(ends[1]) {
+                continue;
+            }
+            let arrivals = match chunk {
+                Chunk::Segment(segment) => segment.arrivals_in_order(),
+                Chunk::Large(large) => vec![large.arrival],
+            };
+            for (inside, other) in arrivals.into_iter().enumerate() {
+                if other == arrival && hash_of(chunk.get(inside).bytes()) == hash {
+                    return Some((at, inside));
+                }
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_end_wherever_they_are() {
+        let mut queue = Queue::new();
+        let large = vec![b'x'; super::super::PACKED_BYTES_MAX + 1];
+        for tick in 0..50_u64 {
+            let end = if tick % 3 == 0 { End::Front } else { End::Back };
+            let text = format!("{tick}");
+            let message = if tick % 7 == 0 {
+                &large
+            } else {
+                text.as_bytes()
+            };
+            queue.push(end, message, tick);
+            if tick % 2 == 0 {
+                queue.set_ttl(message, tick, 100 - tick);
+            }
+        }
+        assert_eq!(queue.first_deadline(), Some(52));
+        for tick in 52..=100 {
+            let ended = queue.take_ended(tick);
+            assert_eq!(ended.len(), usize::from(tick % 2 == 0), "{tick}");
+            queue.check_invariants();
+        }
+        assert_eq!((queue.len(), queue.has_ttls()), (25, false));
+    }
+
+    #[test]
+    fn what_was_popped_does_not_end() {
+        let mut queue = Queue::new();
+        for _ in 0..2 {
+            queue.push(End::Back, b"same", 5);
+        }
+        queue.set_ttl(b"same", 5, 10);
+        queue.forget_ttl(End::Front);
+        queue.pop(End::Front);
+        assert!(!queue.has_ttls());
+        assert!(queue.take_ended(20).is_empty());
+        assert_eq!(queue.len(), 1);
+    }
+}
