@@ -139,6 +139,12 @@ def summary(records):
             " the limit; then read the CPU table.",
             metric_table(records, "core", "ops_per_s"),
         )
+        if "frameworks" in measured:
+            add(
+                "What frameworks send: server CPU per operation, microseconds",
+                "One worker on one core, as above. EVALSHA runs a script of two commands.",
+                metric_table(records, "frameworks", "cpu_us_per_op"),
+            )
         add(
             "Latency seen by redis-benchmark, milliseconds: median",
             "Closed loop: a slow server is also sent less.",

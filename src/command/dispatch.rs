@@ -13,7 +13,7 @@ use crate::store::ShardSet;
 use super::bounds;
 use super::call::Call;
 use super::engine::Gates;
-use super::error::{Error, SHOWN_BYTES_MAX, shown};
+use super::error::{BUSY, Error, SHOWN_BYTES_MAX, shown};
 use super::outcome::Outcome;
 use super::pause::Paused;
 use super::serve;
@@ -153,6 +153,9 @@ fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
             table().name(found.index)
         )));
     }
+    if gates & Gates::BUSY != 0 && !flags.any(Flags::ALLOW_BUSY) {
+        return Err(BUSY);
+    }
     Ok(())
 }
 
@@ -206,6 +209,13 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
 /// Holds what the command needs, runs it, and does what follows from it.
 fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
     hold(call, found.command, args);
+    let is_busy = call.engine.gates.load() & Gates::BUSY != 0;
+    if is_busy && !found.command.flags.any(Flags::ALLOW_BUSY) {
+        // A script let go of these shards only so that this can be said.
+        call.held.release();
+        call.stats.commands[found.index].rejected.add(1);
+        return refuse(call, args, &BUSY);
+    }
     call.session.last_command = found.index;
     let stats = &call.stats.commands[found.index];
     let calls = stats.calls.get();
@@ -223,7 +233,8 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
             note_slow(call, found.command, args, took_us, false);
         }
     }
-    if call.held.shards().any(|(_, shard)| shard.has_aftermath()) {
+    // What a script that is over its time has made ready waits for the script's end.
+    if !is_busy && call.held.shards().any(|(_, shard)| shard.has_aftermath()) {
         bounds::settle(call);
         serve::serve_ready(call);
         call.notify_expired();

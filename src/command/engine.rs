@@ -1,8 +1,8 @@
 //! Everything that commands share: the keyspace, channels, clients, settings and counters.
 
 use std::fmt::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use crate::clients::Clients;
@@ -35,6 +35,10 @@ impl Gates {
     pub const OVER_BUDGET: u32 = 1 << 2;
     /// Every command is timed, because SLOWLOG or LATENCY wants short ones too.
     pub const TIMED: u32 = 1 << 3;
+    /// A script has run for longer than `busy-reply-threshold`. It has let go of the shards so that
+    /// nobody hangs on them, and whoever gets one meanwhile must not use it: they look at this gate
+    /// once more when they hold what they need.
+    pub const BUSY: u32 = 1 << 4;
 
     /// The reasons in force. Relaxed: a command that races with the change may miss it.
     #[inline]
@@ -73,6 +77,8 @@ pub struct Engine {
     pub scripts: Library,
     /// The script that runs now.
     pub running: Running,
+    /// Serves the other clients of the worker whose script is over its time; set once, at start.
+    pub meanwhile: OnceLock<fn()>,
     /// Commands that took long.
     pub slowlog: Slowlog,
     /// Events that took long.
@@ -136,6 +142,7 @@ impl Engine {
             pauses: Pauses::default(),
             scripts: Library::default(),
             running: Running::default(),
+            meanwhile: OnceLock::new(),
             slowlog: Slowlog::default(),
             latency: LatencyLog::default(),
             rates: Lock::default(),

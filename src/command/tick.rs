@@ -8,7 +8,7 @@ use crate::outbox::{CloseReason, WakeList};
 use crate::store::stream::Tended;
 use crate::store::{Expired, Key, Loss, SHARDS, ShardSet};
 
-use super::engine::Engine;
+use super::engine::{Engine, Gates};
 
 /// Keys that expire under one hold of a shard: some microseconds.
 const EXPIRED_PER_HOLD_MAX: usize = 16;
@@ -18,7 +18,9 @@ const EXPIRY_US_MAX: u64 = 500;
 /// Runs the tick of one worker: its share of the shards, its own clients, and on the first worker
 /// what concerns the whole process.
 pub fn run(engine: &Engine, worker: usize) {
-    if engine.expires_by_time.load(Ordering::Relaxed) {
+    // A script that is over its time has let go of the shards, but not of what it sees in them.
+    let is_busy = engine.gates.load() & Gates::BUSY != 0;
+    if !is_busy && engine.expires_by_time.load(Ordering::Relaxed) {
         expire(engine, worker);
     }
     tend(engine, worker, clock::now());

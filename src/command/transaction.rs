@@ -130,6 +130,15 @@ fn exec(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     }
     call.held.need(set);
     serve::hold_waiters(call, set);
+    if call.engine.gates.load() & Gates::BUSY != 0 {
+        // A script let go of these shards only so that this can be said.
+        call.held.release();
+        forget_watched(call);
+        return Err(Error::line(
+            "EXECABORT Transaction discarded because of: BUSY Redis is busy running a script. You \
+             can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+        ));
+    }
     if is_dirty(call) {
         forget_watched(call);
         call.reply.null_array();

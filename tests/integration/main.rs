@@ -21,6 +21,7 @@ mod raw;
 #[path = "../differential/rng.rs"]
 #[allow(dead_code, reason = "each test binary uses its part of the generator")]
 mod rng;
+mod scripts;
 #[path = "../fixture/server.rs"]
 mod server;
 mod settings;

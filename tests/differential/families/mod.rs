@@ -11,6 +11,7 @@ pub mod hashes;
 pub mod keys;
 pub mod lists;
 pub mod pubsub;
+pub mod scripts;
 pub mod server;
 pub mod sets;
 pub mod sorted_sets;
@@ -81,6 +82,11 @@ pub const FAMILIES: &[Family] = &[
         name: "groups",
         weight: 25,
         commands: groups::COMMANDS,
+    },
+    Family {
+        name: "scripts",
+        weight: 15,
+        commands: scripts::COMMANDS,
     },
     Family {
         name: "connection",
