@@ -135,7 +135,7 @@ pub enum Place {
 }
 
 /// Where a connection comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Origin {
     /// The peer's address.
     pub address: String,

@@ -57,6 +57,8 @@ async fn serve(engine: Arc<Engine>, settings: &Settings) -> anyhow::Result<()> {
     let listeners = bind(settings)?;
     let addresses: Vec<String> = listeners.iter().map(Listener::address).collect();
     engine.note_addresses(&addresses);
+    // Set once, here.
+    let _ = engine.meanwhile.set(worker::serve_others);
     let workers = start_workers(&engine)?;
     announce(&engine, settings, &addresses);
     {

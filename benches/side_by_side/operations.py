@@ -1,10 +1,12 @@
 """CPU per operation, throughput and latency of single commands, driven by redis-benchmark.
 
-Two sections: `core`, one worker on a core of its own against one redis-benchmark thread on the
-other; and `workers`, Weir with a worker on every core against Redis on one, keys spread.
+Three sections: `core`, one worker on a core of its own against one redis-benchmark thread on the
+other; `frameworks`, the same with what the frameworks on top send; and `workers`, Weir with a worker
+on every core against Redis on one, keys spread.
 """
 
 import csv
+import hashlib
 import subprocess
 import sys
 
@@ -33,6 +35,15 @@ CORE_TESTS = {
     "GET": ["GET", "bench:value"],
     "INCR": ["INCR", "bench:counter"],
     "PUBLISH": ["PUBLISH", "bench:channel", VALUE],
+}
+# Pushes a message and keeps the list short, as a script.
+PUSH_AND_TRIM = (
+    "redis.call('LPUSH',KEYS[1],ARGV[1]) redis.call('LTRIM',KEYS[1],0,99) return 1"
+)
+PUSH_AND_TRIM_SHA = hashlib.sha1(PUSH_AND_TRIM.encode()).hexdigest()
+
+FRAMEWORKS_TESTS = {
+    "EVALSHA LPUSH+LTRIM": ["EVALSHA", PUSH_AND_TRIM_SHA, "1", QUEUE, VALUE],
 }
 WORKERS_TESTS = {
     "LPUSH": ["LPUSH", SPREAD_QUEUE, VALUE],
@@ -70,7 +81,10 @@ def prepare(server, test, count):
     if not server.stores:
         return
     with Wire(server.port) as wire:
-        if test.startswith("LPUSH"):
+        if test.startswith("EVALSHA"):
+            wire.line("SCRIPT", "LOAD", PUSH_AND_TRIM)
+            wire.line("DEL", *QUEUES)
+        elif test.startswith("LPUSH"):
             wire.line("DEL", *QUEUES)
         elif test == "RPOP":
             missing = count - wire.number("LLEN", QUEUE)
@@ -89,9 +103,9 @@ def measure(server, command, pipeline, count, extra=(), core=CLIENT_CORE):
     return figures
 
 
-def one_core(records, servers, round_, tests, pipelines, scale):
-    """Section `core`: for each case every server in turn, so that a slow spell of the machine
-    falls on all of them. The order turns around with each round."""
+def one_core(records, servers, round_, tests, pipelines, scale, section="core", known=CORE_TESTS):
+    """Sections `core` and `frameworks`: for each case every server in turn, so that a slow spell of
+    the machine falls on all of them. The order turns around with each round."""
     turn = servers if round_ % 2 else servers[::-1]
     for test in tests:
         with alone():
@@ -100,14 +114,14 @@ def one_core(records, servers, round_, tests, pipelines, scale):
                 for server in turn:
                     def prepared():
                         prepare(server, test, count + int(count * WARM_UP_SHARE))
-                        return measure(server, CORE_TESTS[test], pipeline, count)
+                        return measure(server, known[test], pipeline, count)
 
                     try:
                         figures = undisturbed(server, prepared)
                     except (OSError, RuntimeError) as error:
                         print(f"{server.name} {test} P={pipeline}: {error}", file=sys.stderr)
                         continue
-                    records.add(round_, "core", test, pipeline, server.name, **figures)
+                    records.add(round_, section, test, pipeline, server.name, **figures)
 
 
 def every_core(records, servers, round_, tests, pipelines, scale):

@@ -13,7 +13,7 @@ use crate::store::ShardSet;
 use super::bounds;
 use super::call::Call;
 use super::engine::Gates;
-use super::error::{Error, SHOWN_BYTES_MAX, shown};
+use super::error::{BUSY, Error, SHOWN_BYTES_MAX, shown};
 use super::outcome::Outcome;
 use super::pause::Paused;
 use super::serve;
@@ -74,7 +74,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
         Err(error) => return refuse(call, args, &error),
     };
     let flags = found.command.flags;
-    if let Err(error) = check(call, &found, gates) {
+    if let Err(error) = check(call, &found, args, gates) {
         call.stats.commands[found.index].rejected.add(1);
         return refuse(call, args, &error);
     }
@@ -130,7 +130,7 @@ fn unknown_subcommand(command: &Command, args: Args<'_>) -> Error {
 }
 
 /// Whether this client may run the command now.
-fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
+fn check(call: &Call<'_, '_>, found: &Found, args: Args<'_>, gates: u32) -> Result<(), Error> {
     let flags = found.command.flags;
     if !call.session.is_authenticated && !flags.any(Flags::NO_AUTH) {
         return Err(Error::line("NOAUTH Authentication required."));
@@ -141,7 +141,10 @@ fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
     if call.session.transaction.is_some() && found.command.name == "debug" {
         super::server::check_debug(call)?;
     }
-    if gates & Gates::OVER_BUDGET != 0 && flags.any(Flags::DENYOOM) {
+    if gates & Gates::OVER_BUDGET != 0
+        && flags.any(Flags::DENYOOM)
+        && !call.engine.may_overrun(found.command, args)
+    {
         return Err(Error::line(
             "OOM command not allowed when used memory > 'maxmemory'.",
         ));
@@ -152,6 +155,9 @@ fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
              allowed in this context",
             table().name(found.index)
         )));
+    }
+    if gates & Gates::BUSY != 0 && !flags.any(Flags::ALLOW_BUSY) {
+        return Err(BUSY);
     }
     Ok(())
 }
@@ -206,6 +212,13 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
 /// Holds what the command needs, runs it, and does what follows from it.
 fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
     hold(call, found.command, args);
+    let is_busy = call.engine.gates.load() & Gates::BUSY != 0;
+    if is_busy && !found.command.flags.any(Flags::ALLOW_BUSY) {
+        // A script let go of these shards only so that this can be said.
+        call.held.release();
+        call.stats.commands[found.index].rejected.add(1);
+        return refuse(call, args, &BUSY);
+    }
     call.session.last_command = found.index;
     let stats = &call.stats.commands[found.index];
     let calls = stats.calls.get();
@@ -223,7 +236,8 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
             note_slow(call, found.command, args, took_us, false);
         }
     }
-    if call.held.shards().any(|(_, shard)| shard.has_aftermath()) {
+    // What a script that is over its time has made ready waits for the script's end.
+    if !is_busy && call.held.shards().any(|(_, shard)| shard.has_aftermath()) {
         bounds::settle(call);
         serve::serve_ready(call);
         call.notify_expired();
@@ -344,15 +358,22 @@ fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
 /// Holds what may follow from a command beside `set`, the shards of its keys.
 #[cold]
 fn hold_more(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, set: ShardSet) {
-    let mut set = set;
-    if call
-        .held
-        .shards()
-        .any(|(_, shard)| !shard.dead_letters().is_empty())
-    {
-        set = serve::hold_dead_letters(call, command, args, set);
+    loop {
+        let mut wanted = set;
+        if call
+            .held
+            .shards()
+            .any(|(_, shard)| !shard.dead_letters().is_empty())
+        {
+            wanted = serve::hold_dead_letters(call, command, args, set);
+        }
+        // Shards that are let go to hold more may see other policies.
+        let before = call.held.set();
+        serve::hold_waiters(call, wanted);
+        if call.held.set() == before {
+            return;
+        }
     }
-    serve::hold_waiters(call, set);
 }
 
 /// The shards that a request declares.

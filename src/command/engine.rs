@@ -1,15 +1,15 @@
 //! Everything that commands share: the keyspace, channels, clients, settings and counters.
 
 use std::fmt::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
-use crate::clients::Clients;
+use crate::clients::{Client, Clients, Origin};
 use crate::clock::Now;
 use crate::config::{Config, PubsubOverflow};
 use crate::metrics::{Counter, Rates, Totals, WorkerStats};
-use crate::outbox::{Mailbox, OutboxLedger};
+use crate::outbox::{Mailbox, OutboxLedger, Seat};
 use crate::overflow::{OutboxBounds, WhenFull};
 use crate::policy::{self, Policies};
 use crate::pubsub::PubSub;
@@ -18,6 +18,7 @@ use crate::sync::Lock;
 
 use super::latency::LatencyLog;
 use super::pause::Pauses;
+use super::pressure::Pressure;
 use super::script::{Library, Running};
 use super::slowlog::Slowlog;
 use super::table::table;
@@ -35,6 +36,10 @@ impl Gates {
     pub const OVER_BUDGET: u32 = 1 << 2;
     /// Every command is timed, because SLOWLOG or LATENCY wants short ones too.
     pub const TIMED: u32 = 1 << 3;
+    /// A script has run for longer than `busy-reply-threshold`. It has let go of the shards so that
+    /// nobody hangs on them, and whoever gets one meanwhile must not use it: they look at this gate
+    /// once more when they hold what they need.
+    pub const BUSY: u32 = 1 << 4;
 
     /// The reasons in force. Relaxed: a command that races with the change may miss it.
     #[inline]
@@ -73,6 +78,8 @@ pub struct Engine {
     pub scripts: Library,
     /// The script that runs now.
     pub running: Running,
+    /// Serves the other clients of the worker whose script is over its time; set once, at start.
+    pub meanwhile: OnceLock<fn()>,
     /// Commands that took long.
     pub slowlog: Slowlog,
     /// Events that took long.
@@ -99,6 +106,12 @@ pub struct Engine {
     pub resident_bytes_peak: AtomicU64,
     /// Where the server listens.
     pub addresses: Lock<Vec<String>>,
+    /// Whether any policy lets messages go for memory.
+    pub sheds: AtomicBool,
+    /// What is known of the pressure on memory; of the tick.
+    pub(super) pressure: Lock<Pressure>,
+    /// Stands in where time acts and no client does.
+    pub nobody: Arc<Client>,
     /// The policies in force; changed while all shards are held.
     policies: Lock<Arc<Policies>>,
     /// Whether any policy is for channels, so that publishers need not ask where none is.
@@ -136,6 +149,7 @@ impl Engine {
             pauses: Pauses::default(),
             scripts: Library::default(),
             running: Running::default(),
+            meanwhile: OnceLock::new(),
             slowlog: Slowlog::default(),
             latency: LatencyLog::default(),
             rates: Lock::default(),
@@ -149,6 +163,14 @@ impl Engine {
             resident_bytes: AtomicU64::new(0),
             resident_bytes_peak: AtomicU64::new(0),
             addresses: Lock::default(),
+            sheds: AtomicBool::new(false),
+            pressure: Lock::default(),
+            nobody: Arc::new(Client::new(
+                0,
+                Origin::default(),
+                Seat::default(),
+                now.mono_us,
+            )),
             policies: Lock::default(),
             has_channel_policies: AtomicBool::new(false),
             departed: Lock::default(),
@@ -187,6 +209,7 @@ impl Engine {
         self.config
             .keep_policy_text(&policies.to_lines().join("; "));
         *self.policies.lock() = policies;
+        super::pressure::note_policies(self);
     }
 
     /// Bounds of a subscriber's outbox for what is published to a channel.

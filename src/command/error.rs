@@ -68,6 +68,11 @@ impl Error {
     }
 }
 
+/// What everybody hears while a script is over its time.
+pub(super) const BUSY: Error = Error::line(
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+);
+
 /// Most bytes of a request that an error repeats, as in Redis.
 pub(super) const SHOWN_BYTES_MAX: usize = 128;
 

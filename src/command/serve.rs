@@ -152,6 +152,58 @@ pub(super) fn hold_dead_letters(
     }
 }
 
+/// Holds, beside `set`, the shards of all dead-letter queues, and those that serving waiters may
+/// touch: for who does not know yet which queues it will change.
+pub(super) fn hold_with_dead_letters(call: &mut Call<'_, '_>, set: ShardSet) {
+    call.held.need(set);
+    loop {
+        let mut wanted = set;
+        for (_, shard) in call.held.shards() {
+            wanted = wanted.union(shard.dead_letters());
+        }
+        if !call.held.set().contains(wanted) {
+            call.held.need(wanted);
+            continue;
+        }
+        // Shards that are let go to hold more may see other policies.
+        let before = call.held.set();
+        hold_waiters(call, wanted);
+        if call.held.set() == before {
+            return;
+        }
+    }
+}
+
+/// Looks after queues that time has changed, each in a step of its own.
+pub(super) fn look_after(engine: &Engine, worker: usize, now: Now, keys: &[WaitKey]) {
+    let mut wakes = WakeList::default();
+    for key in keys {
+        let key = key.as_key();
+        let mut held = engine.keyspace.hold();
+        let mut session = Session::stand_in(Arc::clone(&engine.nobody), key.db);
+        let mut reply = Reply::new(Resp::V2);
+        let mut call = Call {
+            engine,
+            held: &mut held,
+            session: &mut session,
+            reply: &mut reply,
+            wakes: &mut wakes,
+            stats: &engine.workers[worker],
+            now,
+            worker,
+            remembered: None,
+        };
+        let set = ShardSet::one(engine.keyspace.shard_of(&key));
+        hold_with_dead_letters(&mut call, set);
+        bounds::look_after(&mut call, &key);
+        serve_ready(&mut call);
+        call.notify_expired();
+        #[cfg(debug_assertions)]
+        call.held.check_ledgers();
+    }
+    wakes.wake();
+}
+
 /// Serves those who wait for keys that became ready, until no key is.
 pub(super) fn serve_ready(call: &mut Call<'_, '_>) {
     loop {
@@ -321,10 +373,7 @@ pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
     for taken in messages.into_iter().rev() {
         let key = taken.key.as_key();
         let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
-        call.held.need(set);
-        let set = set.union(call.shard(&key).dead_letters());
-        call.held.need(set);
-        hold_waiters(call, set);
+        hold_with_dead_letters(call, set);
         let now_ms = call.now_ms();
         let (end, arrival) = match taken.place {
             Place::Queue { end, arrival } => (end, arrival),

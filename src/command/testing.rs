@@ -20,7 +20,8 @@ pub struct Bench {
 
 /// A client of a [`Bench`].
 pub struct Player {
-    session: Session,
+    /// What the server remembers of it.
+    pub session: Session,
     reply: Reply,
 }
 
@@ -68,6 +69,12 @@ impl Bench {
         }
     }
 
+    /// Moves the clocks, and does what a worker's tick does for queues.
+    pub fn pass(&mut self, ms: u64) {
+        self.now = self.now.after(std::time::Duration::from_millis(ms));
+        while super::tick::age(&self.engine, 0, self.now) {}
+    }
+
     /// What a new client gets for one command, with `\r\n` shown as a blank.
     pub fn run(&self, command: &str) -> String {
         self.play(&mut self.client(), command)
@@ -113,10 +120,8 @@ impl Bench {
 }
 
 impl Bench {
-    /// Ends a client that was served, before a byte of its reply is written.
-    pub fn lose(&self, mut player: Player) {
-        let wait = std::mem::take(&mut *player.session.client.wait.lock());
-        let Wait::Served(served) = wait else { return };
+    /// Runs something for a client outside its commands, as its connection does when it goes.
+    pub fn with_call<R>(&self, player: &mut Player, act: impl FnOnce(&mut Call<'_, '_>) -> R) -> R {
         let mut held = self.engine.keyspace.hold();
         let mut wakes = WakeList::default();
         let mut call = Call {
@@ -130,8 +135,21 @@ impl Bench {
             worker: 0,
             remembered: None,
         };
-        super::put_back(&mut call, served.taken);
+        let result = act(&mut call);
         finish(&mut call);
+        result
+    }
+
+    /// Forgets a client that has gone.
+    pub fn leave(&self, player: &Player) {
+        self.engine.clients.remove(player.session.client.id);
+    }
+
+    /// Ends a client that was served, before a byte of its reply is written.
+    pub fn lose(&self, mut player: Player) {
+        let wait = std::mem::take(&mut *player.session.client.wait.lock());
+        let Wait::Served(served) = wait else { return };
+        self.with_call(&mut player, |call| super::put_back(call, served.taken));
     }
 }
 

@@ -388,18 +388,24 @@ impl Connection {
         if !self.input.is_empty() || self.held != Held::No {
             return self.read_more();
         }
-        READ_BUFFER.with_borrow_mut(|buffer| {
-            buffer.clear();
-            let read = self.stream.read(buffer);
-            if let Poll::Ready(Ok(len)) = read
-                && len > 0
-            {
-                self.note_read(len);
-                let consumed = self.execute(buffer, now);
-                self.input.extend_from_slice(&buffer[consumed..]);
-            }
-            read
+        READ_BUFFER.with(|buffer| match buffer.try_borrow_mut() {
+            Ok(mut buffer) => self.read_into(&mut buffer, now),
+            // Another connection's request is a script that computes, and lets others go on.
+            Err(_) => self.read_into(&mut Vec::with_capacity(READ_BYTES / 4), now),
         })
+    }
+
+    fn read_into(&mut self, buffer: &mut Vec<u8>, now: &mut Now) -> Poll<io::Result<usize>> {
+        buffer.clear();
+        let read = self.stream.read(buffer);
+        if let Poll::Ready(Ok(len)) = read
+            && len > 0
+        {
+            self.note_read(len);
+            let consumed = self.execute(buffer, now);
+            self.input.extend_from_slice(&buffer[consumed..]);
+        }
+        read
     }
 
     /// Reads behind what is there already: the rest of a request, or requests ahead of their time.

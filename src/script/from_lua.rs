@@ -2,6 +2,7 @@
 
 use mlua::{Table, Value};
 
+use super::arguments::c_string;
 use super::number::to_integer;
 use crate::protocol::{Reply, Resp};
 
@@ -36,11 +37,11 @@ fn write_table(reply: &mut Reply, resp: Resp, table: &Table, depth: usize) -> ml
     // the order of the checks.
     let field = |name: &str| table.raw_get::<Value>(name);
     if let Value::String(error) = field("err")? {
-        reply.error(&error.as_bytes());
+        reply.error(c_string(&error.as_bytes()));
         return Ok(());
     }
     if let Value::String(status) = field("ok")? {
-        reply.simple_bytes(&status.as_bytes());
+        reply.simple_bytes(c_string(&status.as_bytes()));
         return Ok(());
     }
     match field("double")? {
@@ -62,8 +63,7 @@ fn write_table(reply: &mut Reply, resp: Resp, table: &Table, depth: usize) -> ml
         return write_set(reply, resp, &set, depth);
     }
     if let Value::String(digits) = field("big_number")? {
-        let digits = String::from_utf8_lossy(&digits.as_bytes()).replace(['\r', '\n'], " ");
-        reply.big_number(&digits);
+        reply.big_number(&digits.as_bytes());
         return Ok(());
     }
     if let Value::Table(verbatim) = field("verbatim_string")?

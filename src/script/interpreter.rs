@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 use mlua::chunk::ChunkMode;
 use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 
-use super::arguments::as_bytes;
+use super::arguments::{as_bytes, c_string};
 use super::failure::{self, Failure, failure_in};
 use super::host::{Host, Verdict, hosted, with_host};
 use super::redis::Shared;
@@ -23,7 +23,7 @@ use crate::protocol::{Args, Reply, Resp};
 
 /// Most memory that the Lua code of one worker may hold, in bytes: past it a script ends with
 /// Lua's "not enough memory".
-const MEMORY_BYTES_MAX: usize = 1 << 30;
+const MEMORY_BYTES_MAX: usize = if cfg!(test) { 64 << 20 } else { 1 << 30 };
 /// Instructions between two looks at the clock and at who wants the script to end: about half a
 /// millisecond.
 const LOOK_INSTRUCTIONS: u32 = 100_000;
@@ -59,7 +59,7 @@ pub struct Run<'a> {
 }
 
 /// A script that is ready to run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Compiled {
     /// What it was compiled from.
     pub script: Arc<Script>,
@@ -73,7 +73,7 @@ pub struct Interpreter {
     lua: Lua,
     run: Function,
     shared: Rc<Shared>,
-    scripts: HashMap<Sha, Compiled, ahash::RandomState>,
+    scripts: HashMap<Sha, Rc<Compiled>, ahash::RandomState>,
     /// Names by the hash of the text, to spare EVAL the digest.
     names: HashMap<u64, Sha, ahash::RandomState>,
     dropped_seen: u64,
@@ -116,7 +116,7 @@ impl Interpreter {
     fn with_sandbox(generation: u64) -> mlua::Result<Self> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
-        let shared = Shared::new(MEMORY_BYTES_MAX);
+        let shared = Shared::new(&lua, MEMORY_BYTES_MAX)?;
         let natives = natives(&lua, &shared)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name("=sandbox");
         let (globals, run): (Table, Function) = sandbox.into_function()?.call(natives)?;
@@ -145,31 +145,31 @@ impl Interpreter {
     }
 
     /// A script that was compiled here before.
-    pub fn compiled(&self, sha: &Sha) -> Option<Compiled> {
+    pub fn compiled(&self, sha: &Sha) -> Option<Rc<Compiled>> {
         let compiled = self.scripts.get(sha)?;
         compiled.script.is_used.store(true, Ordering::Relaxed);
-        Some(compiled.clone())
+        Some(Rc::clone(compiled))
     }
 
     /// Compiles a script and keeps it; what Lua says against it otherwise.
-    pub fn compile(&mut self, script: &Arc<Script>) -> Result<Compiled, Vec<u8>> {
+    pub fn compile(&mut self, script: &Arc<Script>) -> Result<Rc<Compiled>, Vec<u8>> {
         let chunk = self.lua.load(script.code()).set_name(CHUNK);
         let function = chunk
             .set_mode(ChunkMode::Text)
             .into_function()
             .map_err(|error| failure::text_of(&error))?;
-        let compiled = Compiled {
+        let compiled = Rc::new(Compiled {
             script: Arc::clone(script),
             function,
-        };
-        self.scripts.insert(script.sha, compiled.clone());
+        });
+        self.scripts.insert(script.sha, Rc::clone(&compiled));
         let hash = self.scripts.hasher().hash_one(&script.text);
         self.names.insert(hash, script.sha);
         Ok(compiled)
     }
 
     /// A script of this text that was compiled here before.
-    pub fn compiled_from(&self, text: &[u8]) -> Option<Compiled> {
+    pub fn compiled_from(&self, text: &[u8]) -> Option<Rc<Compiled>> {
         let hash = self.scripts.hasher().hash_one(text);
         let compiled = self.compiled(self.names.get(&hash)?)?;
         (*compiled.script.text == *text).then_some(compiled)
@@ -212,15 +212,16 @@ impl Interpreter {
         let result = match result {
             Ok((true, value)) => from_lua::write(reply, self.shared.resp.get(), &value)
                 .and_then(|()| replied(&value)),
-            Ok((false, _)) => match self.shared.failed.take() {
+            Ok((false, raised)) => match self.shared.failed.take() {
                 Some(failed) => return Err(failed),
-                None => Err(failure::bare_text("error in error handling")),
+                // Lua asks nobody about its own memory errors.
+                None => Err(Failure::Text(as_bytes(&raised).unwrap_or_default()).into()),
             },
             Err(error) => Err(error),
         };
         self.collect();
         result.map_err(|error| Failed {
-            line: [b"ERR ", &failure::text_of(&error)[..]].concat(),
+            line: [b"ERR ", &text_of(&error)[..]].concat(),
             place: None,
             is_counted: false,
         })
@@ -248,6 +249,14 @@ impl Interpreter {
     }
 }
 
+/// The text of an error, whoever raised it.
+fn text_of(error: &mlua::Error) -> Vec<u8> {
+    match failure_in(error) {
+        Some(Failure::Text(text)) => text.clone(),
+        _ => failure::text_of(error),
+    }
+}
+
 /// Whether a value was written as an error.
 fn replied(value: &Value) -> mlua::Result<Replied> {
     let Value::Table(table) = value else {
@@ -263,11 +272,7 @@ fn replied(value: &Value) -> mlua::Result<Replied> {
 }
 
 fn list(lua: &Lua, words: Args<'_>) -> mlua::Result<Table> {
-    let table = lua.create_table_with_capacity(words.len(), 0)?;
-    for (index, word) in words.iter().enumerate() {
-        table.raw_seti(index + 1, BStr::new(word))?;
-    }
-    Ok(table)
+    lua.create_sequence_from(words.iter().map(BStr::new))
 }
 
 /// What the sandbox is made of.
@@ -307,10 +312,8 @@ fn failed(lua: &Lua, raised: &Value) -> mlua::Result<Failed> {
             None => ([b"ERR ", &failure::text_of(error)[..]].concat(), false),
         },
         Value::Table(table) => {
-            let line = match table.raw_get("err")? {
-                Value::String(line) => line.as_bytes().to_vec(),
-                _ => b"ERR unknown error".to_vec(),
-            };
+            let line = as_bytes(&table.raw_get("err")?);
+            let line = line.unwrap_or_else(|| b"ERR unknown error".to_vec());
             let is_counted = table.raw_get("ignore_error_stats_update").unwrap_or(false);
             (line, is_counted)
         }
@@ -325,7 +328,7 @@ fn failed(lua: &Lua, raised: &Value) -> mlua::Result<Failed> {
         }
     };
     Ok(Failed {
-        line,
+        line: c_string(&line).to_vec(),
         place: place(lua),
         is_counted,
     })

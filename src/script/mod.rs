@@ -24,6 +24,9 @@ mod source;
 mod structs;
 mod to_lua;
 
+#[cfg(test)]
+mod tests;
+
 pub use host::{Ending, Host, Verdict};
 pub use interpreter::{Compiled, Failed, Interpreter, Replied, Run, with_interpreter};
 pub use source::{Rules, Script, Sha, sha_from, sha_of};

@@ -8,10 +8,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use mlua::{FromLua, Lua, Table, Value, Variadic};
-use smallvec::SmallVec;
+use mlua::{Lua, LuaString, MultiValue, Table, Value, Variadic};
 
-use super::arguments::{as_bytes, as_number, integer};
+use super::arguments::{as_bytes, as_number, c_string, integer};
 use super::failure::{self, Failure, line};
 use super::host::{Ending, with_host};
 use super::interpreter::Failed;
@@ -20,16 +19,21 @@ use crate::protocol::number::Double;
 use crate::protocol::{OwnedArgs, Reply, Resp};
 
 /// The version of Redis whose scripting this is, as scripts see it.
-const VERSION: &str = "7.2.4";
-const VERSION_NUMBER: u32 = 0x0007_0204;
+const VERSION: &str = "7.2.9";
+const VERSION_NUMBER: u32 = 0x0007_0209;
 
 /// Why arguments of a call are refused.
 const NO_ARGUMENT: &str = "ERR Please specify at least one argument for this redis lib call";
 const WRONG_ARGUMENT: &str = "ERR Lua redis lib command arguments must be strings or integers";
 
+/// Memory for arguments that is kept from call to call, in bytes.
+const ARGUMENTS_KEPT_BYTES_MAX: usize = 64 << 10;
+
 /// What the natives of one interpreter share.
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// The name `ok`, which most replies need.
+    pub(super) ok: LuaString,
     /// The version of replies that the running script asked for.
     pub(super) resp: Cell<Resp>,
     /// The most memory that Lua code may hold, in bytes. Natives build their results without it.
@@ -39,47 +43,57 @@ pub(super) struct Shared {
     /// How the script ended, if not well.
     pub(super) failed: RefCell<Option<Failed>>,
     /// Reused from call to call.
-    arguments: RefCell<OwnedArgs>,
     reply: RefCell<Reply>,
 }
 
 impl Shared {
-    pub(super) fn new(memory_bytes_max: usize) -> Rc<Self> {
-        Rc::new(Self {
+    pub(super) fn new(lua: &Lua, memory_bytes_max: usize) -> mlua::Result<Rc<Self>> {
+        Ok(Rc::new(Self {
+            ok: lua.create_string("ok")?,
             resp: Cell::new(Resp::V2),
             memory_bytes_max,
             stopped: Cell::new(None),
             failed: RefCell::default(),
-            arguments: RefCell::default(),
             reply: RefCell::new(Reply::new(Resp::V2)),
-        })
+        }))
     }
 }
 
-/// An argument of `redis.call`: copied at once, so that a call with thousands of them holds no
-/// references into the interpreter.
-#[derive(Debug)]
-enum Argument {
-    Text(SmallVec<[u8; 40]>),
-    Wrong,
+thread_local! {
+    /// Reused from call to call.
+    static ARGUMENTS: RefCell<Arguments> = RefCell::default();
 }
 
-impl FromLua for Argument {
-    fn from_lua(value: Value, _: &Lua) -> mlua::Result<Self> {
-        Ok(match value {
-            Value::String(text) => Self::Text(SmallVec::from_slice(&text.as_bytes())),
-            Value::Integer(integer) => {
-                let mut digits = itoa::Buffer::new();
-                Self::Text(SmallVec::from_slice(digits.format(integer).as_bytes()))
+/// The arguments of the call that is being made.
+#[derive(Debug, Default)]
+struct Arguments {
+    words: OwnedArgs,
+    /// One of them was no string and no number.
+    is_wrong: bool,
+}
+
+impl Arguments {
+    /// Copies the arguments, so that the command sees bytes and the interpreter keeps its own.
+    fn take(&mut self, args: &MultiValue) {
+        self.is_wrong = false;
+        if self.words.memory_bytes() > ARGUMENTS_KEPT_BYTES_MAX {
+            self.words = OwnedArgs::default();
+        }
+        self.words.clear();
+        let words = &mut self.words;
+        for value in args {
+            match value {
+                Value::String(text) => words.push(&text.as_bytes()),
+                Value::Integer(integer) => {
+                    words.push(itoa::Buffer::new().format(*integer).as_bytes());
+                }
+                Value::Number(number) if number.is_nan() && number.is_sign_negative() => {
+                    words.push(b"-nan");
+                }
+                Value::Number(number) => words.push(Double::new(*number).as_bytes()),
+                _ => self.is_wrong = true,
             }
-            Value::Number(number) if number.is_nan() && number.is_sign_negative() => {
-                Self::Text(SmallVec::from_slice(b"-nan"))
-            }
-            Value::Number(number) => {
-                Self::Text(SmallVec::from_slice(Double::new(number).as_bytes()))
-            }
-            _ => Self::Wrong,
-        })
+        }
     }
 }
 
@@ -89,12 +103,12 @@ pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let ours = Rc::clone(shared);
     redis.raw_set(
         "call",
-        lua.create_function(move |lua, args: Variadic<Argument>| call(lua, &ours, &args, true))?,
+        lua.create_function(move |lua, args: MultiValue| call(lua, &ours, &args, true))?,
     )?;
     let ours = Rc::clone(shared);
     redis.raw_set(
         "pcall",
-        lua.create_function(move |lua, args: Variadic<Argument>| call(lua, &ours, &args, false))?,
+        lua.create_function(move |lua, args: MultiValue| call(lua, &ours, &args, false))?,
     )?;
     let ours = Rc::clone(shared);
     let setresp = move |lua: &Lua, args: Variadic<Value>| set_resp(lua, &ours, &args);
@@ -134,26 +148,23 @@ pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
 
 /// Gives the arguments in the form that commands take.
 fn with_arguments<R>(
-    shared: &Shared,
-    args: &[Argument],
+    args: &MultiValue,
     ask: impl FnOnce(crate::protocol::Args<'_>) -> R,
 ) -> Result<R, &'static str> {
     if args.is_empty() {
         return Err(NO_ARGUMENT);
     }
-    let mut arguments = shared.arguments.borrow_mut();
-    arguments.clear();
-    for argument in args {
-        match argument {
-            Argument::Text(text) => arguments.push(text),
-            Argument::Wrong => return Err(WRONG_ARGUMENT),
+    ARGUMENTS.with_borrow_mut(|arguments| {
+        arguments.take(args);
+        if arguments.is_wrong {
+            return Err(WRONG_ARGUMENT);
         }
-    }
-    Ok(ask(arguments.as_args()))
+        Ok(ask(arguments.words.as_args()))
+    })
 }
 
 /// `redis.call` and `redis.pcall`: an error is raised by the one and returned by the other.
-fn call(lua: &Lua, shared: &Shared, args: &[Argument], raises: bool) -> mlua::Result<Value> {
+fn call(lua: &Lua, shared: &Shared, args: &MultiValue, raises: bool) -> mlua::Result<Value> {
     // Natives allocate without the limit, which would put a protected call around each
     // allocation; what they made counts when Lua code asks for more.
     lua.set_memory_limit(0)?;
@@ -165,13 +176,13 @@ fn call(lua: &Lua, shared: &Shared, args: &[Argument], raises: bool) -> mlua::Re
 fn call_unlimited(
     lua: &Lua,
     shared: &Shared,
-    args: &[Argument],
+    args: &MultiValue,
     raises: bool,
 ) -> mlua::Result<Value> {
     let mut reply = shared.reply.borrow_mut();
     reply.clear();
     reply.set_resp(shared.resp.get());
-    let ending = with_arguments(shared, args, |args| {
+    let ending = with_arguments(args, |args| {
         with_host(|host| host.command(args, &mut reply))
     });
     let refusal = match ending {
@@ -203,7 +214,7 @@ fn call_unlimited(
         }
         .into());
     }
-    to_lua::value(lua, &bytes)
+    to_lua::value(lua, &shared.ok, &bytes)
 }
 
 fn set_resp(lua: &Lua, shared: &Shared, args: &[Value]) -> mlua::Result<()> {
@@ -218,20 +229,13 @@ fn set_resp(lua: &Lua, shared: &Shared, args: &[Value]) -> mlua::Result<()> {
     Ok(())
 }
 
-fn acl_check_cmd(_: &Lua, args: Variadic<Argument>) -> mlua::Result<bool> {
-    let mut arguments = OwnedArgs::default();
-    if args.is_empty() {
-        return Err(line(NO_ARGUMENT));
+fn acl_check_cmd(_: &Lua, args: MultiValue) -> mlua::Result<bool> {
+    let answer = with_arguments(&args, |args| with_host(|host| host.may_run(args)).flatten());
+    match answer {
+        Err(problem) => Err(line(problem)),
+        Ok(Some(may)) => Ok(may),
+        Ok(None) => Err(line("ERR Invalid command passed to redis.acl_check_cmd()")),
     }
-    for argument in args.iter() {
-        match argument {
-            Argument::Text(text) => arguments.push(text),
-            Argument::Wrong => return Err(line(WRONG_ARGUMENT)),
-        }
-    }
-    with_host(|host| host.may_run(arguments.as_args()))
-        .flatten()
-        .ok_or_else(|| line("ERR Invalid command passed to redis.acl_check_cmd()"))
 }
 
 fn log(lua: &Lua, args: Variadic<Value>) -> mlua::Result<()> {
@@ -281,16 +285,11 @@ fn error_reply(lua: &Lua, args: Variadic<Value>) -> mlua::Result<Table> {
         Err(table) => return table,
     };
     // A code of one's own is marked by a dash, or by being the first of several words.
-    let line = match text.strip_prefix(b"-") {
-        Some(line) => line.to_vec(),
-        None => text,
-    };
-    let has_code = memchr::memchr(b' ', &line).is_some();
-    let line = if has_code {
-        line
-    } else {
-        [b"ERR ", &line[..]].concat()
-    };
+    let text = c_string(&text);
+    let line = text.strip_prefix(b"-").unwrap_or(text);
+    let has_code = memchr::memchr(b' ', line).is_some();
+    let code: &[u8] = if has_code { b"" } else { b"ERR " };
+    let line = [code, line].concat();
     failure::table_of(lua, &line, false)
 }
 

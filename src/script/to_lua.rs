@@ -4,7 +4,7 @@
 //! `redis.setresp`. What came from this server is well formed; what is not ends the reading with
 //! nil.
 
-use mlua::{Lua, Table, Value};
+use mlua::{Lua, LuaString, Table, Value};
 
 use super::failure::table_of;
 use super::number::read_prefix;
@@ -13,13 +13,20 @@ use crate::protocol::number::parse_i64;
 /// A reply being read.
 struct Reading<'a> {
     lua: &'a Lua,
+    /// The name `ok`.
+    ok: &'a LuaString,
     rest: &'a [u8],
 }
 
 /// The value of a whole reply. An error becomes a table with `err`, marked as one that the
 /// statistics have.
-pub(super) fn value(lua: &Lua, reply: &[u8]) -> mlua::Result<Value> {
-    Reading { lua, rest: reply }.value()
+pub(super) fn value(lua: &Lua, ok: &LuaString, reply: &[u8]) -> mlua::Result<Value> {
+    Reading {
+        lua,
+        ok,
+        rest: reply,
+    }
+    .value()
 }
 
 impl<'a> Reading<'a> {
@@ -54,7 +61,11 @@ impl<'a> Reading<'a> {
                 None => Ok(Value::Boolean(false)),
             },
             b':' => Ok(Value::Integer(parse_i64(line).unwrap_or_default())),
-            b'+' => self.wrapped("ok", line),
+            b'+' => {
+                let table = self.lua.create_table_with_capacity(0, 1)?;
+                table.raw_set(self.ok, self.string(line)?)?;
+                Ok(Value::Table(table))
+            }
             b'-' => Ok(Value::Table(table_of(self.lua, line, true)?)),
             b'*' | b'>' => match length(line) {
                 Some(len) => self.array(len),

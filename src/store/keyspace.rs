@@ -204,7 +204,6 @@ impl<'k> Held<'k> {
     }
 
     /// Checks the accounts of all shards that are held: see [`Shard::check_ledgers`].
-    #[cfg(debug_assertions)]
     pub fn check_ledgers(&mut self) {
         for (_, guard) in &mut self.guards {
             guard.check_ledgers();

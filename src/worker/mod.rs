@@ -24,6 +24,8 @@ use crate::sync::Lock;
 
 use turns::Turns;
 
+pub use turns::serve_others;
+
 /// How often a worker does what time alone brings; Redis's `hz 10`.
 pub const TICK: Duration = Duration::from_millis(100);
 
@@ -62,6 +64,15 @@ pub struct Ready {
     pub writable: bool,
     /// The other side has closed, or the connection failed: reading comes to an end.
     pub hung_up: bool,
+}
+
+impl Ready {
+    /// What was said before and what is said now.
+    fn add(&mut self, other: Self) {
+        self.readable |= other.readable;
+        self.writable |= other.writable;
+        self.hung_up |= other.hung_up;
+    }
 }
 
 /// How a turn ended.

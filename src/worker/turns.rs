@@ -3,6 +3,9 @@
 //! Each pass takes what the system says of the sockets, then those who were called by others,
 //! then those whose time has come, then those who let others go first in the pass before. Nobody
 //! gets a second turn before everybody had one.
+//!
+//! A turn may take very long: a script computes. It may then ask for [`serve_others`], which gives
+//! the worker's other connections their turns on the same thread, inside that one.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -12,6 +15,7 @@ use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use scoped_tls_hkt::{ReborrowMut, scoped_thread_local};
 use slab::Slab;
 
 use crate::clock::{self, Now};
@@ -26,10 +30,41 @@ const EVENTS_MAX: usize = 1024;
 /// Turns that share one reading of the clock.
 const UNREAD_TURNS_MAX: u32 = 8;
 
+/// Sockets that one look at the others tells of.
+const OTHERS_EVENTS_MAX: usize = 64;
+
+/// A worker's loop, as a turn that takes long sees it.
+trait Others {
+    fn serve(&mut self);
+}
+
+struct AtWork<'a>(&'a mut (dyn Others + 'a));
+
+impl<'short> ReborrowMut<'short> for AtWork<'_> {
+    type Result = AtWork<'short>;
+
+    fn reborrow_mut(&'short mut self) -> AtWork<'short> {
+        AtWork(&mut *self.0)
+    }
+}
+
+scoped_thread_local!(static mut OTHERS: for<'a> AtWork<'a>);
+
+/// Gives the other connections of this worker their turns, as far as there is something to do, and
+/// comes back. For a turn that takes long; does nothing outside of one.
+pub fn serve_others() {
+    if OTHERS.is_set() {
+        OTHERS.with(|others| others.0.serve());
+    }
+}
+
 /// A connection with what the worker keeps for it.
 #[derive(Debug)]
 struct Seated<C> {
-    connection: C,
+    /// `None` during its turn.
+    connection: Option<Box<C>>,
+    /// What was said of its socket during its turn.
+    missed: Option<Ready>,
     /// Its entry in `Turns::timers`.
     until_us: Option<u64>,
     /// Whether it stands in `Turns::again`.
@@ -50,6 +85,8 @@ pub(super) struct Turns<A, D: Duty<A>> {
     now: Now,
     /// Turns since the clock was read.
     unread: u32,
+    /// The door was found closed.
+    is_closed: bool,
 }
 
 impl<A, D: Duty<A>> Turns<A, D> {
@@ -64,6 +101,7 @@ impl<A, D: Duty<A>> Turns<A, D> {
             again: Vec::new(),
             now: clock::now(),
             unread: 0,
+            is_closed: false,
         }
     }
 
@@ -72,34 +110,38 @@ impl<A, D: Duty<A>> Turns<A, D> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut wanted = Vec::new();
         let mut tick_us = self.now.mono_us;
-        let mut is_closed = false;
-        while !(is_closed && self.seated.is_empty()) {
+        while !(self.is_closed && self.seated.is_empty()) {
             self.wait(&mut events, tick_us);
-            self.read_clock();
-            for event in &events {
-                if event.token() != ALARM {
-                    let ready = Ready {
-                        readable: event.is_readable(),
-                        writable: event.is_writable(),
-                        hung_up: event.is_read_closed() || event.is_error(),
-                    };
-                    self.turn(event.token().0, ready);
-                }
-            }
-            let is_rung = self.bell.answer(&mut wanted);
-            for slot in wanted.drain(..) {
-                self.turn(slot, Ready::default());
-            }
-            self.run_timers();
-            self.run_again();
-            if is_rung {
-                is_closed = self.open_door();
-            }
+            self.pass(&events, &mut wanted);
             if self.now.mono_us >= tick_us {
                 self.duty.tick();
                 self.read_clock();
                 tick_us = self.now.mono_us + micros(TICK);
             }
+        }
+    }
+
+    /// Everybody who has something to do gets a turn.
+    fn pass(&mut self, events: &Events, wanted: &mut Vec<usize>) {
+        self.read_clock();
+        for event in events {
+            if event.token() != ALARM {
+                let ready = Ready {
+                    readable: event.is_readable(),
+                    writable: event.is_writable(),
+                    hung_up: event.is_read_closed() || event.is_error(),
+                };
+                self.turn(event.token().0, ready);
+            }
+        }
+        let is_rung = self.bell.answer(wanted);
+        for slot in wanted.drain(..) {
+            self.turn(slot, Ready::default());
+        }
+        self.run_timers();
+        self.run_again();
+        if is_rung {
+            self.open_door();
         }
     }
 
@@ -138,7 +180,20 @@ impl<A, D: Duty<A>> Turns<A, D> {
             self.unread = 0;
         }
         self.unread += 1;
-        match seated.connection.turn(ready, &mut self.now) {
+        let Some(mut connection) = seated.connection.take() else {
+            // Its turn is not over: it computes, and the others are served meanwhile.
+            seated.missed.get_or_insert_default().add(ready);
+            return;
+        };
+        let mut now = self.now;
+        let turn = OTHERS.set(AtWork(self), || connection.turn(ready, &mut now));
+        self.now = now;
+        let seated = &mut self.seated[slot];
+        seated.connection = Some(connection);
+        if seated.missed.is_some() && !mem::replace(&mut seated.is_again, true) {
+            self.again.push(slot);
+        }
+        match turn {
             Turn::Wait { until_us } => {
                 if seated.until_us != until_us {
                     let old = mem::replace(&mut seated.until_us, until_us);
@@ -173,15 +228,19 @@ impl<A, D: Duty<A>> Turns<A, D> {
 
     fn run_again(&mut self) {
         for slot in mem::take(&mut self.again) {
+            let mut ready = Ready::default();
             if let Some(seated) = self.seated.get_mut(slot) {
                 seated.is_again = false;
+                if seated.connection.is_some() {
+                    ready = seated.missed.take().unwrap_or_default();
+                }
             }
-            self.turn(slot, Ready::default());
+            self.turn(slot, ready);
         }
     }
 
-    /// Seats those who wait at the door; says whether it is closed.
-    fn open_door(&mut self) -> bool {
+    /// Seats those who wait at the door, and notes whether it is closed.
+    fn open_door(&mut self) {
         let (arrived, is_closed) = self.door.take();
         for arrival in arrived {
             if let Err(error) = self.seat(arrival) {
@@ -189,7 +248,7 @@ impl<A, D: Duty<A>> Turns<A, D> {
                 self.door.note_gone();
             }
         }
-        is_closed
+        self.is_closed |= is_closed;
     }
 
     fn seat(&mut self, arrival: A) -> io::Result<()> {
@@ -198,14 +257,18 @@ impl<A, D: Duty<A>> Turns<A, D> {
         let connection = self.duty.open(arrival, slot)?;
         let socket = connection.socket();
         vacant.insert(Seated {
-            connection,
+            connection: Some(Box::new(connection)),
+            missed: None,
             until_us: None,
             is_again: false,
         });
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
         if let Err(error) = registry.register(&mut SourceFd(&socket), Token(slot), interest) {
-            self.seated.remove(slot).connection.close(self.now);
+            let seated = self.seated.remove(slot);
+            if let Some(connection) = seated.connection {
+                connection.close(self.now);
+            }
             return Err(error);
         }
         Ok(())
@@ -216,11 +279,24 @@ impl<A, D: Duty<A>> Turns<A, D> {
         if let Some(until_us) = seated.until_us {
             self.timers.remove(&(until_us, slot));
         }
-        // Closing the socket takes it off the poll as well; this keeps the two from differing.
-        let socket = seated.connection.socket();
-        let _ = self.poll.registry().deregister(&mut SourceFd(&socket));
-        seated.connection.close(self.now);
+        if let Some(connection) = seated.connection {
+            // Closing the socket takes it off the poll as well; this keeps the two from differing.
+            let socket = connection.socket();
+            let _ = self.poll.registry().deregister(&mut SourceFd(&socket));
+            connection.close(self.now);
+        }
         self.door.note_gone();
+    }
+}
+
+impl<A, D: Duty<A>> Others for Turns<A, D> {
+    fn serve(&mut self) {
+        let mut events = Events::with_capacity(OTHERS_EVENTS_MAX);
+        if self.poll.poll(&mut events, Some(Duration::ZERO)).is_ok() {
+            self.pass(&events, &mut Vec::new());
+        }
+        // Whose turn this is inside of has an old reading.
+        self.unread = UNREAD_TURNS_MAX;
     }
 }
 

@@ -157,7 +157,8 @@ impl Command {
         let upper = |arg: &[u8]| String::from_utf8_lossy(arg).to_ascii_uppercase();
         let name = self.args.first().map(|arg| upper(arg)).unwrap_or_default();
         let container = [
-            "CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "PUBSUB", "DEBUG", "XGROUP", "XINFO",
+            "CLIENT", "CONFIG", "COMMAND", "OBJECT", "MEMORY", "PUBSUB", "DEBUG", "XGROUP",
+            "XINFO", "SCRIPT",
         ];
         match self.args.get(1) {
             Some(sub) if container.contains(&name.as_str()) => format!("{name} {}", upper(sub)),

@@ -1,9 +1,12 @@
 //! What a script asks of the server, answered by the same table and handlers as its client's own
 //! commands.
 
+use std::sync::atomic::Ordering;
+
 use crate::clock;
 use crate::protocol::{Args, Reply};
 use crate::script::{Ending, Host, Verdict};
+use crate::store::ShardSet;
 
 use super::super::call::Call;
 use super::super::dispatch;
@@ -19,6 +22,10 @@ pub(super) struct ScriptHost<'a, 'c, 'k> {
     reads_only: bool,
     /// Commands that use more memory are refused, until it has written: then it may end its work.
     refuses_growth: bool,
+    /// When the script was first found to compute for long, in monotonic microseconds.
+    slow_since_us: Option<u64>,
+    /// It is over its time, and holds the shards only while a command runs.
+    is_suspended: bool,
 }
 
 impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
@@ -28,6 +35,8 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
             call,
             reads_only,
             refuses_growth,
+            slow_since_us: None,
+            is_suspended: false,
         }
     }
 
@@ -41,11 +50,14 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
         let call = &mut *self.call;
         let (db, was_atomic) = (call.session.db, call.session.is_atomic);
         let was_pinned = call.held.is_pinned();
-        let running = &call.engine.running;
-        running.start(call.now.mono_us);
+        call.engine.running.start();
         call.session.is_atomic = true;
         call.held.pin();
         let result = script(self);
+        if self.is_suspended {
+            self.hold_again();
+            self.call.engine.gates.set(Gates::BUSY, false);
+        }
         let call = &mut *self.call;
         if !was_pinned {
             call.held.unpin();
@@ -57,6 +69,36 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
         }
         call.engine.running.end();
         result
+    }
+
+    /// Lets go of the shards, so that nobody hangs on them: others are told that a script runs.
+    fn suspend(&mut self) {
+        if !self.is_suspended {
+            self.is_suspended = true;
+            // Before the locks: who gets one of them must see it.
+            self.call.engine.gates.set(Gates::BUSY, true);
+            let ms = self.call.engine.config.live().busy_reply_threshold_ms();
+            let client = self.call.session.client.id;
+            tracing::warn!(
+                client,
+                "a script runs for longer than {ms} ms; SCRIPT KILL ends it"
+            );
+        }
+        self.call.held.unpin();
+        self.call.held.release();
+    }
+
+    fn hold_again(&mut self) {
+        self.call.held.need(ShardSet::ALL);
+        self.call.held.pin();
+    }
+
+    /// Why the script must end, if it must.
+    fn end_of_all(&self) -> Option<&'static str> {
+        let engine = self.call.engine;
+        let is_over =
+            engine.running.is_unwanted() || engine.is_shutting_down.load(Ordering::Relaxed);
+        is_over.then_some(KILLED)
     }
 
     /// Why a command is not for scripts, or not for this one.
@@ -99,6 +141,9 @@ impl Host for ScriptHost<'_, '_, '_> {
             self.refuses_growth = false;
             self.call.engine.running.note_write();
         }
+        if self.is_suspended {
+            self.hold_again();
+        }
         let call = &mut *self.call;
         let mut inner = Call {
             engine: call.engine,
@@ -121,11 +166,23 @@ impl Host for ScriptHost<'_, '_, '_> {
     }
 
     fn look_around(&mut self) -> Verdict {
-        let running = &self.call.engine.running;
-        if running.is_unwanted() {
-            return Verdict::Stop(KILLED);
+        if let Some(line) = self.end_of_all() {
+            return Verdict::Stop(line);
         }
-        let _ = clock::mono_us();
-        Verdict::GoOn
+        let now_us = clock::mono_us();
+        let since_us = *self.slow_since_us.get_or_insert(now_us);
+        let engine = self.call.engine;
+        let threshold_ms = engine.config.live().busy_reply_threshold_ms();
+        if threshold_ms == 0 || now_us - since_us < threshold_ms * 1000 {
+            return Verdict::GoOn;
+        }
+        self.suspend();
+        if let Some(meanwhile) = engine.meanwhile.get() {
+            meanwhile();
+        }
+        match self.end_of_all() {
+            Some(line) => Verdict::Stop(line),
+            None => Verdict::GoOn,
+        }
     }
 }

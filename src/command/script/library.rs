@@ -6,6 +6,7 @@
 //! the next script. Running a script that a worker knows takes no lock.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -117,7 +118,7 @@ impl Library {
         interpreter: &mut Interpreter,
         text: &[u8],
         is_loaded: bool,
-    ) -> Result<Compiled> {
+    ) -> Result<Rc<Compiled>> {
         let script = Arc::new(Script::new(text).map_err(Error::Bytes)?);
         let compiled = compile(interpreter, &script)?;
         let mut shelves = self.shelves.lock();
@@ -197,7 +198,7 @@ impl Shelves {
 }
 
 /// Compiles a script for one worker.
-pub(super) fn compile(interpreter: &mut Interpreter, script: &Arc<Script>) -> Result<Compiled> {
+pub(super) fn compile(interpreter: &mut Interpreter, script: &Arc<Script>) -> Result<Rc<Compiled>> {
     interpreter.compile(script).map_err(|problem| {
         let head = b"ERR Error compiling script (new function): ";
         Error::Bytes([&head[..], &problem].concat())

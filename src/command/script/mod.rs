@@ -8,6 +8,7 @@ mod host;
 mod library;
 mod running;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::flags;
@@ -125,7 +126,7 @@ fn with_own<R>(
 }
 
 /// A script that was loaded before, on whichever worker.
-fn known(call: &Call<'_, '_>, interpreter: &mut Interpreter, sha: &Sha) -> Result<Compiled> {
+fn known(call: &Call<'_, '_>, interpreter: &mut Interpreter, sha: &Sha) -> Result<Rc<Compiled>> {
     if let Some(compiled) = interpreter.compiled(sha) {
         return Ok(compiled);
     }

@@ -1,6 +1,6 @@
 //! The script that runs now, if one does: there is never more than one, as it holds every shard.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What others may know of the running script, and tell it.
 ///
@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// seen at the next look, and who asks about a script that ends meanwhile may hear either.
 #[derive(Debug, Default)]
 pub struct Running {
-    /// Microseconds on the monotonic clock at which it started; 0 while none runs.
-    started_us: AtomicU64,
+    runs: AtomicBool,
     has_written: AtomicBool,
     is_unwanted: AtomicBool,
 }
@@ -25,28 +24,20 @@ pub enum Unkillable {
 
 impl Running {
     /// A script starts.
-    pub fn start(&self, now_us: u64) {
+    pub fn start(&self) {
         self.is_unwanted.store(false, Ordering::Relaxed);
         self.has_written.store(false, Ordering::Relaxed);
-        self.started_us.store(now_us.max(1), Ordering::Relaxed);
+        self.runs.store(true, Ordering::Relaxed);
     }
 
     /// It ended.
     pub fn end(&self) {
-        self.started_us.store(0, Ordering::Relaxed);
+        self.runs.store(false, Ordering::Relaxed);
     }
 
     /// It changed, or may have changed, a key.
     pub fn note_write(&self) {
         self.has_written.store(true, Ordering::Relaxed);
-    }
-
-    /// When it started, if one runs.
-    pub fn started_us(&self) -> Option<u64> {
-        match self.started_us.load(Ordering::Relaxed) {
-            0 => None,
-            started_us => Some(started_us),
-        }
     }
 
     /// Whether somebody wants it to end.
@@ -56,18 +47,13 @@ impl Running {
 
     /// SCRIPT KILL.
     pub fn kill(&self) -> Result<(), Unkillable> {
-        if self.started_us().is_none() {
+        if !self.runs.load(Ordering::Relaxed) {
             return Err(Unkillable::NoneRuns);
         }
         if self.has_written.load(Ordering::Relaxed) {
             return Err(Unkillable::HasWritten);
         }
-        self.kill_anyway();
-        Ok(())
-    }
-
-    /// Ends it whatever it did: the server stops.
-    pub fn kill_anyway(&self) {
         self.is_unwanted.store(true, Ordering::Relaxed);
+        Ok(())
     }
 }

@@ -458,3 +458,12 @@ fn what_failed_is_counted_once() {
         "{commands}"
     );
 }
+
+#[test]
+fn scripts_see_the_version_that_clients_see() {
+    let reply = eval(&Bench::new(), "return redis.REDIS_VERSION");
+    assert_eq!(
+        reply,
+        format!("$5 {}", crate::command::connection::REDIS_VERSION)
+    );
+}

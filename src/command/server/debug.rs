@@ -178,7 +178,7 @@ fn protocol(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
                 reply.boolean(member == 1);
             }
         }
-        b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
+        b"bignum" => reply.big_number(b"1234567999999999999999999999999999999"),
         b"verbatim" => reply.verbatim("txt", b"This is a verbatim\nstring"),
         b"true" => reply.boolean(true),
         b"false" => reply.boolean(false),

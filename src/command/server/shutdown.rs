@@ -3,7 +3,8 @@
 use crate::protocol::Args;
 
 use super::super::call::Call;
-use super::super::error::Error;
+use super::super::engine::Gates;
+use super::super::error::{BUSY, Error};
 use super::super::outcome::{Outcome, Result};
 
 /// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
@@ -25,6 +26,9 @@ pub(super) fn shutdown(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     }
     if aborts {
         return Err(Error::line("ERR No shutdown in progress."));
+    }
+    if !nosaves && call.engine.gates.load() & Gates::BUSY != 0 {
+        return Err(BUSY);
     }
     tracing::info!(client = call.session.client.id, "told to stop by SHUTDOWN");
     call.engine.shut_down();

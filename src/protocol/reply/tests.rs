@@ -70,7 +70,11 @@ fn strings() {
         "$2\r\nhi\r\n",
         "=6\r\ntxt:hi\r\n",
     );
-    check(|reply| reply.big_number("123"), "$3\r\n123\r\n", "(123\r\n");
+    check(
+        |reply| reply.big_number(b"123"),
+        "$3\r\n123\r\n",
+        "(123\r\n",
+    );
 }
 
 #[test]

@@ -42,6 +42,15 @@ static LINES: [[u8; 8]; 1024] = {
     lines
 };
 
+/// A byte as it may stand within a line.
+fn blank(&byte: &u8) -> u8 {
+    if matches!(byte, b'\r' | b'\n') {
+        b' '
+    } else {
+        byte
+    }
+}
+
 /// Writers.
 impl Reply {
     /// Bytes that are a reply already.
@@ -92,13 +101,6 @@ impl Reply {
 
     /// A status line of any bytes; line ends become blanks.
     pub fn simple_bytes(&mut self, text: &[u8]) {
-        let blank = |&byte: &u8| {
-            if matches!(byte, b'\r' | b'\n') {
-                b' '
-            } else {
-                byte
-            }
-        };
         self.own.push(b'+');
         self.own.extend(text.iter().map(blank));
         self.own.extend_from_slice(b"\r\n");
@@ -248,16 +250,20 @@ impl Reply {
         }
     }
 
-    /// An integer of any size, in digits; a string in RESP2.
-    pub fn big_number(&mut self, digits: &str) {
+    /// An integer of any size, in digits; a string in RESP2. Line ends become blanks.
+    pub fn big_number(&mut self, digits: &[u8]) {
+        let digits = digits.iter().map(blank);
         match self.resp {
-            Resp::V2 => self.bulk(digits.as_bytes()),
+            Resp::V2 => {
+                self.length(b'$', digits.len());
+                self.own.extend(digits);
+            }
             Resp::V3 => {
                 self.own.push(b'(');
-                self.own.extend_from_slice(digits.as_bytes());
-                self.own.extend_from_slice(b"\r\n");
+                self.own.extend(digits);
             }
         }
+        self.own.extend_from_slice(b"\r\n");
     }
 
     /// Starts an array, map, set or push whose length comes later, with `close_*`.

@@ -127,7 +127,7 @@ impl Encoding<'_> {
         let mut is_array = true;
         // An error ends the walk early.
         let walked = table.for_each(|key: Value, _: bool| match key {
-            Value::Integer(index) if index > 0 => {
+            Value::Integer(index) if (1..=i64::from(i32::MAX)).contains(&index) => {
                 items += 1;
                 highest = highest.max(usize::try_from(index).unwrap_or(usize::MAX));
                 Ok(())

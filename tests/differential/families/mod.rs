@@ -1,7 +1,8 @@
 //! The families of commands, each in a file of its own. A new family: a file with a `COMMANDS`
-//! table, and a line in `FAMILIES`. `blocking`, `pubsub` `events` and `stream_waits` need several
+//! table, and a line in `FAMILIES`. `blocking`, `pubsub`, `events` and `stream_waits` need several
 //! clients at once and are driven by `crowd` instead.
 
+pub mod bits;
 pub mod blocking;
 pub mod blocking_sorted;
 pub mod connection;
@@ -11,6 +12,7 @@ pub mod hashes;
 pub mod keys;
 pub mod lists;
 pub mod pubsub;
+pub mod scripts;
 pub mod server;
 pub mod sets;
 pub mod sorted_sets;
@@ -48,6 +50,11 @@ pub const FAMILIES: &[Family] = &[
         commands: strings::COMMANDS,
     },
     Family {
+        name: "bits",
+        weight: 8,
+        commands: bits::COMMANDS,
+    },
+    Family {
         name: "hashes",
         weight: 25,
         commands: hashes::COMMANDS,
@@ -81,6 +88,11 @@ pub const FAMILIES: &[Family] = &[
         name: "groups",
         weight: 25,
         commands: groups::COMMANDS,
+    },
+    Family {
+        name: "scripts",
+        weight: 15,
+        commands: scripts::COMMANDS,
     },
     Family {
         name: "connection",
