@@ -106,21 +106,36 @@ pub struct Served {
     pub taken: Vec<Taken>,
 }
 
-/// A message taken from a queue for a client that has not got it yet.
+/// Something taken from a key for a client that has not got it yet.
 #[derive(Debug)]
 pub struct Taken {
-    /// The queue.
+    /// The key.
     pub key: WaitKey,
-    /// The end that it was popped from.
-    pub end: End,
-    /// Its bytes.
+    /// The bytes of the message or member.
     pub message: Vec<u8>,
-    /// Its arrival time, in ticks of the queue.
-    pub arrival: u64,
+    /// Where it was.
+    pub place: Place,
+}
+
+/// Where something was taken from, so that it can go back there.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// An end of a queue.
+    Queue {
+        /// The end that it was popped from.
+        end: End,
+        /// Its arrival time, in ticks of the queue.
+        arrival: u64,
+    },
+    /// A sorted set.
+    SortedSet {
+        /// Its score.
+        score: f64,
+    },
 }
 
 /// Where a connection comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Origin {
     /// The peer's address.
     pub address: String,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use weir::clients::{Client, Origin, Taken};
+use weir::clients::{Client, Origin, Place, Taken};
 use weir::clock::Now;
 use weir::command::{self, Call, Engine, Session};
 use weir::config::Config;
@@ -262,9 +262,11 @@ fn a_returned_message_without_a_place_is_counted() {
     let mut scene = Scene::new();
     let taken = |scene: &Scene, name: &[u8]| Taken {
         key: WaitKey::from(&scene.engine.keyspace.key(0, name)),
-        end: End::Front,
+        place: Place::Queue {
+            end: End::Front,
+            arrival: 1,
+        },
         message: b"m".to_vec(),
-        arrival: 1,
     };
     let back = vec![taken(&scene, b"q")];
     scene.with_call(|call| command::put_back(call, back));

@@ -96,6 +96,14 @@ pub(super) fn push(
         is_too_large |= message.len() as u64 > bounds.bytes_max;
     }
     slot.note_came(before);
+    if bounds.is_timed() {
+        // What was pushed may be dropped again.
+        slot.queue.note_active(tick);
+        if slot.queue.scheduled() == 0 {
+            shard.schedule(key);
+            slot = shard.slot_or_new(key, now_ms)?;
+        }
+    }
     let has_dead_letter = || {
         slot.queue
             .governed()
@@ -137,15 +145,25 @@ fn push_over(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, is_new: bool) -> 
 /// is removed. Queues that refuse what does not fit are left alone.
 pub(super) fn keep_bounds(call: &mut Call<'_, '_>, key: &Key<'_>, pushed: Option<End>) {
     let now_ms = call.now_ms();
-    let Ok(Some(slot)) = call.held.shard_of(key).slot(key, now_ms) else {
+    let shard = call.held.shard_of(key);
+    let Ok(Some(mut slot)) = shard.slot(key, now_ms) else {
         return;
     };
+    if slot.queue.is_timed() && slot.queue.scheduled() == 0 {
+        shard.schedule(key);
+        let Ok(Some(again)) = shard.slot(key, now_ms) else {
+            return;
+        };
+        slot = again;
+    }
     if !slot.queue.is_over() {
         return;
     }
     let Some(governed) = slot.queue.governed().cloned() else {
         return;
     };
+    // What goes may be what was pushed last.
+    slot.queue.note_active(slot.queue.active());
     let old_end = pushed.map_or_else(|| slot.queue.old_end(), End::opposite);
     drop_oversized(call, key, &governed, old_end.opposite());
     // LOSS: overflow-oldest
@@ -165,6 +183,96 @@ pub(super) fn keep_bounds(call: &mut Call<'_, '_>, key: &Key<'_>, pushed: Option
         slot.drop_surplus(&governed.bounds, end, cause);
     }
     remove_if_drained(call, key);
+}
+
+/// How many messages there are to pop from the list at a key, once those that are too old have
+/// gone; `None` where there is no list.
+#[inline]
+pub(super) fn ready_len(call: &mut Call<'_, '_>, key: &Key<'_>) -> Result<Option<usize>> {
+    let now_ms = call.now_ms();
+    let tick = call.tick();
+    match call.held.shard_of(key).queue(key, now_ms)? {
+        None => Ok(None),
+        Some(queue) if queue.governed().is_none() => Ok(Some(queue.len())),
+        Some(queue) => {
+            queue.note_consumed(tick);
+            if !queue.is_timed() {
+                return Ok(Some(queue.len()));
+            }
+            freshen(call, key, usize::MAX);
+            let queue = call.held.shard_of(key).queue(key, now_ms)?;
+            Ok(queue.map(|queue| queue.len()))
+        }
+    }
+}
+
+/// Lets go of messages that are older than the policy of their queue allows, at most about `limit`
+/// of them if they go to a dead-letter queue.
+fn freshen(call: &mut Call<'_, '_>, key: &Key<'_>, limit: usize) {
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let Ok(Some(mut slot)) = call.held.shard_of(key).slot(key, now_ms) else {
+        return;
+    };
+    let stale_before = slot.queue.stale_before(tick);
+    let oldest = slot.queue.oldest_arrival();
+    let Some(governed) = slot.queue.governed().cloned() else {
+        return;
+    };
+    if oldest.is_none_or(|oldest| oldest >= stale_before) {
+        return;
+    }
+    // LOSS: expired-age
+    if governed.dead_letter.is_some() {
+        let stale = slot.queue.take_stale(stale_before, limit);
+        bury(call, key, &governed, Cause::ExpiredAge, stale);
+    } else {
+        let before = slot.queue.gone();
+        slot.queue.drop_stale(stale_before);
+        slot.note_lost(Cause::ExpiredAge, before);
+    }
+    remove_if_drained(call, key);
+    call.shard(key).watched.changed(key);
+}
+
+/// Dead letters of one queue that a tick moves while it holds their shards.
+const MOVED_PER_HOLD_MAX: usize = 1024;
+
+/// Lets go of all messages of a queue that nobody has used for as long as its policy says.
+fn forget(call: &mut Call<'_, '_>, key: &Key<'_>) {
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let shard = call.held.shard_of(key);
+    let is_waited_for = shard.lines.get(key).is_some();
+    let Ok(Some(mut slot)) = shard.slot(key, now_ms) else {
+        return;
+    };
+    if is_waited_for {
+        slot.queue.note_active(tick);
+    }
+    let Some(governed) = slot.queue.governed().cloned() else {
+        return;
+    };
+    if !slot.queue.is_forgotten(tick) {
+        return;
+    }
+    // LOSS: expired-idle
+    if governed.dead_letter.is_some() {
+        let all = slot.queue.take_stale(u64::MAX, MOVED_PER_HOLD_MAX);
+        bury(call, key, &governed, Cause::ExpiredIdle, all);
+    } else {
+        let before = slot.queue.gone();
+        slot.queue.drop_stale(u64::MAX);
+        slot.note_lost(Cause::ExpiredIdle, before);
+    }
+    remove_if_drained(call, key);
+    call.shard(key).watched.changed(key);
+}
+
+/// Does what time asks of the queue at a key. The shard, those of dead-letter queues and those of
+/// waiters are held.
+pub(super) fn look_after(call: &mut Call<'_, '_>, key: &Key<'_>) {
+    freshen(call, key, MOVED_PER_HOLD_MAX);
+    forget(call, key);
+    call.shard(key).schedule(key);
 }
 
 /// Lets go of messages at one end that are larger than the whole queue may be: there they would
@@ -293,6 +401,8 @@ pub(super) fn settle(call: &mut Call<'_, '_>) {
             return;
         }
         for key in unsettled {
+            // Another policy may ask for it earlier than the one before.
+            call.shard(&key.as_key()).schedule(&key.as_key());
             keep_bounds(call, &key.as_key(), None);
         }
     }

@@ -74,7 +74,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
         Err(error) => return refuse(call, args, &error),
     };
     let flags = found.command.flags;
-    if let Err(error) = check(call, &found, gates) {
+    if let Err(error) = check(call, &found, args, gates) {
         call.stats.commands[found.index].rejected.add(1);
         return refuse(call, args, &error);
     }
@@ -130,7 +130,7 @@ fn unknown_subcommand(command: &Command, args: Args<'_>) -> Error {
 }
 
 /// Whether this client may run the command now.
-fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
+fn check(call: &Call<'_, '_>, found: &Found, args: Args<'_>, gates: u32) -> Result<(), Error> {
     let flags = found.command.flags;
     if !call.session.is_authenticated && !flags.any(Flags::NO_AUTH) {
         return Err(Error::line("NOAUTH Authentication required."));
@@ -141,7 +141,10 @@ fn check(call: &Call<'_, '_>, found: &Found, gates: u32) -> Result<(), Error> {
     if call.session.transaction.is_some() && found.command.name == "debug" {
         super::server::check_debug(call)?;
     }
-    if gates & Gates::OVER_BUDGET != 0 && flags.any(Flags::DENYOOM) {
+    if gates & Gates::OVER_BUDGET != 0
+        && flags.any(Flags::DENYOOM)
+        && !call.engine.may_overrun(found.command, args)
+    {
         return Err(Error::line(
             "OOM command not allowed when used memory > 'maxmemory'.",
         ));
@@ -355,15 +358,22 @@ fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
 /// Holds what may follow from a command beside `set`, the shards of its keys.
 #[cold]
 fn hold_more(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, set: ShardSet) {
-    let mut set = set;
-    if call
-        .held
-        .shards()
-        .any(|(_, shard)| !shard.dead_letters().is_empty())
-    {
-        set = serve::hold_dead_letters(call, command, args, set);
+    loop {
+        let mut wanted = set;
+        if call
+            .held
+            .shards()
+            .any(|(_, shard)| !shard.dead_letters().is_empty())
+        {
+            wanted = serve::hold_dead_letters(call, command, args, set);
+        }
+        // Shards that are let go to hold more may see other policies.
+        let before = call.held.set();
+        serve::hold_waiters(call, wanted);
+        if call.held.set() == before {
+            return;
+        }
     }
-    serve::hold_waiters(call, set);
 }
 
 /// The shards that a request declares.

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
-use crate::clients::Clients;
+use crate::clients::{Client, Clients, Origin};
 use crate::clock::Now;
 use crate::config::{Config, PubsubOverflow};
 use crate::metrics::{Counter, Rates, Totals, WorkerStats};
-use crate::outbox::{Mailbox, OutboxLedger};
+use crate::outbox::{Mailbox, OutboxLedger, Seat};
 use crate::overflow::{OutboxBounds, WhenFull};
 use crate::policy::{self, Policies};
 use crate::pubsub::PubSub;
@@ -18,6 +18,7 @@ use crate::sync::Lock;
 
 use super::latency::LatencyLog;
 use super::pause::Pauses;
+use super::pressure::Pressure;
 use super::script::{Library, Running};
 use super::slowlog::Slowlog;
 use super::table::table;
@@ -105,6 +106,12 @@ pub struct Engine {
     pub resident_bytes_peak: AtomicU64,
     /// Where the server listens.
     pub addresses: Lock<Vec<String>>,
+    /// Whether any policy lets messages go for memory.
+    pub sheds: AtomicBool,
+    /// What is known of the pressure on memory; of the tick.
+    pub(super) pressure: Lock<Pressure>,
+    /// Stands in where time acts and no client does.
+    pub nobody: Arc<Client>,
     /// The policies in force; changed while all shards are held.
     policies: Lock<Arc<Policies>>,
     /// Whether any policy is for channels, so that publishers need not ask where none is.
@@ -156,6 +163,14 @@ impl Engine {
             resident_bytes: AtomicU64::new(0),
             resident_bytes_peak: AtomicU64::new(0),
             addresses: Lock::default(),
+            sheds: AtomicBool::new(false),
+            pressure: Lock::default(),
+            nobody: Arc::new(Client::new(
+                0,
+                Origin::default(),
+                Seat::default(),
+                now.mono_us,
+            )),
             policies: Lock::default(),
             has_channel_policies: AtomicBool::new(false),
             departed: Lock::default(),
@@ -194,6 +209,7 @@ impl Engine {
         self.config
             .keep_policy_text(&policies.to_lines().join("; "));
         *self.policies.lock() = policies;
+        super::pressure::note_policies(self);
     }
 
     /// Bounds of a subscriber's outbox for what is published to a channel.

@@ -5,6 +5,7 @@
 //! returns an [`Outcome`]; only the session in `net` awaits anything. Families live in the file of
 //! their name, with their part of the command table on top.
 
+mod bits;
 mod bounds;
 mod call;
 mod client;
@@ -20,6 +21,7 @@ mod list;
 mod monitor;
 mod outcome;
 mod pause;
+mod pressure;
 mod pubsub;
 mod random;
 mod scan;
@@ -48,6 +50,7 @@ pub use engine::{Engine, Gates};
 pub use error::Error;
 pub use outcome::{Block, Nothing, Outcome, Result};
 pub use pause::Paused;
+pub use pressure::Health;
 pub use serve::{cancel, put_back};
 pub use session::{Blocked, Session};
 pub use spec::{Command, Flags, Handler, KeyPositions, Keys};

@@ -9,7 +9,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::clients::{Client, Served, Taken, Wait};
+use crate::clients::{Client, Place, Served, Taken, Wait};
 use crate::clock::{self, Now};
 use crate::outbox::WakeList;
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
@@ -150,6 +150,58 @@ pub(super) fn hold_dead_letters(
         }
         call.held.need(wanted);
     }
+}
+
+/// Holds, beside `set`, the shards of all dead-letter queues, and those that serving waiters may
+/// touch: for who does not know yet which queues it will change.
+pub(super) fn hold_with_dead_letters(call: &mut Call<'_, '_>, set: ShardSet) {
+    call.held.need(set);
+    loop {
+        let mut wanted = set;
+        for (_, shard) in call.held.shards() {
+            wanted = wanted.union(shard.dead_letters());
+        }
+        if !call.held.set().contains(wanted) {
+            call.held.need(wanted);
+            continue;
+        }
+        // Shards that are let go to hold more may see other policies.
+        let before = call.held.set();
+        hold_waiters(call, wanted);
+        if call.held.set() == before {
+            return;
+        }
+    }
+}
+
+/// Looks after queues that time has changed, each in a step of its own.
+pub(super) fn look_after(engine: &Engine, worker: usize, now: Now, keys: &[WaitKey]) {
+    let mut wakes = WakeList::default();
+    for key in keys {
+        let key = key.as_key();
+        let mut held = engine.keyspace.hold();
+        let mut session = Session::stand_in(Arc::clone(&engine.nobody), key.db);
+        let mut reply = Reply::new(Resp::V2);
+        let mut call = Call {
+            engine,
+            held: &mut held,
+            session: &mut session,
+            reply: &mut reply,
+            wakes: &mut wakes,
+            stats: &engine.workers[worker],
+            now,
+            worker,
+            remembered: None,
+        };
+        let set = ShardSet::one(engine.keyspace.shard_of(&key));
+        hold_with_dead_letters(&mut call, set);
+        bounds::look_after(&mut call, &key);
+        serve_ready(&mut call);
+        call.notify_expired();
+        #[cfg(debug_assertions)]
+        call.held.check_ledgers();
+    }
+    wakes.wake();
 }
 
 /// Serves those who wait for keys that became ready, until no key is.
@@ -321,20 +373,25 @@ pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
     for taken in messages.into_iter().rev() {
         let key = taken.key.as_key();
         let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
-        call.held.need(set);
-        let set = set.union(call.shard(&key).dead_letters());
-        call.held.need(set);
-        hold_waiters(call, set);
+        hold_with_dead_letters(call, set);
         let now_ms = call.now_ms();
+        let (end, arrival) = match taken.place {
+            Place::Queue { end, arrival } => (end, arrival),
+            Place::SortedSet { score } => {
+                super::sorted_set::give_back(call, &key, &taken.message, score);
+                serve_ready(call);
+                continue;
+            }
+        };
         // A key that holds another type by now has no place for the message.
         let tally = Tally::one(taken.message.len());
         if let Ok(slot) = call.shard(&key).slot_or_new(&key, now_ms) {
-            slot.queue.unpop(taken.end, &taken.message, taken.arrival);
+            slot.queue.unpop(end, &taken.message, arrival);
             slot.queue.give_back(tally);
             slot.ledger.give_back(tally);
             call.shard(&key).mark_ready(&key);
             // It counts as the oldest at its end.
-            bounds::keep_bounds(call, &key, Some(taken.end.opposite()));
+            bounds::keep_bounds(call, &key, Some(end.opposite()));
         } else {
             // LOSS: returned-wrong-type
             let ledger = call.shard(&key).ledger(key.db);

@@ -14,6 +14,7 @@ const FAMILIES: &[&[Command]] = &[
     super::connection::COMMANDS,
     super::client::COMMANDS,
     super::keys::COMMANDS,
+    super::bits::COMMANDS,
     super::hash::COMMANDS,
     super::set::COMMANDS,
     super::list::COMMANDS,

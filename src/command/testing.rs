@@ -20,7 +20,8 @@ pub struct Bench {
 
 /// A client of a [`Bench`].
 pub struct Player {
-    session: Session,
+    /// What the server remembers of it.
+    pub session: Session,
     reply: Reply,
 }
 
@@ -68,6 +69,12 @@ impl Bench {
         }
     }
 
+    /// Moves the clocks, and does what a worker's tick does for queues.
+    pub fn pass(&mut self, ms: u64) {
+        self.now = self.now.after(std::time::Duration::from_millis(ms));
+        while super::tick::age(&self.engine, 0, self.now) {}
+    }
+
     /// What a new client gets for one command, with `\r\n` shown as a blank.
     pub fn run(&self, command: &str) -> String {
         self.play(&mut self.client(), command)
@@ -109,6 +116,40 @@ impl Bench {
             Outcome::Close => player.take_reply() + "(close)",
             _ => player.take_reply(),
         }
+    }
+}
+
+impl Bench {
+    /// Runs something for a client outside its commands, as its connection does when it goes.
+    pub fn with_call<R>(&self, player: &mut Player, act: impl FnOnce(&mut Call<'_, '_>) -> R) -> R {
+        let mut held = self.engine.keyspace.hold();
+        let mut wakes = WakeList::default();
+        let mut call = Call {
+            engine: &self.engine,
+            held: &mut held,
+            session: &mut player.session,
+            reply: &mut player.reply,
+            wakes: &mut wakes,
+            stats: &self.engine.workers[0],
+            now: self.now,
+            worker: 0,
+            remembered: None,
+        };
+        let result = act(&mut call);
+        finish(&mut call);
+        result
+    }
+
+    /// Forgets a client that has gone.
+    pub fn leave(&self, player: &Player) {
+        self.engine.clients.remove(player.session.client.id);
+    }
+
+    /// Ends a client that was served, before a byte of its reply is written.
+    pub fn lose(&self, mut player: Player) {
+        let wait = std::mem::take(&mut *player.session.client.wait.lock());
+        let Wait::Served(served) = wait else { return };
+        self.with_call(&mut player, |call| super::put_back(call, served.taken));
     }
 }
 

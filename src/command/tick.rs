@@ -14,6 +14,8 @@ use super::engine::{Engine, Gates};
 const EXPIRED_PER_HOLD_MAX: usize = 16;
 /// Time that one tick may spend on expiry.
 const EXPIRY_US_MAX: u64 = 500;
+/// Time that one tick may spend on what policies do by time.
+const AGEING_US_MAX: u64 = 2000;
 
 /// Runs the tick of one worker: its share of the shards, its own clients, and on the first worker
 /// what concerns the whole process.
@@ -23,10 +25,13 @@ pub fn run(engine: &Engine, worker: usize) {
     if !is_busy && engine.expires_by_time.load(Ordering::Relaxed) {
         expire(engine, worker);
     }
-    tend(engine, worker, clock::now());
+    let now = clock::now();
+    tend(engine, worker, now);
+    age(engine, worker, now);
     close_idle(engine, worker);
     if worker == 0 {
         engine.note_memory(resident_bytes());
+        super::pressure::relieve(engine, now);
         engine.note_rates(clock::mono_us());
     }
 }
@@ -90,6 +95,32 @@ pub(super) fn tend(engine: &Engine, worker: usize, now: Now) {
             super::serve::ring(engine, worker, now, &due);
         }
     }
+}
+
+/// Queues that a tick takes on under one hold of a shard.
+const AGED_PER_HOLD_MAX: usize = 16;
+
+/// Sees to the queues that time has changed, in the shards that fall to this worker. What is not
+/// done in the time of a tick is left to the next one: true if there is such.
+pub(super) fn age(engine: &Engine, worker: usize, now: Now) -> bool {
+    let started_us = clock::mono_us();
+    let workers_len = engine.workers.len();
+    for shard in (0..SHARDS).filter(|&shard| shard as usize % workers_len == worker) {
+        loop {
+            let mut held = engine.keyspace.hold();
+            held.need(ShardSet::one(shard));
+            let due = held.shard(shard).take_due(now.mono_ms(), AGED_PER_HOLD_MAX);
+            drop(held);
+            if due.is_empty() {
+                break;
+            }
+            super::serve::look_after(engine, worker, now, &due);
+            if clock::mono_us() - started_us > AGEING_US_MAX {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 /// Tells subscribers what a stream did by itself, by the names of the commands that do the same.

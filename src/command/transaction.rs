@@ -4,7 +4,7 @@
 //! one step for everybody else. Those whom it makes ready are served after it.
 
 use crate::flags;
-use crate::protocol::Args;
+use crate::protocol::{Args, OwnedArgs};
 use crate::store::{ShardSet, WaitKey};
 
 use super::call::Call;
@@ -124,12 +124,7 @@ fn exec(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     {
         set.insert(call.engine.keyspace.shard_of(&key.as_key()));
     }
-    call.held.need(set);
-    for shard in set.iter() {
-        set = set.union(call.held.shard(shard).dead_letters());
-    }
-    call.held.need(set);
-    serve::hold_waiters(call, set);
+    serve::hold_with_dead_letters(call, set);
     if call.engine.gates.load() & Gates::BUSY != 0 {
         // A script let go of these shards only so that this can be said.
         call.held.release();
@@ -168,7 +163,10 @@ fn refusal(call: &Call<'_, '_>, transaction: &Transaction) -> Option<Error> {
             "EXECABORT Transaction discarded because of previous errors.",
         ));
     }
-    let grows = |(found, _): &(Found, _)| found.command.flags.any(Flags::DENYOOM);
+    let grows = |(found, request): &(Found, OwnedArgs)| {
+        found.command.flags.any(Flags::DENYOOM)
+            && !call.engine.may_overrun(found.command, request.as_args())
+    };
     if call.engine.gates.load() & Gates::OVER_BUDGET != 0 && transaction.queued.iter().any(grows) {
         return Some(Error::line(
             "EXECABORT Transaction discarded because of: OOM command not allowed when used memory > \

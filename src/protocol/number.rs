@@ -66,6 +66,9 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
     let value = match magnitude {
         [b'0', b'x' | b'X', hexadecimal @ ..] => extended::parse_hexadecimal_f64(hexadecimal)?,
         [b'0'..=b'9' | b'.', ..] => {
+            if let Some(integer) = short_integer(magnitude) {
+                return Some(if negative { -integer } else { integer });
+            }
             let value: f64 = std::str::from_utf8(magnitude).ok()?.parse().ok()?;
             if value.is_infinite() || value == 0.0 && !is_zero(magnitude) {
                 return None;
@@ -80,6 +83,23 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
         _ => return None,
     };
     Some(if negative { -value } else { value })
+}
+
+/// A number of nothing but digits, few enough for a float to hold them all.
+#[inline]
+fn short_integer(digits: &[u8]) -> Option<f64> {
+    /// Any number of this many digits is below 2^53.
+    const EXACT_DIGITS: usize = 15;
+    if digits.len() > EXACT_DIGITS {
+        return None;
+    }
+    let mut value = 0u64;
+    for &byte in digits {
+        value = value * 10 + digit(byte)?;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
+    let value = value as f64;
+    Some(value)
 }
 
 /// Takes an optional sign off; true for a minus.

@@ -15,15 +15,21 @@ impl Key<'_> {
     /// Whether its name is `name`. Short names are compared in two words, without a call.
     #[inline]
     pub fn is_named(&self, name: &[u8]) -> bool {
-        let (a, b) = (self.name, name);
-        if a.len() != b.len() {
-            return false;
-        }
-        match a.len() {
-            4..=8 => ends::<4>(a) == ends::<4>(b),
-            9..=16 => ends::<8>(a) == ends::<8>(b),
-            _ => a == b,
-        }
+        is_same(self.name, name)
+    }
+}
+
+/// Whether two names are the same. Short ones are compared in two words, without a call.
+#[inline]
+pub(super) fn is_same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        4..=8 => ends::<4>(a) == ends::<4>(b),
+        9..=16 => ends::<8>(a) == ends::<8>(b),
+        17..=32 => ends::<16>(a) == ends::<16>(b),
+        _ => a == b,
     }
 }
 

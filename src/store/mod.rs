@@ -33,7 +33,7 @@ pub use packed::Packed;
 pub use queue::{End, Queue};
 pub use set::Set;
 pub use shape::Shape;
-pub use shard::{Entry, Expired, Loss, Ready, Shard, Slot, WrongType};
+pub use shard::{Entry, Expired, Loss, Ready, Shard, Sheddable, Slot, WrongType};
 pub use sorted_set::SortedSet;
 pub use value::{Kind, Text, Value};
 pub use watch::WatchFlag;

@@ -12,6 +12,7 @@
 
 use std::fmt;
 
+use super::key::is_same;
 use super::value::Text;
 
 #[cfg(test)]
@@ -422,16 +423,19 @@ impl Packed {
     #[inline]
     pub fn find_item(&self, item: Item<'_>, stride: usize) -> Option<Spot> {
         let (head, body) = (Head::of(item), body(item));
-        let head = head.as_bytes();
-        let wanted_len = head.len() + body.len();
+        let (first, number) = (head.bytes[0], &head.bytes[1..head.len]);
+        let is_text = matches!(item, Item::Bytes(_));
         let mut at = HEADER_BYTES;
         while at < self.bytes.len() {
             let (start, end) = bounds(&self.bytes, at);
-            if end - at == wanted_len
-                && self.bytes[at] == head[0]
-                && self.bytes[start..end].ends_with(body)
-                && self.bytes[at..end].starts_with(head)
-            {
+            // The first byte tells texts from integers, and a text's length says the rest.
+            let is_meant = self.bytes[at] == first
+                && if is_text {
+                    is_same(&self.bytes[start..end], body)
+                } else {
+                    self.bytes[start..end] == *number
+                };
+            if is_meant {
                 return Some(Spot(at));
             }
             at = end;

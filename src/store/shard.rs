@@ -5,6 +5,7 @@
 //! `deadlines`; a key that came to life while somebody waits for it stands in `ready`.
 
 mod queues;
+mod timed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -135,7 +136,8 @@ pub struct Expired {
 /// What one key with a small value takes, allocations included.
 const ENTRY_BYTES: usize = 128;
 
-pub use queues::Slot;
+pub use queues::{Sheddable, Slot};
+use timed::Timed;
 
 /// The keys of databases that were emptied. Heavy values among them hand themselves over.
 struct Entries(Vec<IntoIter<Entry>>);
@@ -193,11 +195,12 @@ pub struct Shard {
     policies: Option<Arc<Policies>>,
     /// The shards of all dead-letter queues, on which pushes and pops may spill.
     dead_letters: ShardSet,
-    /// Queues that came to their key with more than their policy allows. Whoever holds the shard
-    /// cuts them before letting go.
+    /// Queues that time changes.
+    timed: Timed,
+    /// Queues that came to their key with more than their policy allows, or that time changes.
+    /// Whoever holds the shard cuts and schedules them before letting go.
     pub unsettled: Vec<WaitKey>,
     /// How often the accounts were checked.
-    #[cfg(debug_assertions)]
     looks: usize,
     /// Entries of streams that were older than their policy allows.
     pub entries_expired: u64,
@@ -230,8 +233,8 @@ impl Shard {
             vanished: Vanished::default(),
             policies: None,
             dead_letters: ShardSet::EMPTY,
+            timed: Timed::default(),
             unsettled: Vec::new(),
-            #[cfg(debug_assertions)]
             looks: 0,
             entries_expired: 0,
             tended: Vec::new(),

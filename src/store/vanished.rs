@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 
 use super::key::Key;
 use super::shard::Entry;
+use super::value::Value;
 
 /// Queues of one shard that are remembered in each half: some hundred bytes each.
 const HALF_LEN_MAX: usize = 128;
@@ -60,10 +61,26 @@ impl Vanished {
         found.map(|gone| &gone.entry)
     }
 
-    /// All of them, for changing their queues.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+    /// The value of one with this hash for which `is_it` holds.
+    pub fn find_mut(
+        &mut self,
+        db: u8,
+        hash: u64,
+        is_it: impl Fn(&Entry) -> bool,
+    ) -> Option<&mut Value> {
+        for half in [&mut self.recent, &mut self.older] {
+            let found = half.find_mut(hash, |gone| gone.db == db && is_it(&gone.entry));
+            if let Some(found) = found {
+                return Some(&mut found.entry.value);
+            }
+        }
+        None
+    }
+
+    /// All of them with their databases, for changing their queues.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (u8, &mut Entry)> {
         let halves = self.recent.iter_mut().chain(self.older.iter_mut());
-        halves.map(|gone| &mut gone.entry)
+        halves.map(|gone| (gone.db, &mut gone.entry))
     }
 
     /// Forgets those of a database.

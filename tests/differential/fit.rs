@@ -16,6 +16,14 @@ pub fn is_fit(command: &Command) -> bool {
         && !counts_past_the_end(command)
 }
 
+/// What must precede a command at once: SORT takes for its own any number out of range that
+/// redis-server 8.2.3 met before, in whatever command, until a number in range clears the mark.
+pub fn preface(command: &Command) -> Option<Command> {
+    let name = command.args[0].to_ascii_uppercase();
+    let sorts = matches!(name.as_slice(), b"SORT" | b"SORT_RO");
+    sorts.then(|| Command::words("XRANGE nowhere 18446744073709551615 +").undamaged())
+}
+
 /// Commands whose keys would expire while the test runs, at a moment of each server's own, or
 /// whose deadline may tie with one set a millisecond earlier.
 fn expires_soon(command: &Command) -> bool {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::command::{Command, Compare};
 use crate::compare::agree;
 use crate::families::{FAMILIES, Family, groups, streams};
-use crate::fit::is_fit;
+use crate::fit::{is_fit, preface};
 use crate::reply::Reply;
 use crate::scenarios;
 use crate::shrink::shortest;
@@ -274,8 +274,13 @@ impl Run<'_> {
                 command.inline = true;
             }
             if is_fit(&command) && !self.is_left_out(&command.full_name()) {
+                if let Some(preface) = preface(&command) {
+                    self.gen_.queued.push_front(command);
+                    return preface;
+                }
                 return command;
             }
+            self.gen_.queued.clear();
         }
     }
 

@@ -14,6 +14,9 @@ pub fn patience() -> Duration {
     Duration::from_millis(crate::setting("WEIR_DIFF_PATIENCE_MS", 20_000))
 }
 
+/// Longer than it takes from one look at the sockets to the next.
+const LOOK_MAX: Duration = Duration::from_millis(500);
+
 /// One connection.
 pub struct Wire {
     stream: TcpStream,
@@ -140,9 +143,11 @@ pub fn wait_any(wires: &[&Wire]) {
     }
 }
 
-/// A clock that runs out when nothing has moved for a while.
+/// A clock that runs out when nothing has moved for a while. It stands still while this process
+/// does: where tests are stopped and continued, the servers are, too.
 pub struct Patience {
-    since: Instant,
+    looked: Instant,
+    still: Duration,
     most: Duration,
     /// What was seen last; a change starts the clock anew.
     seen: usize,
@@ -152,7 +157,8 @@ impl Patience {
     /// Starts the clock.
     pub fn new(most: Duration) -> Self {
         Self {
-            since: Instant::now(),
+            looked: Instant::now(),
+            still: Duration::ZERO,
             most,
             seen: 0,
         }
@@ -160,11 +166,14 @@ impl Patience {
 
     /// True when `progress` has not changed for too long.
     pub fn is_out(&mut self, progress: usize) -> bool {
+        let now = Instant::now();
+        self.still += (now - self.looked).min(LOOK_MAX);
+        self.looked = now;
         if progress != self.seen {
             self.seen = progress;
-            self.since = Instant::now();
+            self.still = Duration::ZERO;
         }
-        self.since.elapsed() > self.most
+        self.still > self.most
     }
 }
 

@@ -17,6 +17,7 @@ mod handoff;
 mod hostile;
 mod limits;
 mod load;
+mod policy;
 mod raw;
 #[path = "../differential/rng.rs"]
 #[allow(dead_code, reason = "each test binary uses its part of the generator")]

@@ -4,6 +4,7 @@
 
 use smallvec::SmallVec;
 
+use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Block, Nothing, Outcome, Result};
@@ -30,8 +31,7 @@ fn pop_or_wait(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
     let timeout_us = parse_timeout(args.at(last))?;
     for name in args.head(last).from(1) {
         let key = call.key(name);
-        let now_ms = call.now_ms();
-        if call.shard(&key).queue(&key, now_ms)?.is_some() {
+        if bounds::ready_len(call, &key)?.is_some() {
             call.reply.array(2);
             call.reply.bulk(name);
             pop_into_reply(call, &key, end, 1);

@@ -94,7 +94,7 @@ pub fn lrem(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         ));
     }
     let key = call.key(args.at(1));
-    let now_ms = call.now_ms();
+    let (now_ms, tick) = (call.now_ms(), call.tick());
     let Some(mut slot) = call.shard(&key).slot(&key, now_ms)? else {
         call.reply.integer(0);
         return Ok(Outcome::Done);
@@ -110,6 +110,7 @@ pub fn lrem(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         .remove_matching(args.at(3), end, limit, |_, _| {});
     // LOSS: removed
     slot.note_lost(Cause::Removed, before);
+    slot.queue.note_active(tick);
     let is_drained = slot.queue.is_empty();
     if removed > 0 {
         call.changed(&key, Events::LIST, "lrem");
@@ -123,7 +124,7 @@ pub fn lrem(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 pub fn ltrim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let (start, stop) = (parse_index(args.at(2))?, parse_index(args.at(3))?);
     let key = call.key(args.at(1));
-    let now_ms = call.now_ms();
+    let (now_ms, tick) = (call.now_ms(), call.tick());
     let Some(mut slot) = call.shard(&key).slot(&key, now_ms)? else {
         call.reply.ok();
         return Ok(Outcome::Done);
@@ -134,6 +135,7 @@ pub fn ltrim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let _ = slot.queue.drop_back(len - first - kept);
     // LOSS: trimmed
     slot.note_lost(Cause::Trimmed, before);
+    slot.queue.note_active(tick);
     let is_drained = slot.queue.is_empty();
     call.changed(&key, Events::LIST, "ltrim");
     remove_drained(call, &key, is_drained);

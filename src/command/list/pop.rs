@@ -1,6 +1,7 @@
 //! LPOP RPOP LMPOP, and the pop that all forms share.
 
-use crate::clients::Taken;
+use crate::clients::{Place, Taken};
+use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
@@ -24,9 +25,8 @@ pub fn rpop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 #[inline]
 fn pop(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
     let key = call.key(args.at(1));
-    let now_ms = call.now_ms();
     if args.len() == 2 {
-        if call.shard(&key).queue(&key, now_ms)?.is_some() {
+        if bounds::ready_len(call, &key)?.is_some() {
             pop_into_reply(call, &key, end, 1);
         } else {
             call.reply.null();
@@ -39,11 +39,11 @@ fn pop(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
     }
     let count = parse_i64(args.at(2)).and_then(|count| usize::try_from(count).ok());
     let count = count.ok_or_else(|| Error::text("value is out of range, must be positive"))?;
-    let Some(queue) = call.shard(&key).queue(&key, now_ms)? else {
+    let Some(len) = bounds::ready_len(call, &key)? else {
         call.reply.null_array();
         return Ok(Outcome::Done);
     };
-    let len = queue.len().min(count);
+    let len = len.min(count);
     call.reply.array(len);
     if len > 0 {
         pop_into_reply(call, &key, end, len);
@@ -71,9 +71,8 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
                 let message = message.bytes().to_vec();
                 taken.push(Taken {
                     key: WaitKey::from(key),
-                    end,
                     message,
-                    arrival,
+                    place: Place::Queue { end, arrival },
                 });
             }
         });
@@ -148,11 +147,10 @@ impl MultiPop {
     pub fn try_pop(&self, call: &mut Call<'_, '_>, args: Args<'_>) -> Result<bool> {
         for name in args.from(self.first_key).take(self.keys_len) {
             let key = call.key(name);
-            let now_ms = call.now_ms();
-            let Some(queue) = call.shard(&key).queue(&key, now_ms)? else {
+            let Some(len) = bounds::ready_len(call, &key)? else {
                 continue;
             };
-            let len = queue.len().min(self.count);
+            let len = len.min(self.count);
             call.reply.array(2);
             call.reply.bulk(name);
             call.reply.array(len);

@@ -1,4 +1,4 @@
-//! SORT, `SORT_RO`: the elements of a list or sorted set in another order, with what other keys hold
+//! SORT, `SORT_RO`: the elements of a list, set or sorted set in another order, with what other keys hold
 //! for each of them.
 //!
 //! `wanted` reads the options, `pattern` finds what belongs to an element. A request with a pattern
@@ -14,8 +14,9 @@ use std::cmp::Ordering;
 use crate::config::Events;
 use crate::flags;
 use crate::protocol::Args;
+use crate::store::packed::Item;
 use crate::store::sorted_set::Order;
-use crate::store::{End, Key, Queue, Value};
+use crate::store::{End, Key, Queue, Set, Value};
 
 use super::call::Call;
 use super::error::Error;
@@ -143,10 +144,26 @@ fn load(call: &mut Call<'_, '_>, key: &Key<'_>, wanted: &mut Wanted<'_>) -> Resu
                 elements.push(member.to_vec());
             });
         }
+        Some(Value::Set(set)) => load_set(set, wanted, &mut elements),
         Some(_) => return Err(Error::WrongType),
     }
     call.looked_up(key, is_found);
     Ok(elements)
+}
+
+/// A set has no order to keep, so what is stored of it is sorted by its members.
+fn load_set(set: &Set, wanted: &mut Wanted<'_>, elements: &mut Vec<Vec<u8>>) {
+    if wanted.unsorted && wanted.store.is_some() {
+        wanted.unsorted = false;
+        wanted.alpha = true;
+        wanted.by = None;
+    }
+    elements.extend(set.iter().map(Item::to_vec));
+    if wanted.unsorted {
+        let range = wanted.range(elements.len());
+        elements.truncate(range.end);
+        elements.drain(..range.start);
+    }
 }
 
 fn load_queue(queue: &Queue, wanted: &Wanted<'_>, elements: &mut Vec<Vec<u8>>) {

@@ -16,6 +16,12 @@ pub(super) fn find(call: &mut Call<'_, '_>, pattern: &[u8], element: &[u8]) -> O
     let is_there = value.is_some();
     let found = match (value, field) {
         (Some(Value::Text(text)), None) => Some(text.to_vec()),
+        (Some(Value::Hash(hash)), Some(field)) => match hash.get(field) {
+            // A field whose time is over is gone for every reader.
+            Some((_, Some(deadline_ms))) if deadline_ms <= now_ms => None,
+            Some((value, _)) => Some(value.to_vec()),
+            None => None,
+        },
         _ => None,
     };
     call.looked_up(&key, is_there);

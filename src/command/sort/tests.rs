@@ -51,6 +51,21 @@ fn patterns_reach_other_keys() {
 }
 
 #[test]
+fn sets_are_sorted_and_fields_are_patterns() {
+    let bench = Bench::new();
+    bench.run("sadd s 3 1 2");
+    bench.run("hset h_1 f 9 g one");
+    bench.run("hset h_2 f 8");
+    assert_eq!(bench.run("sort s desc"), "*3 $1 3 $1 2 $1 1");
+    assert_eq!(bench.run("sort s by none store d"), ":3");
+    assert_eq!(bench.run("lrange d 0 -1"), "*3 $1 1 $1 2 $1 3");
+    assert_eq!(
+        bench.run("sort s by h_*->f get h_*->g get #"),
+        "*6 $-1 $1 3 $-1 $1 2 $3 one $1 1"
+    );
+}
+
+#[test]
 fn what_is_stored_serves_who_waits() {
     let bench = Bench::new();
     let mut waiter = bench.client();

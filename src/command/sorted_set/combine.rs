@@ -8,7 +8,7 @@ use crate::command::outcome::{Outcome, Result};
 use crate::protocol::Args;
 use crate::protocol::number::{parse_f64, parse_i64};
 use crate::store::sorted_set::{Limits, Order, SortedSet};
-use crate::store::{Held, Key, Value};
+use crate::store::{Held, Key, Set, Value};
 
 use super::{limits, open_members, parse_integer, reply_len, store, write_member};
 
@@ -168,6 +168,8 @@ fn not_nan(score: f64) -> f64 {
 enum Members<'a> {
     None,
     Sorted(&'a SortedSet),
+    /// Each member counts 1.
+    Plain(&'a Set),
 }
 
 impl<'a> Members<'a> {
@@ -175,6 +177,7 @@ impl<'a> Members<'a> {
     fn of(value: &'a Value) -> Option<Self> {
         match value {
             Value::SortedSet(set) => Some(Self::Sorted(set)),
+            Value::Set(set) => Some(Self::Plain(set)),
             _ => None,
         }
     }
@@ -183,6 +186,7 @@ impl<'a> Members<'a> {
         match self {
             Self::None => 0,
             Self::Sorted(set) => set.len(),
+            Self::Plain(set) => set.len(),
         }
     }
 
@@ -190,14 +194,23 @@ impl<'a> Members<'a> {
         match self {
             Self::None => None,
             Self::Sorted(set) => set.score(member),
+            Self::Plain(set) => set.contains(member).then_some(1.0),
         }
     }
 
     /// Shows all members for as long as `visit` says so.
-    fn walk(self, visit: impl FnMut(&[u8], f64) -> bool) {
+    fn walk(self, mut visit: impl FnMut(&[u8], f64) -> bool) {
         match self {
             Self::None => {}
             Self::Sorted(set) => set.walk_while(0, Order::Up, visit),
+            Self::Plain(set) => {
+                let mut members = set.iter();
+                while members
+                    .next()
+                    .is_some_and(|member| member.with_bytes(|member| visit(member, 1.0)))
+                {
+                }
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ mod scan;
 mod tests;
 
 pub(super) use bounds::parse_lenient;
+pub(super) use pop::give_back;
 
 use crate::config::Events;
 use crate::flags;

@@ -1,14 +1,15 @@
 //! ZPOPMIN ZPOPMAX ZMPOP, and the pop that all forms share.
 
+use crate::clients::{Place, Taken};
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Resp};
-use crate::store::Key;
-use crate::store::sorted_set::Order;
+use crate::store::sorted_set::{Order, SortedSet};
+use crate::store::{Key, Value, WaitKey, WrongType};
 
-use super::members_left;
+use super::{limits, members_left};
 
 /// ZPOPMIN key [count]
 pub fn zpopmin(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
@@ -53,6 +54,7 @@ pub(super) fn pop_into_reply(
     in_pairs: bool,
 ) {
     let now_ms = call.now_ms();
+    let taken = &mut call.session.taken;
     let reply = &mut *call.reply;
     let Ok(Some(set)) = call.held.shard_of(key).sorted_set(key, now_ms) else {
         return;
@@ -64,6 +66,13 @@ pub(super) fn pop_into_reply(
             }
             reply.bulk(member);
             reply.double(score);
+            if let Some(taken) = taken {
+                taken.push(Taken {
+                    key: WaitKey::from(key),
+                    message: member.to_vec(),
+                    place: Place::SortedSet { score },
+                });
+            }
         });
     }
     let is_drained = set.is_empty();
@@ -72,6 +81,30 @@ pub(super) fn pop_into_reply(
         Order::Down => "zpopmax",
     };
     members_left(call, key, event, is_drained);
+}
+
+/// Puts a member back that was popped for a client who went before its reply was written, unless it
+/// has come again meanwhile. Where the key holds another type by now it has no place.
+pub(in crate::command) fn give_back(
+    call: &mut Call<'_, '_>,
+    key: &Key<'_>,
+    member: &[u8],
+    score: f64,
+) {
+    let (now_ms, limits) = (call.now_ms(), limits(call));
+    let shard = call.shard(key);
+    match shard.sorted_set(key, now_ms) {
+        Ok(Some(set)) => {
+            set.update(member, limits, |old| old.is_none().then_some(score));
+        }
+        Ok(None) => {
+            let mut set = SortedSet::sized(1, member.len(), limits);
+            set.insert(member, score, limits);
+            shard.insert_new(key, Value::SortedSet(Box::new(set)), None);
+        }
+        Err(WrongType) => return,
+    }
+    shard.mark_ready(key);
 }
 
 /// ZMPOP numkeys key [key ...] <MIN | MAX> [COUNT count]

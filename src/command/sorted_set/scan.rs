@@ -1,32 +1,26 @@
 //! ZSCAN.
 
 use crate::command::call::Call;
-use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
-use crate::glob;
+use crate::command::scan::{Page, answer_nothing, parse_cursor};
 use crate::protocol::number::Double;
 use crate::protocol::{Args, Reply};
 
-use super::parse_integer;
-
 /// ZSCAN key cursor [MATCH pattern] [COUNT count]
 pub fn zscan(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let cursor = std::str::from_utf8(args.at(2))
-        .ok()
-        .and_then(|cursor| cursor.parse().ok());
-    let cursor: u64 = cursor.ok_or(Error::line("ERR invalid cursor"))?;
+    let cursor = parse_cursor(args.at(2))?;
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
     let found = call.held.shard_of(&key).sorted_set(&key, now_ms)?;
     let is_found = found.is_some();
     let reply = &mut *call.reply;
     if let Some(set) = found {
-        let (pattern, count) = parse(args)?;
+        let wanted = Page::parse(args, false)?;
         let mut page = Reply::new(reply.resp());
         let (later, mut len) = (page.array_later(), 0);
         let is_small = set.is_small();
-        let next = set.scan(cursor, count, |member, score| {
-            if pattern.is_none_or(|pattern| glob::matches(pattern, member, false)) {
+        let next = set.scan(cursor, wanted.count, |member, score| {
+            if wanted.takes(member) {
                 page.bulk(member);
                 if is_small {
                     page.bulk(Double::new(score).as_bytes());
@@ -41,35 +35,10 @@ pub fn zscan(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         reply.bulk_str(itoa::Buffer::new().format(next));
         reply.append(&mut page);
     } else {
-        reply.array(2);
-        reply.bulk(b"0");
-        reply.empty_array();
+        answer_nothing(reply);
     }
     call.looked_up(&key, is_found);
     Ok(Outcome::Done)
-}
-
-fn parse(args: Args<'_>) -> Result<(Option<&[u8]>, usize)> {
-    let (mut pattern, mut count) = (None, 10);
-    let mut options = args.from(3);
-    while let Some(option) = options.next() {
-        if option.eq_ignore_ascii_case(b"novalues") {
-            return Err(Error::text("NOVALUES option can only be used in HSCAN"));
-        }
-        let value = options.next().ok_or(Error::Syntax)?;
-        if option.eq_ignore_ascii_case(b"count") {
-            let wanted = parse_integer(value)?;
-            if wanted < 1 {
-                return Err(Error::Syntax);
-            }
-            count = usize::try_from(wanted).unwrap_or(usize::MAX);
-        } else if option.eq_ignore_ascii_case(b"match") {
-            pattern = Some(value);
-        } else {
-            return Err(Error::Syntax);
-        }
-    }
-    Ok((pattern.filter(|&pattern| pattern != b"*"), count))
 }
 
 /// A score as Redis shows those of large sets in a scan, and only there: `%.17g` in C.

@@ -137,3 +137,19 @@ fn a_set_outgrows_its_small_form_for_good() {
     assert_eq!(bench.run("zscan y 0"), "*2 $1 0 *2 $2 m0 $1 0");
     assert_eq!(bench.run("zrandmember z 5 withscores"), "*2 $2 m0 $1 0");
 }
+
+#[test]
+fn members_of_a_lost_client_go_to_the_next_or_back() {
+    let bench = Bench::new();
+    let (mut lost, mut next) = (bench.client(), bench.client());
+    assert_eq!(
+        bench.play(&mut lost, "bzmpop 0 1 z min count 2"),
+        "(blocked)"
+    );
+    assert_eq!(bench.play(&mut next, "bzpopmin z 0"), "(blocked)");
+    assert_eq!(bench.run("zadd z 1 a 2 b"), ":2");
+    assert_eq!(next.look(), "");
+    bench.lose(lost);
+    assert_eq!(next.look(), "*3 $1 z $1 b $1 2");
+    assert_eq!(bench.run("zrange z 0 -1 withscores"), "*2 $1 a $1 1");
+}

@@ -92,7 +92,7 @@ pub const COMMANDS: &[Command] = &[
 
 /// What a key held before a command wrote to it, as keyspace events tell it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Before {
+pub(super) enum Before {
     Nothing,
     Text,
     OtherType,
@@ -100,7 +100,7 @@ enum Before {
 
 /// What becomes of a key's deadline when its value is set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Deadline {
+pub(super) enum Deadline {
     Clear,
     Keep,
     /// Milliseconds since the epoch.
@@ -110,7 +110,12 @@ enum Deadline {
 /// Sets a key to a string, whatever it held. One probe, none of them for an allocation where the
 /// old string's will do.
 #[inline]
-fn put(call: &mut Call<'_, '_>, key: &Key<'_>, bytes: &[u8], deadline: Deadline) -> Before {
+pub(super) fn put(
+    call: &mut Call<'_, '_>,
+    key: &Key<'_>,
+    bytes: &[u8],
+    deadline: Deadline,
+) -> Before {
     let now_ms = call.now_ms();
     let shard = call.held.shard_of(key);
     let new_deadline_ms = match deadline {
@@ -141,7 +146,7 @@ fn put(call: &mut Call<'_, '_>, key: &Key<'_>, bytes: &[u8], deadline: Deadline)
 
 /// Says that a key was set to a whole new value.
 #[inline]
-fn announce_put(call: &mut Call<'_, '_>, key: &Key<'_>, before: Before) {
+pub(super) fn announce_put(call: &mut Call<'_, '_>, key: &Key<'_>, before: Before) {
     match before {
         Before::Nothing => call.notify(key, Events::NEW, "new"),
         Before::Text => call.notify(key, Events::OVERWRITTEN, "overwritten"),
@@ -155,7 +160,7 @@ fn announce_put(call: &mut Call<'_, '_>, key: &Key<'_>, before: Before) {
 
 /// Says that a string was changed, or made by a command that changes.
 #[inline]
-fn announce_change(call: &mut Call<'_, '_>, key: &Key<'_>, is_new: bool, event: &str) {
+pub(super) fn announce_change(call: &mut Call<'_, '_>, key: &Key<'_>, is_new: bool, event: &str) {
     if is_new {
         call.notify(key, Events::NEW, "new");
     }

@@ -2,6 +2,8 @@
 //! routes. Their arguments look like Redis's, so that stock clients reach them as any command.
 
 mod ledger;
+#[cfg(test)]
+mod model_tests;
 mod policy;
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::command::testing::Bench;
 
 /// What the ledger of a queue, or of all, says of these names.
@@ -142,7 +144,7 @@ fn dead_letters_keep_their_bytes_and_a_note() {
             ("LRANGE dead 0 -1", "*2 $1 1 $1 2"),
         ],
     );
-    bench.now = bench.now.after(std::time::Duration::from_millis(7));
+    bench.now = bench.now.after(Duration::from_millis(7));
     bench.run("LPUSH jobs:a 0");
     assert_eq!(bench.run("LRANGE dead 0 -1"), "*3 $1 1 $1 2 $1 4");
     assert_eq!(
@@ -275,4 +277,107 @@ fn channels_bound_their_subscribers() {
     }
     let seen = reader.look();
     assert!(seen.contains("$1 0") && seen.contains("$1 1") && !seen.contains("$1 2"));
+}
+
+#[test]
+fn what_is_too_old_is_not_popped() {
+    let mut bench = Bench::new();
+    bench.run("WEIR.POLICY SET q MAX-AGE 100");
+    bench.run("RPUSH q 1 2");
+    bench.now = bench.now.after(Duration::from_millis(60));
+    bench.run("LPUSH q 3");
+    bench.now = bench.now.after(Duration::from_millis(60));
+    assert_eq!(bench.run("LLEN q"), ":3", "looking is not popping");
+    assert_eq!(bench.run("RPOP q"), "$1 3");
+    assert_eq!(bench.run("EXISTS q"), ":0");
+    bench.run("RPUSH q 4");
+    bench.now = bench.now.after(Duration::from_millis(100));
+    let mut waiter = bench.client();
+    assert_eq!(bench.play(&mut waiter, "BLPOP q 0"), "(blocked)");
+    bench.run("RPUSH q 5");
+    assert_eq!(waiter.look(), "*2 $1 q $1 5");
+    assert_eq!(
+        ledger(&bench, "q", ["in", "out", "held", "expired_age"]),
+        [5, 2, 0, 3]
+    );
+}
+
+#[test]
+fn what_is_too_old_goes_without_traffic() {
+    let mut bench = Bench::new();
+    bench.run("RPUSH q 1 2");
+    bench.pass(30);
+    bench.run("WEIR.POLICY SET q* MAX-AGE 100");
+    bench.run("LPUSH q 3");
+    bench.pass(69);
+    assert_eq!(bench.run("LLEN q"), ":3");
+    bench.pass(1);
+    assert_eq!(bench.run("LRANGE q 0 -1"), "*1 $1 3");
+    bench.pass(30);
+    assert_eq!(bench.run("EXISTS q"), ":0");
+    bench.run("RPUSH q 4");
+    bench.run("RENAME q q2");
+    bench.pass(100);
+    assert_eq!(bench.run("EXISTS q q2"), ":0");
+    assert_eq!(ledger(&bench, "", ["expired_age"]), [4]);
+}
+
+#[test]
+fn a_forgotten_queue_goes() {
+    let mut bench = Bench::new();
+    bench.run("WEIR.POLICY SET q* EXPIRE-IDLE 100");
+    bench.run("RPUSH q1 a b c");
+    bench.run("RPUSH q2 a b c");
+    bench.pass(60);
+    bench.run("LPOP q1");
+    bench.pass(60);
+    assert_eq!(bench.run("EXISTS q1 q2"), ":1");
+    bench.run("RPUSH q1 d");
+    bench.pass(99);
+    assert_eq!(bench.run("LLEN q1"), ":3");
+    bench.pass(1);
+    assert_eq!(bench.run("EXISTS q1"), ":0");
+    assert_eq!(ledger(&bench, "q1", ["out", "expired_idle"]), [1, 3]);
+    assert_eq!(ledger(&bench, "q2", ["out", "expired_idle"]), [0, 3]);
+}
+
+/// The recipe of a delay queue: what is pushed to `later` comes to `now` when it is old enough.
+#[test]
+fn a_delay_queue_hands_over_in_time() {
+    let mut bench = Bench::new();
+    bench.run("WEIR.POLICY SET later MAX-AGE 1000 DEAD-LETTER now");
+    let mut worker = bench.client();
+    assert_eq!(bench.play(&mut worker, "BRPOP now 0"), "(blocked)");
+    bench.run("LPUSH later job1");
+    bench.pass(500);
+    bench.run("LPUSH later job2");
+    bench.pass(499);
+    assert_eq!(worker.look(), "");
+    bench.pass(1);
+    assert_eq!(worker.look(), "*2 $3 now $4 job1");
+    bench.pass(500);
+    assert_eq!(bench.run("LRANGE now 0 -1"), "*1 $4 job2");
+    assert_eq!(
+        ledger(
+            &bench,
+            "later",
+            ["in", "held", "dead_lettered", "expired_age"]
+        ),
+        [2, 0, 2, 0]
+    );
+}
+
+/// The recipe of a visibility timeout: what nobody finishes goes back to where it came from.
+#[test]
+fn a_processing_list_gives_back_what_nobody_finished() {
+    let mut bench = Bench::new();
+    bench.run("WEIR.POLICY SET jobs:doing MAX-AGE 1000 DEAD-LETTER jobs");
+    bench.run("LPUSH jobs one two");
+    assert_eq!(bench.run("LMOVE jobs jobs:doing RIGHT LEFT"), "$3 one");
+    bench.pass(600);
+    assert_eq!(bench.run("LMOVE jobs jobs:doing RIGHT LEFT"), "$3 two");
+    assert_eq!(bench.run("LREM jobs:doing 1 two"), ":1");
+    bench.pass(400);
+    assert_eq!(bench.run("EXISTS jobs:doing"), ":0");
+    assert_eq!(bench.run("LRANGE jobs 0 -1"), "*1 $3 one");
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ahash::RandomState;
 
 use super::field::Field;
+use crate::store::key::is_same;
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, Remains};
 use crate::store::table::{Iter, Table};
 
@@ -47,7 +48,7 @@ impl Fields {
     #[inline]
     pub fn get(&self, name: &[u8]) -> Option<&Field> {
         self.table
-            .find(self.hash(name), |field| field.name() == name)
+            .find(self.hash(name), |field| is_same(field.name(), name))
     }
 
     /// Sets a field; says whether it is new. An old field keeps its deadline only if so asked.
@@ -57,7 +58,7 @@ impl Fields {
         let Self { table, hasher, .. } = self;
         let (field, is_new) = table.find_or_insert_with(
             hash,
-            |field| field.name() == name,
+            |field| is_same(field.name(), name),
             || Field::new(name, value, None),
             |field| hasher.hash_one(field.name()),
         );
@@ -78,7 +79,10 @@ impl Fields {
     /// Sets the deadline of a field that is there.
     pub fn set_deadline(&mut self, name: &[u8], deadline_ms: Option<u64>) {
         let hash = self.hash(name);
-        let Some(field) = self.table.find_mut(hash, |field| field.name() == name) else {
+        let Some(field) = self
+            .table
+            .find_mut(hash, |field| is_same(field.name(), name))
+        else {
             return;
         };
         if let Some(old_ms) = field.deadline_ms() {
@@ -95,7 +99,7 @@ impl Fields {
     /// Removes a field; says whether it was there.
     pub fn remove(&mut self, name: &[u8]) -> bool {
         let hash = self.hash(name);
-        self.remove_where(hash, |field| field.name() == name)
+        self.remove_where(hash, |field| is_same(field.name(), name))
     }
 
     fn remove_where(&mut self, hash: u64, is_meant: impl FnMut(&Field) -> bool) -> bool {

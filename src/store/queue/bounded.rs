@@ -109,6 +109,23 @@ impl Queue {
         }
     }
 
+    /// Lets go of whole chunks at one end until so many payload bytes went. The caller counts them.
+    pub fn drop_chunks(&mut self, end: End, bytes: u64) {
+        let gone = self.gone().bytes;
+        while self.gone().bytes - gone < bytes
+            && let Some(chunk) = match end {
+                End::Front => self.chunks.front(),
+                End::Back => self.chunks.back(),
+            }
+        {
+            let len = chunk.len();
+            let _ = match end {
+                End::Front => self.drop_front(len),
+                End::Back => self.drop_back(len),
+            };
+        }
+    }
+
     /// Takes messages at one end away until the rest is within bounds, and hands them over, that
     /// nearest to the end first.
     pub fn take_surplus(&mut self, bounds: &QueueBounds, end: End) -> Vec<Popped> {

@@ -30,6 +30,7 @@ mod chunk;
 mod edit;
 mod message;
 mod segment;
+mod stale;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -78,6 +79,12 @@ struct Extra {
     lost: Losses,
     /// Went back to it.
     returned: Tally,
+    /// The tick when it was last used, but for what its messages tell.
+    active: u64,
+    /// The tick when somebody last popped from it or waited for it.
+    consumed: u64,
+    /// The tick for which its shard has it on its list of queues to look after; 0 if it has not.
+    scheduled: u64,
     /// What is known of the dead letters that came last, oldest first.
     letters: VecDeque<Letter>,
 }

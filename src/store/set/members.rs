@@ -2,6 +2,7 @@
 
 use ahash::RandomState;
 
+use crate::store::key::is_same;
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, Remains};
 use crate::store::table::{Iter, Table};
 
@@ -34,7 +35,9 @@ impl Members {
     #[inline]
     pub fn contains(&self, member: &[u8]) -> bool {
         let hash = self.hasher.hash_one(member);
-        self.table.find(hash, |other| **other == *member).is_some()
+        self.table
+            .find(hash, |other| is_same(other, member))
+            .is_some()
     }
 
     /// Adds a member; says whether it is new.
@@ -44,7 +47,7 @@ impl Members {
         let hash = hasher.hash_one(member);
         let (_, is_new) = table.find_or_insert_with(
             hash,
-            |other| **other == *member,
+            |other| is_same(other, member),
             || member.into(),
             |other| hasher.hash_one(&**other),
         );
@@ -61,7 +64,7 @@ impl Members {
         let hash = hasher.hash_one(member);
         let removed = table.remove(
             hash,
-            |other| **other == *member,
+            |other| is_same(other, member),
             |other| hasher.hash_one(&**other),
         );
         self.bytes -= removed.as_ref().map_or(0, |removed| removed.len());

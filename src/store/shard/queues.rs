@@ -23,6 +23,19 @@ pub struct Slot<'s> {
     pub ledger: &'s mut Ledger,
 }
 
+/// A queue whose messages may go when memory is short.
+#[derive(Debug)]
+pub struct Sheddable {
+    /// Whether somebody reads it.
+    pub has_consumer: bool,
+    /// Its payload bytes.
+    pub bytes: u64,
+    /// The arrival of its oldest message.
+    pub oldest: u64,
+    /// The queue.
+    pub key: WaitKey,
+}
+
 impl Slot<'_> {
     /// Counts for one cause what went from the queue since its `gone` was `before`.
     pub fn note_lost(&mut self, cause: Cause, before: Tally) {
@@ -158,7 +171,8 @@ impl Shard {
         self.vanished.take(key);
         let policies = self.policies.as_ref();
         queue.govern(policies.and_then(|policies| policies.governing(key.name)));
-        if queue.is_over() {
+        queue.set_scheduled(0);
+        if queue.is_over() || queue.is_timed() {
             self.unsettled.push(key.into());
         }
     }
@@ -172,7 +186,7 @@ impl Shard {
             for entry in &mut database.table {
                 if let Value::Queue(queue) = &mut entry.value {
                     queue.govern(policies.governing(&entry.name));
-                    if queue.is_over() {
+                    if queue.is_over() || queue.is_timed() {
                         self.unsettled.push(WaitKey {
                             db,
                             hash: entry.hash,
@@ -182,8 +196,11 @@ impl Shard {
                 }
             }
         }
-        for entry in self.vanished.iter_mut() {
+        for (db, entry) in self.vanished.iter_mut() {
             if let Value::Queue(queue) = &mut entry.value {
+                // When it comes back it may have to be looked after earlier than before.
+                self.timed.remove(queue.scheduled(), db, entry.hash);
+                queue.set_scheduled(0);
                 queue.govern(policies.governing(&entry.name));
             }
         }
@@ -272,12 +289,58 @@ impl Shard {
         }
     }
 
+    /// Adds the queues whose messages may go when memory is short. O(keys).
+    pub fn sheddable(&self, consumed_since: u64, out: &mut Vec<Sheddable>) {
+        for (db, database) in (0..).zip(&self.dbs) {
+            for entry in &database.table {
+                let Value::Queue(queue) = &entry.value else {
+                    continue;
+                };
+                if !queue.bounds().is_some_and(|bounds| bounds.sheds) {
+                    continue;
+                }
+                out.push(Sheddable {
+                    has_consumer: queue.consumed() > consumed_since,
+                    bytes: queue.bytes(),
+                    oldest: queue.oldest_arrival().unwrap_or(0),
+                    key: WaitKey {
+                        db,
+                        hash: entry.hash,
+                        name: entry.name.clone(),
+                    },
+                });
+            }
+        }
+    }
+
+    /// Lets go of whole segments at the old end of a queue, if memory may take its messages, until
+    /// so many bytes went; returns how many did.
+    pub fn shed(&mut self, key: &Key, bytes: u64) -> u64 {
+        let Database { table, ledger, .. } = &mut self.dbs[usize::from(key.db)];
+        let found = table.find_mut(key.hash, |entry| key.is_named(&entry.name));
+        let Some(Value::Queue(queue)) = found.map(|entry| &mut entry.value) else {
+            return 0;
+        };
+        if !queue.bounds().is_some_and(|bounds| bounds.sheds) {
+            return 0;
+        }
+        let before = queue.gone();
+        queue.drop_chunks(queue.old_end(), bytes);
+        let lost = queue.gone() - before;
+        let is_drained = queue.is_empty();
+        Slot { queue, ledger }.note_lost(Cause::MemoryPressure, before);
+        self.watched.changed(key);
+        if is_drained {
+            self.remove_drained(key);
+        }
+        lost.bytes
+    }
+
     /// Compares the account of every database with those of its queues, and theirs with what they
     /// hold. A shard of many keys is looked at so seldom that a look costs a few dozen on average.
     ///
     /// # Panics
     /// When they do not agree: somebody changed a queue and did not count it.
-    #[cfg(debug_assertions)]
     pub fn check_ledgers(&mut self) {
         const KEYS_MAX: usize = 64;
         self.looks += 1;

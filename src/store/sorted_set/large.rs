@@ -9,7 +9,7 @@ use crate::store::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use crate::store::table::{IntoIter, Table};
 
 use super::names::{Id, Names};
-use super::tree::{Entry, Tree};
+use super::tree::{ByMember, ByScore, ByScoreOnly, Entry, Tree};
 
 /// Any number of members. Look-ups O(1), all else O(log n).
 #[derive(Clone, Debug, Default)]
@@ -26,10 +26,13 @@ fn hash(member: &[u8]) -> u64 {
     STATE.get_or_init(RandomState::new).hash_one(member)
 }
 
-/// Whether an entry comes before a score and a member.
+/// The place of a score and a member.
 #[inline]
-fn is_before(names: &Names, entry: Entry, score: f64, member: &[u8]) -> bool {
-    entry.score < score || entry.score == score && names.get(entry.id) < member
+fn place<'a>(names: &'a Names, score: f64, member: &'a [u8]) -> ByScore<impl Fn(Id) -> bool + 'a> {
+    ByScore {
+        score,
+        tie: move |id| names.get(id) < member,
+    }
 }
 
 impl Large {
@@ -81,18 +84,16 @@ impl Large {
 
     #[inline]
     fn insert_into_tree(&mut self, score: f64, id: Id, member: &[u8]) {
-        let names = &self.names;
-        self.tree.insert(Entry { score, id }, |entry| {
-            is_before(names, entry, score, member)
-        });
+        let place = place(&self.names, score, member);
+        self.tree.insert(Entry { score, id }, &place);
     }
 
     #[inline]
     fn remove_from_tree(&mut self, score: f64, id: Id) {
         let names = &self.names;
-        let removed = self.tree.remove(|entry| {
-            entry.score < score
-                || entry.score == score && (entry.id == id || names.get(entry.id) < names.get(id))
+        let removed = self.tree.remove(ByScore {
+            score,
+            tie: |other| other == id || names.get(other) < names.get(id),
         });
         debug_assert_eq!(removed.map(|entry| entry.id), Some(id));
     }
@@ -128,22 +129,19 @@ impl Large {
     /// The rank and the score of a member.
     pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
         let score = self.score(member)?;
-        let names = &self.names;
-        let rank = self
-            .tree
-            .rank(|entry| is_before(names, entry, score, member));
+        let rank = self.tree.rank(&place(&self.names, score, member));
         Some((rank, score))
     }
 
     /// How many members, from the first on, `before` holds for.
     #[inline]
     pub fn count_by_score(&self, before: impl Fn(f64) -> bool) -> usize {
-        self.tree.rank(|entry| before(entry.score))
+        self.tree.rank(&ByScoreOnly(before))
     }
 
     /// How many members, from the first on, `before` holds for.
     pub fn count_by_member(&self, before: impl Fn(&[u8]) -> bool) -> usize {
-        self.tree.rank(|entry| before(self.names.get(entry.id)))
+        self.tree.rank(&ByMember(|id| before(self.names.get(id))))
     }
 
     /// Shows members from a rank on for as long as `visit` says so.

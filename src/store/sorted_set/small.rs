@@ -25,11 +25,12 @@ pub(super) struct Small {
     len: usize,
 }
 
-/// An entry, and where the next one begins.
+/// Where an entry lies.
 #[derive(Clone, Copy)]
-struct Found<'a> {
-    score: f64,
-    member: &'a [u8],
+struct Place {
+    kind: u8,
+    score_at: usize,
+    member_at: usize,
     end: usize,
 }
 
@@ -61,23 +62,37 @@ fn packed_score(score: f64) -> (u8, [u8; 8]) {
     (kind, integer.to_le_bytes())
 }
 
-/// The score of a kind whose bytes these are.
+/// The score of a kind that begins `bytes`.
 #[inline]
 fn unpacked_score(kind: u8, bytes: &[u8]) -> f64 {
+    let word = match bytes.first_chunk() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => last_word(bytes),
+    };
+    match kind {
+        0 => 0.0,
+        // Moves the sign to where the processor looks for it, and back.
+        1 => small_integer(word, 56),
+        2 => small_integer(word, 48),
+        3 => small_integer(word, 32),
+        4 => small_integer(word, 16),
+        _ => f64::from_bits(word),
+    }
+}
+
+#[inline]
+fn small_integer(word: u64, spare: u32) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "48 bits at most")]
+    let score = (word.cast_signed() << spare >> spare) as f64;
+    score
+}
+
+/// The word at the end of an allocation, where fewer than eight bytes are left.
+#[cold]
+fn last_word(bytes: &[u8]) -> u64 {
     let mut word = [0; 8];
     word[..bytes.len()].copy_from_slice(bytes);
-    if kind >= DOUBLE {
-        return f64::from_le_bytes(word);
-    }
-    if bytes.is_empty() {
-        return 0.0;
-    }
-    // Moves the sign to where the processor looks for it, and back.
-    let spare = 64 - 8 * bytes.len();
-    let integer = i64::from_le_bytes(word) << spare >> spare;
-    #[allow(clippy::cast_precision_loss, reason = "48 bits at most")]
-    let score = integer as f64;
-    score
+    u64::from_le_bytes(word)
 }
 
 impl Small {
@@ -88,61 +103,80 @@ impl Small {
 
     /// The entry that begins at an offset, if that is not the end.
     #[inline]
-    fn at(&self, offset: usize) -> Option<Found<'_>> {
+    fn at(&self, offset: usize) -> Option<Place> {
         let &head = self.bytes.get(offset)?;
         let kind = head & ((1 << KIND_BITS) - 1);
-        let mut at = offset + 1;
-        let mut len = usize::from(head >> KIND_BITS);
+        let (mut score_at, mut len) = (offset + 1, usize::from(head >> KIND_BITS));
         if len == LONG {
-            let mut shift = 0;
-            loop {
-                let byte = self.bytes[at];
-                at += 1;
-                len += usize::from(byte & 0x7f) << shift;
-                shift += 7;
-                if byte & 0x80 == 0 {
-                    break;
-                }
-            }
+            let (more, at) = self.long_len(score_at);
+            len += more;
+            score_at = at;
         }
-        let member_at = at + SCORE_BYTES[usize::from(kind)];
-        let end = member_at + len;
-        Some(Found {
-            score: unpacked_score(kind, &self.bytes[at..member_at]),
-            member: &self.bytes[member_at..end],
-            end,
+        let member_at = score_at + SCORE_BYTES[usize::from(kind)];
+        Some(Place {
+            kind,
+            score_at,
+            member_at,
+            end: member_at + len,
         })
     }
 
-    /// The offset, the rank and the entry of a member.
-    #[inline]
-    fn find(&self, member: &[u8]) -> Option<(usize, usize, Found<'_>)> {
-        let (mut offset, mut rank) = (0, 0);
-        while let Some(found) = self.at(offset) {
-            if found.member == member {
-                return Some((offset, rank, found));
+    /// The rest of a long member's length, and where it ends.
+    fn long_len(&self, mut at: usize) -> (usize, usize) {
+        let (mut len, mut shift) = (0, 0);
+        loop {
+            let byte = self.bytes[at];
+            at += 1;
+            len += usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                return (len, at);
             }
-            offset = found.end;
+        }
+    }
+
+    #[inline]
+    fn score_at(&self, place: Place) -> f64 {
+        unpacked_score(place.kind, &self.bytes[place.score_at..])
+    }
+
+    #[inline]
+    fn member_at(&self, place: Place) -> &[u8] {
+        &self.bytes[place.member_at..place.end]
+    }
+
+    /// The offset, the rank and the place of a member. Members of a set often differ in their last
+    /// byte only, so that is compared first.
+    #[inline]
+    fn find(&self, member: &[u8]) -> Option<(usize, usize, Place)> {
+        let (mut offset, mut rank) = (0, 0);
+        let last = member.last();
+        while let Some(place) = self.at(offset) {
+            let other = self.member_at(place);
+            if other.len() == member.len() && other.last() == last && other == member {
+                return Some((offset, rank, place));
+            }
+            offset = place.end;
             rank += 1;
         }
         None
     }
 
     pub fn score(&self, member: &[u8]) -> Option<f64> {
-        self.find(member).map(|(_, _, found)| found.score)
+        self.find(member).map(|(_, _, place)| self.score_at(place))
     }
 
     /// The rank and the score of a member.
     pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
         self.find(member)
-            .map(|(_, rank, found)| (rank, found.score))
+            .map(|(_, rank, place)| (rank, self.score_at(place)))
     }
 
     /// Gives a member the score that `decide` makes of its present one, if it makes any.
     pub fn update(&mut self, member: &[u8], decide: impl FnOnce(Option<f64>) -> Option<f64>) {
         let old = self
             .find(member)
-            .map(|(offset, _, found)| (offset, found.end, found.score));
+            .map(|(offset, _, place)| (offset, place.end, self.score_at(place)));
         let Some(score) = decide(old.map(|(_, _, score)| score)) else {
             return;
         };
@@ -158,11 +192,12 @@ impl Small {
     /// Adds a member that is not there.
     pub fn insert(&mut self, member: &[u8], score: f64) {
         let mut offset = 0;
-        while let Some(found) = self.at(offset) {
-            if found.score > score || found.score == score && found.member > member {
+        while let Some(place) = self.at(offset) {
+            let other = self.score_at(place);
+            if other > score || other == score && self.member_at(place) > member {
                 break;
             }
-            offset = found.end;
+            offset = place.end;
         }
         let mut entry: SmallVec<[u8; 16]> = SmallVec::new();
         let (kind, score) = packed_score(score);
@@ -206,9 +241,9 @@ impl Small {
 
     /// Removes a member; returns its score.
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
-        let (offset, _, found) = self.find(member)?;
-        let (end, score) = (found.end, found.score);
-        self.cut(offset, end, 1);
+        let (offset, _, place) = self.find(member)?;
+        let score = self.score_at(place);
+        self.cut(offset, place.end, 1);
         Some(score)
     }
 
@@ -229,9 +264,9 @@ impl Small {
     #[inline]
     pub fn remove_at<R>(&mut self, rank: usize, show: impl FnOnce(&[u8], f64) -> R) -> Option<R> {
         let offset = self.offset_of(rank);
-        let found = self.at(offset)?;
-        let (shown, end) = (show(found.member, found.score), found.end);
-        self.cut(offset, end, 1);
+        let place = self.at(offset)?;
+        let shown = show(self.member_at(place), self.score_at(place));
+        self.cut(offset, place.end, 1);
         Some(shown)
     }
 
@@ -245,11 +280,11 @@ impl Small {
     #[inline]
     pub fn count(&self, before: impl Fn(&[u8], f64) -> bool) -> usize {
         let (mut offset, mut count) = (0, 0);
-        while let Some(found) = self.at(offset) {
-            if !before(found.member, found.score) {
+        while let Some(place) = self.at(offset) {
+            if !before(self.member_at(place), self.score_at(place)) {
                 break;
             }
-            offset = found.end;
+            offset = place.end;
             count += 1;
         }
         count
@@ -259,11 +294,11 @@ impl Small {
     #[inline]
     pub fn walk_up(&self, rank: usize, mut visit: impl FnMut(&[u8], f64) -> bool) {
         let mut offset = self.offset_of(rank);
-        while let Some(found) = self.at(offset) {
-            if !visit(found.member, found.score) {
+        while let Some(place) = self.at(offset) {
+            if !visit(self.member_at(place), self.score_at(place)) {
                 return;
             }
-            offset = found.end;
+            offset = place.end;
         }
     }
 
@@ -278,8 +313,8 @@ impl Small {
             offset = found.end;
         }
         for &offset in offsets.iter().rev() {
-            if let Some(found) = self.at(offset)
-                && !visit(found.member, found.score)
+            if let Some(place) = self.at(offset)
+                && !visit(self.member_at(place), self.score_at(place))
             {
                 return;
             }

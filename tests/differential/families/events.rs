@@ -1,15 +1,16 @@
 //! One client hears of every change to keys that the others make, in classes that change too.
 
-use super::{groups, keys, lists, sorted_sets, sorts, streams, strings};
+use super::{bits, groups, hashes, keys, lists, sets, sorted_sets, sorts, streams, strings};
 use crate::command::{Command, Compare};
 use crate::crowd::{Action, Crowd};
-use crate::fit::is_fit;
+use crate::fit::{is_fit, preface};
 use crate::vocabulary::Gen;
 
 /// Values of notify-keyspace-events, all sound: after a refused one Redis goes back to the text of
 /// the last, which leaves out `n`.
 const CLASSES: &[&str] = &[
-    "KEA", "KEA", "KEAmn", "KEAmn", "KEn", "Em", "KEl$", "Kgl", "E$g", "Elx", "KEt", "KEz", "K", "",
+    "KEA", "KEA", "KEAmn", "KEAmn", "KEn", "Em", "KEl$", "Kgl", "E$g", "Elx", "KEth", "KEs", "KEz",
+    "K", "",
 ];
 
 /// The next action: the first client listens, the others change things.
@@ -27,13 +28,16 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
         return Action::Send(client, vec![set]);
     }
     loop {
-        let commands = match g.rng.below(9) {
+        let commands = match g.rng.below(12) {
             0 => lists::COMMANDS,
+            1 => strings::COMMANDS,
             2 => streams::COMMANDS,
             3 => groups::COMMANDS,
-            1 => strings::COMMANDS,
-            4..=5 => sorted_sets::COMMANDS,
-            6 => sorts::COMMANDS,
+            4 => hashes::COMMANDS,
+            5 => sets::COMMANDS,
+            6 => sorted_sets::COMMANDS,
+            7 => sorts::COMMANDS,
+            8 => bits::COMMANDS,
             _ => keys::COMMANDS,
         };
         let entry = g.rng.weighted(commands.iter().map(|(weight, _)| *weight));
@@ -42,7 +46,8 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
         // A settled id needs the two to stay together; a setting of nodes would outlast the round.
         let exact = followers.iter().all(|one| one.compare == Compare::Exact);
         if is_fit(&command) && exact && command.args[0] != b"CONFIG" {
-            return Action::Send(client, [vec![command], followers].concat());
+            let first = preface(&command).into_iter().chain([command]);
+            return Action::Send(client, first.chain(followers).collect());
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The families of commands, each in a file of its own. A new family: a file with a `COMMANDS`
-//! table, and a line in `FAMILIES`. `blocking`, `pubsub` `events` and `stream_waits` need several
+//! table, and a line in `FAMILIES`. `blocking`, `pubsub`, `events` and `stream_waits` need several
 //! clients at once and are driven by `crowd` instead.
 
+pub mod bits;
 pub mod blocking;
 pub mod blocking_sorted;
 pub mod connection;
@@ -47,6 +48,11 @@ pub const FAMILIES: &[Family] = &[
         name: "strings",
         weight: 25,
         commands: strings::COMMANDS,
+    },
+    Family {
+        name: "bits",
+        weight: 8,
+        commands: bits::COMMANDS,
     },
     Family {
         name: "hashes",

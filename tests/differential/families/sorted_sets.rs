@@ -246,7 +246,12 @@ fn counted_keys(g: &mut Gen, command: Command) -> Command {
     };
     let mut command = command.arg(named);
     for _ in 0..count {
-        command = command.arg(g.sorted_key());
+        let key = if g.rng.percent(15) {
+            g.set_key()
+        } else {
+            g.sorted_key()
+        };
+        command = command.arg(key);
     }
     command
 }

@@ -1,4 +1,4 @@
-//! SORT and `SORT_RO` over lists and sorted sets.
+//! SORT and `SORT_RO` over lists, sets and sorted sets.
 
 use super::Entry;
 use crate::command::Command;
@@ -38,10 +38,10 @@ fn number(g: &mut Gen) -> Vec<u8> {
 }
 
 fn source(g: &mut Gen) -> Vec<u8> {
-    if g.rng.percent(60) {
-        g.list_key()
-    } else {
-        g.sorted_key()
+    match g.rng.below(10) {
+        0..5 => g.list_key(),
+        5..8 => g.sorted_key(),
+        _ => g.set_key(),
     }
 }
 
@@ -68,7 +68,7 @@ fn limit(g: &mut Gen, command: Command) -> Command {
 /// What to get, and where to store it.
 fn outcome(g: &mut Gen, mut command: Command) -> Command {
     const PATTERNS: &[&str] = &[
-        "#", "s*", "*", "l*", "z*->f", "none", "s*->", "", "s*->x", "*1", "#x",
+        "#", "s*", "*", "l*", "H*->f1", "h*->f2", "none", "s*->", "", "s*->x", "*1", "#x",
     ];
     while g.rng.percent(30) {
         command = command.arg(g.word("GET")).arg(*g.rng.pick(PATTERNS));
@@ -92,7 +92,7 @@ fn plain(g: &mut Gen) -> Command {
 /// Numbers of other keys. By texts of other keys many elements are alike, and which comes first is
 /// left to chance, but for a list that is sorted whole: `q` keys hold nothing else.
 fn by_pattern(g: &mut Gen) -> Command {
-    let pattern = *g.rng.pick(&["s*", "s*", "w*", "*", "z*->f"]);
+    let pattern = *g.rng.pick(&["s*", "s*", "w*", "*", "h*->f1", "H*->f2"]);
     if g.rng.percent(50) {
         let command = name(g).arg(source(g)).arg(g.word("BY")).arg(pattern);
         let command = direction(g, command);
@@ -114,8 +114,23 @@ fn by_pattern(g: &mut Gen) -> Command {
 }
 
 fn unsorted(g: &mut Gen) -> Command {
-    let command = name(g).arg(source(g)).arg(g.word("BY")).arg("nosort");
+    if g.rng.percent(15) {
+        // A set has an order only if it is stored.
+        let command = Command::new("SORT")
+            .arg(g.set_key())
+            .arg("BY")
+            .arg("nosort");
+        let command = direction(g, command);
+        return command.arg("STORE").arg(g.list_key()).undamaged();
+    }
+    // Keys that hold nothing but lists, or nothing but sorted sets.
+    let key = if g.rng.percent(60) {
+        format!("q{}", g.rng.below(2)).into_bytes()
+    } else {
+        g.even_key()
+    };
+    let command = name(g).arg(key).arg(g.word("BY")).arg("nosort");
     let command = direction(g, command);
     let command = limit(g, command);
-    outcome(g, command)
+    outcome(g, command).undamaged()
 }

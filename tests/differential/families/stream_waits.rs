@@ -1,5 +1,9 @@
 //! Clients that wait for entries, alone or through a group, and others that add them, take the
 //! group or the stream away, or disconnect them.
+//!
+//! Who waits through a group for several streams is sent to the end of all their lines by Redis
+//! whenever one of them has nothing for him after all (docs/DIFFERENCES.md). So one client alone
+//! does that, in a group in which nobody else waits; everybody else waits for one stream.
 
 use super::blocking::{disturb, key, some_keys};
 use super::streams::{id, new_id};
@@ -18,12 +22,16 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
     let client = *g.rng.pick(&idle);
     // The last idle client must not block, or nobody could wake the others.
     if idle.len() > 2 && g.rng.percent(45) {
-        return Action::Send(client, vec![wait(g)]);
+        return Action::Send(client, vec![wait(g, client)]);
     }
     if g.rng.percent(12) {
         let mut commands = vec![Command::new("MULTI")];
         for _ in 0..=g.rng.below(4) {
-            let inner = if g.rng.percent(20) { wait(g) } else { bring(g) };
+            let inner = if g.rng.percent(20) {
+                wait(g, client)
+            } else {
+                bring(g)
+            };
             commands.push(inner);
         }
         commands.push(Command::new("EXEC"));
@@ -41,8 +49,16 @@ pub fn next_action(g: &mut Gen, crowd: &Crowd) -> Action {
     Action::Send(client, vec![command])
 }
 
+/// The client that waits for several streams at once, and its group.
+const ROAMER: usize = 7;
+const ROAMERS: &str = "roamers";
+
 fn group(g: &mut Gen) -> &'static str {
-    if g.rng.percent(50) { "g" } else { "h" }
+    match g.rng.below(9) {
+        0..=3 => "g",
+        4..=7 => "h",
+        _ => ROAMERS,
+    }
 }
 
 fn consumer(g: &mut Gen) -> &'static str {
@@ -51,7 +67,7 @@ fn consumer(g: &mut Gen) -> &'static str {
 }
 
 /// A blocking read; its time is far off, or so short that it runs out by itself.
-fn wait(g: &mut Gen) -> Command {
+fn wait(g: &mut Gen, client: usize) -> Command {
     let time = *g.rng.pick(&["0", "0", "0", "1000000", "3"]);
     let mut options = vec![vec![b"BLOCK".to_vec(), time.into()]];
     if g.rng.percent(40) {
@@ -60,14 +76,20 @@ fn wait(g: &mut Gen) -> Command {
     }
     let through_group = g.rng.percent(60);
     let name = if through_group { "XREADGROUP" } else { "XREAD" };
+    let mut keys = some_keys(g);
     if through_group {
-        let reader = [group(g), consumer(g)].map(|name| name.as_bytes().to_vec());
+        let group = if client == ROAMER {
+            ROAMERS
+        } else {
+            keys.truncate(1);
+            if g.rng.percent(50) { "g" } else { "h" }
+        };
+        let reader = [group, consumer(g)].map(|name| name.as_bytes().to_vec());
         options.push([&[b"GROUP".to_vec()], reader.as_slice()].concat());
         if g.rng.percent(20) {
             options.push(vec![b"NOACK".to_vec()]);
         }
     }
-    let keys = some_keys(g);
     let mut command = streams::shuffled(g, Command::new(name), options).arg("STREAMS");
     command = command.args(&keys);
     for _ in &keys {

@@ -87,6 +87,7 @@ pub(super) fn stats(text: &mut Text, facts: &Facts<'_>) {
 pub(super) fn weir(text: &mut Text, facts: &Facts<'_>) {
     let engine = facts.engine;
     text.line("workers", engine.workers.len());
+    text.line("health", engine.health().name());
     text.line("published_messages", engine.sum(|stats| &stats.published));
     text.line("delivered_messages", engine.sum(|stats| &stats.delivered));
     text.line(

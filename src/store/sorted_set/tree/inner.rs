@@ -1,6 +1,6 @@
 //! The inner nodes of the tree: children with the number of entries and the first entry of each.
 
-use super::{Entry, Node};
+use super::{Entry, Node, Probe};
 
 /// Children of an inner node. A million entries are two levels of inner nodes deep.
 pub(super) const CHILDREN_MAX: usize = 64;
@@ -96,19 +96,11 @@ impl Inner {
         self.counts[at]
     }
 
-    /// The last child that begins with an entry for which `before` holds, else the first.
+    /// The last child that begins with an entry which the probe has before it, else the first.
     #[inline]
-    pub fn child_for(&self, before: &impl Fn(Entry) -> bool) -> usize {
-        let (mut low, mut high) = (1, self.len());
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            if before(self.first(middle)) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        low - 1
+    pub fn child_for(&self, probe: &impl Probe) -> usize {
+        let len = self.len();
+        probe.partition(&self.scores[1..len], &self.ids[1..len])
     }
 
     /// The child of the entry at `rank`, with the rank below it; the last one past the end.

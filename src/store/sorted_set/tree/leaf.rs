@@ -1,7 +1,7 @@
 //! The leaves of the tree: runs of entries in order.
 
 use super::super::names::Id;
-use super::Entry;
+use super::{Entry, Probe};
 
 /// Entries of a leaf: as many as fit a size class of the allocator (896 bytes).
 pub(super) const LEAF_LEN_MAX: usize = 74;
@@ -50,19 +50,11 @@ impl Leaf {
         }
     }
 
-    /// The number of entries, from the first on, for which `before` holds.
+    /// How many entries, from the first on, the probe has before it.
     #[inline]
-    pub fn partition(&self, before: &impl Fn(Entry) -> bool) -> usize {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            if before(self.entry(middle)) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        low
+    pub fn partition(&self, probe: &impl Probe) -> usize {
+        let len = self.len();
+        probe.partition(&self.scores[..len], &self.ids[..len])
     }
 
     #[inline]

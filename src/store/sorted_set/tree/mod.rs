@@ -1,7 +1,7 @@
 //! Entries in order, with their ranks: a counted B+ tree.
 //!
 //! An entry is a score and a member's number; the order is by score, then by the member's bytes,
-//! which whoever asks brings along as a predicate. Inner nodes know how many entries lie below
+//! which whoever asks brings along in a probe. Inner nodes know how many entries lie below
 //! each child, so a rank is found, and an entry by its rank, on one way down.
 //!
 //! Wide nodes instead of the skip list of Redis: a search touches three nodes of a million entries
@@ -27,6 +27,52 @@ use leaf::{LEAF_LEN_MAX, Leaf};
 pub(super) struct Entry {
     pub score: f64,
     pub id: Id,
+}
+
+/// What a search looks for: it divides entries in order into those before it and the others.
+///
+/// Scores come as a slice, so that the search among them is without branches to mispredict.
+pub(super) trait Probe {
+    fn partition(&self, scores: &[f64], ids: &[Id]) -> usize;
+}
+
+/// A place among entries by score, and where scores are equal by a predicate.
+pub(super) struct ByScore<F> {
+    pub score: f64,
+    /// Whether a member of that very score comes before the place.
+    pub tie: F,
+}
+
+impl<F: Fn(Id) -> bool> Probe for ByScore<F> {
+    #[inline]
+    fn partition(&self, scores: &[f64], ids: &[Id]) -> usize {
+        let low = scores.partition_point(|&score| score < self.score);
+        if scores.get(low).is_none_or(|&score| score != self.score) {
+            return low;
+        }
+        let run = scores[low..].partition_point(|&score| score == self.score);
+        low + ids[low..low + run].partition_point(|&id| (self.tie)(id))
+    }
+}
+
+/// A place by nothing but the score.
+pub(super) struct ByScoreOnly<F>(pub F);
+
+impl<F: Fn(f64) -> bool> Probe for ByScoreOnly<F> {
+    #[inline]
+    fn partition(&self, scores: &[f64], _: &[Id]) -> usize {
+        scores.partition_point(|&score| (self.0)(score))
+    }
+}
+
+/// A place by nothing but the member.
+pub(super) struct ByMember<F>(pub F);
+
+impl<F: Fn(Id) -> bool> Probe for ByMember<F> {
+    #[inline]
+    fn partition(&self, _: &[f64], ids: &[Id]) -> usize {
+        ids.partition_point(|&id| (self.0)(id))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -61,10 +107,10 @@ trait Way {
     fn place(&mut self, leaf: &Leaf) -> usize;
 }
 
-/// To the last entry for which the predicate holds.
-struct ByOrder<F>(F);
+/// To the last entry that the probe has before it.
+struct ByOrder<P>(P);
 
-impl<F: Fn(Entry) -> bool> Way for ByOrder<F> {
+impl<P: Probe> Way for ByOrder<P> {
     #[inline]
     fn child(&mut self, inner: &Inner) -> usize {
         inner.child_for(&self.0)
@@ -100,23 +146,23 @@ impl Tree {
         self.len
     }
 
-    /// Adds an entry behind all those for which `before` holds.
-    pub fn insert(&mut self, entry: Entry, before: impl Fn(Entry) -> bool) {
+    /// Adds an entry behind all those that the probe has before it.
+    pub fn insert(&mut self, entry: Entry, probe: &impl Probe) {
         self.len += 1;
         let Some(root) = &mut self.root else {
             self.root = Some(Node::Leaf(Leaf::of(entry)));
             return;
         };
-        if let Some(Split { first, right }) = root.insert(entry, &before)
+        if let Some(Split { first, right }) = root.insert(entry, probe)
             && let Some(left) = self.root.take()
         {
             self.root = Some(Node::Inner(Inner::of(left, first, right)));
         }
     }
 
-    /// Removes the last entry for which `up_to` holds; there must be one.
-    pub fn remove(&mut self, up_to: impl Fn(Entry) -> bool) -> Option<Entry> {
-        self.remove_by(&mut ByOrder(up_to))
+    /// Removes the last entry that the probe has before it; there must be one.
+    pub fn remove(&mut self, probe: impl Probe) -> Option<Entry> {
+        self.remove_by(&mut ByOrder(probe))
     }
 
     /// Removes the entry at a rank that there is.
@@ -136,18 +182,17 @@ impl Tree {
         Some(entry)
     }
 
-    /// How many entries, from the first on, `before` holds for: the rank of the first for which it
-    /// does not.
-    pub fn rank(&self, before: impl Fn(Entry) -> bool) -> usize {
+    /// How many entries the probe has before it: the rank of the first that it has not.
+    pub fn rank(&self, probe: &impl Probe) -> usize {
         let Some(mut node) = self.root.as_ref() else {
             return 0;
         };
         let mut rank = 0;
         loop {
             match node {
-                Node::Leaf(leaf) => return rank + leaf.partition(&before),
+                Node::Leaf(leaf) => return rank + leaf.partition(probe),
                 Node::Inner(inner) => {
-                    let at = inner.child_for(&before);
+                    let at = inner.child_for(probe);
                     rank += inner.entries_before(at);
                     node = inner.child(at);
                 }
@@ -185,13 +230,13 @@ impl Node {
         }
     }
 
-    fn insert(&mut self, entry: Entry, before: &impl Fn(Entry) -> bool) -> Option<Split> {
+    fn insert(&mut self, entry: Entry, probe: &impl Probe) -> Option<Split> {
         match self {
-            Self::Leaf(leaf) => insert_into_leaf(leaf, entry, before),
+            Self::Leaf(leaf) => insert_into_leaf(leaf, entry, probe),
             Self::Inner(inner) => {
-                let at = inner.child_for(before);
+                let at = inner.child_for(probe);
                 inner.count_more(at);
-                let Split { first, right } = inner.child_mut(at).insert(entry, before)?;
+                let Split { first, right } = inner.child_mut(at).insert(entry, probe)?;
                 insert_child(inner, at, first, right)
             }
         }
@@ -272,12 +317,8 @@ impl Node {
 }
 
 /// Entries that come in order fill their leaves: only what comes in between halves one.
-fn insert_into_leaf(
-    leaf: &mut Leaf,
-    entry: Entry,
-    before: &impl Fn(Entry) -> bool,
-) -> Option<Split> {
-    let at = leaf.partition(before);
+fn insert_into_leaf(leaf: &mut Leaf, entry: Entry, probe: &impl Probe) -> Option<Split> {
+    let at = leaf.partition(probe);
     if !leaf.is_full() {
         leaf.insert(at, entry);
         return None;

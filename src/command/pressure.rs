@@ -1,0 +1,280 @@
+//! Memory over the budget: what goes, where policies allow it, and what is refused.
+//!
+//! The budget is `maxmemory`, judged by the resident size. That size falls long after messages
+//! went, because the allocator keeps what it may need again; who sheds until it falls empties
+//! every queue. So the first reading over the budget is turned into a ceiling for the bytes that
+//! queues hold, which are known exactly, and the ceiling is lowered again only if the resident size
+//! has not followed after a second.
+//!
+//! Messages go in whole segments from the old end, first from queues that nobody reads, then from
+//! the largest, and only where the policy of the queue says `memory shed`.
+
+use std::cmp::Reverse;
+use std::sync::atomic::Ordering;
+
+use crate::clock::Now;
+use crate::limits::DATABASES;
+use crate::policy::Kind;
+use crate::protocol::Args;
+use crate::store::{SHARDS, ShardSet, WaitKey};
+
+use super::engine::{Engine, Gates};
+use super::spec::{Command, KeyPositions};
+
+/// Microseconds that the resident size is given to follow what was shed.
+const PATIENCE_US: u64 = 1_000_000;
+/// A queue that somebody popped from or waited for within so many milliseconds has a consumer.
+const CONSUMER_MS: u64 = 60_000;
+
+/// Whether the server takes what it is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Health {
+    /// Memory is within the budget.
+    #[default]
+    Serving,
+    /// It would not be, but for messages that policies let go.
+    Shedding,
+    /// Writes are refused.
+    Refusing,
+}
+
+impl Health {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::Shedding => "shedding",
+            Self::Refusing => "refusing",
+        }
+    }
+}
+
+/// What is known of the pressure on memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pressure {
+    /// Payload bytes that queues may hold while there is pressure.
+    ceiling_bytes: Option<u64>,
+    /// Monotonic microseconds when the ceiling was set.
+    set_us: u64,
+}
+
+/// A part of the budget, in hundredths.
+fn share(budget_bytes: u64, hundredths: u64) -> u64 {
+    budget_bytes / 100 * hundredths
+}
+
+impl Engine {
+    /// Whether the server takes what it is sent.
+    pub fn health(&self) -> Health {
+        let budget_bytes = self.config.live().maxmemory_bytes();
+        let resident_bytes = self.resident_bytes.load(Ordering::Relaxed);
+        if budget_bytes == 0 || resident_bytes <= share(budget_bytes, 95) {
+            Health::Serving
+        } else if self.sheds.load(Ordering::Relaxed) && !is_beyond(resident_bytes, budget_bytes) {
+            Health::Shedding
+        } else if resident_bytes > budget_bytes {
+            Health::Refusing
+        } else {
+            Health::Serving
+        }
+    }
+
+    /// Whether a command that may use more memory is let through though memory is over the budget:
+    /// all that it names are queues whose messages may go.
+    pub(super) fn may_overrun(&self, command: &Command, args: Args<'_>) -> bool {
+        if self.gates.load() & Gates::OVER_BUDGET == 0 {
+            return true;
+        }
+        let resident_bytes = self.resident_bytes.load(Ordering::Relaxed);
+        let is_hopeless = is_beyond(resident_bytes, self.config.live().maxmemory_bytes());
+        if is_hopeless || !self.sheds.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut positions = KeyPositions::new();
+        command.keys.positions(args, &mut positions);
+        let policies = self.policies();
+        let sheds = |&at: &usize| {
+            let governed = policies.governing(args.at(at));
+            governed.is_some_and(|governed| governed.bounds.sheds)
+        };
+        matches!(command.group, "list" | "weir") && positions.iter().all(sheds)
+    }
+}
+
+/// Whether shedding does not keep up.
+fn is_beyond(resident_bytes: u64, budget_bytes: u64) -> bool {
+    resident_bytes > share(budget_bytes, 106)
+}
+
+/// Lets messages go if memory is over the budget and policies allow it. For the tick of one
+/// worker, after a fresh reading of the resident size. Costs nothing while there is no pressure,
+/// and a walk of all keys when something has to go.
+pub(super) fn relieve(engine: &Engine, now: Now) {
+    let budget_bytes = engine.config.live().maxmemory_bytes();
+    let resident_bytes = engine.resident_bytes.load(Ordering::Relaxed);
+    let is_calm = resident_bytes <= share(budget_bytes, 90);
+    if budget_bytes == 0 || is_calm || !engine.sheds.load(Ordering::Relaxed) {
+        *engine.pressure.lock() = Pressure::default();
+        return;
+    }
+    let mut pressure = *engine.pressure.lock();
+    let has_patience = now.mono_us < pressure.set_us + PATIENCE_US;
+    if pressure.ceiling_bytes.is_none() && resident_bytes <= share(budget_bytes, 95) {
+        return;
+    }
+    let held_bytes = held_bytes(engine);
+    if resident_bytes > share(budget_bytes, 95)
+        && (pressure.ceiling_bytes.is_none() || !has_patience)
+    {
+        let surplus_bytes = resident_bytes - share(budget_bytes, 92);
+        let from = pressure.ceiling_bytes.unwrap_or(held_bytes).min(held_bytes);
+        pressure.ceiling_bytes = Some(from.saturating_sub(surplus_bytes));
+        pressure.set_us = now.mono_us;
+        *engine.pressure.lock() = pressure;
+    }
+    let ceiling_bytes = pressure.ceiling_bytes.unwrap_or(u64::MAX);
+    if held_bytes > ceiling_bytes {
+        shed(engine, now, held_bytes - ceiling_bytes);
+    }
+}
+
+/// Payload bytes in all queues.
+fn held_bytes(engine: &Engine) -> u64 {
+    let mut sum = 0;
+    let mut held = engine.keyspace.hold();
+    for shard in 0..SHARDS {
+        held.need(ShardSet::one(shard));
+        for db in (0..DATABASES).filter_map(|db| u8::try_from(db).ok()) {
+            sum += held.shard(shard).ledger(db).held().bytes;
+        }
+        held.release();
+    }
+    sum
+}
+
+/// Lets go of about so many bytes.
+fn shed(engine: &Engine, now: Now, bytes: u64) {
+    let mut candidates = Vec::new();
+    let mut held = engine.keyspace.hold();
+    for shard in 0..SHARDS {
+        held.need(ShardSet::one(shard));
+        let consumed_since = now.mono_ms().saturating_sub(CONSUMER_MS);
+        held.shard(shard).sheddable(consumed_since, &mut candidates);
+        held.release();
+    }
+    candidates.sort_by_key(|found| (found.has_consumer, Reverse(found.bytes), found.oldest));
+    let mut left = bytes;
+    while left > 0 {
+        let before = left;
+        for found in &candidates {
+            if left == 0 {
+                break;
+            }
+            // Queues with consumers share the loss: at most half of each in one round.
+            let wanted = if found.has_consumer {
+                left.min(found.bytes / 2 + 1)
+            } else {
+                left
+            };
+            left = left.saturating_sub(shed_from(engine, &found.key, wanted));
+        }
+        if left == before {
+            return;
+        }
+    }
+}
+
+fn shed_from(engine: &Engine, key: &WaitKey, bytes: u64) -> u64 {
+    let key = key.as_key();
+    let mut held = engine.keyspace.hold();
+    held.need(ShardSet::one(engine.keyspace.shard_of(&key)));
+    // LOSS: memory-pressure
+    held.shard_of(&key).shed(&key, bytes)
+}
+
+/// Works out whether any policy lets messages go for memory; after policies changed.
+pub(super) fn note_policies(engine: &Engine) {
+    let policies = engine.policies();
+    let mut queues = policies.iter().filter(|rule| rule.kind == Kind::Queue);
+    let sheds = queues.any(|rule| rule.queue_bounds().sheds);
+    engine.sheds.store(sheds, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Health, relieve};
+    use crate::command::testing::Bench;
+
+    const BUDGET: u64 = 100_000_000;
+
+    fn bench() -> Bench {
+        let bench = Bench::new();
+        bench.run(&format!("CONFIG SET maxmemory {BUDGET}"));
+        bench
+    }
+
+    fn len(bench: &Bench, key: &str) -> u64 {
+        let reply = bench.run(&format!("LLEN {key}"));
+        reply.trim_start_matches(':').parse().expect("a length")
+    }
+
+    /// Queues of two megabytes each, in messages of 10 kB; one has a consumer.
+    fn fill(bench: &Bench) {
+        let message = "x".repeat(10_000);
+        for _ in 0..200 {
+            for queue in ["celeryev.1", "celeryev.2", "busy", "kept"] {
+                bench.run(&format!("RPUSH {queue} {message}"));
+            }
+        }
+        bench.run("LPOP busy");
+    }
+
+    #[test]
+    fn without_a_policy_writes_are_refused_and_nothing_goes() {
+        let bench = bench();
+        fill(&bench);
+        bench.engine.note_memory(BUDGET + 1);
+        relieve(&bench.engine, bench.now);
+        assert_eq!(len(&bench, "kept"), 200);
+        assert_eq!(bench.engine.health(), Health::Refusing);
+        assert!(bench.run("RPUSH kept x").starts_with("-OOM"));
+        assert!(bench.run("LPOP kept").starts_with("$10000"));
+    }
+
+    #[test]
+    fn memory_pressure_takes_from_forgotten_queues_first() {
+        let bench = bench();
+        bench.run("WEIR.POLICY SET celeryev.* MEMORY shed");
+        bench.run("WEIR.POLICY SET busy MEMORY shed");
+        fill(&bench);
+        // A surplus of 3 MB over 92 % of the budget.
+        bench.engine.note_memory(BUDGET / 100 * 95 + 1);
+        relieve(&bench.engine, bench.now);
+        let before = len(&bench, "celeryev.1") + len(&bench, "celeryev.2");
+        assert!((80..=100).contains(&before), "{before}");
+        assert_eq!((len(&bench, "busy"), len(&bench, "kept")), (199, 200));
+        assert_eq!(bench.engine.health(), Health::Shedding);
+        let ledger = bench.run("WEIR.LEDGER");
+        assert!(!ledger.contains("memory_pressure :0"), "{ledger}");
+        // The resident size has a second to follow; what came meanwhile goes all the same.
+        relieve(&bench.engine, bench.now);
+        let same = len(&bench, "celeryev.1") + len(&bench, "celeryev.2");
+        assert_eq!(same, before);
+    }
+
+    #[test]
+    fn who_may_shed_may_push() {
+        let bench = bench();
+        bench.run("WEIR.POLICY SET logs* MEMORY shed");
+        bench.engine.note_memory(BUDGET + 1);
+        assert_eq!(bench.run("RPUSH logs x"), ":1");
+        assert!(bench.run("RPUSH other x").starts_with("-OOM"));
+        assert!(bench.run("SET logs2 x").starts_with("-OOM"));
+        bench.engine.note_memory(BUDGET / 100 * 107);
+        assert_eq!(bench.engine.health(), Health::Refusing);
+        assert!(bench.run("RPUSH logs x").starts_with("-OOM"));
+        bench.engine.note_memory(1);
+        assert_eq!(bench.engine.health(), Health::Serving);
+        assert!(bench.run("INFO weir").contains("health:serving"));
+    }
+}

@@ -1,0 +1,202 @@
+//! Messages that time takes out of a queue.
+//!
+//! Ticks rise from the oldest message to both ends (see `Queue::oldest_arrival`), so what is too
+//! old lies together: at one end of a queue that is pushed to at the other, or around the place
+//! where what was pushed at the front meets what was pushed at the back.
+
+use super::message::{End, Popped};
+use super::{Chunk, Queue};
+use crate::store::ledger::Tally;
+
+impl Queue {
+    /// Whether time alone may take messages out of it.
+    #[inline]
+    pub fn is_timed(&self) -> bool {
+        self.bounds().is_some_and(|bounds| bounds.is_timed())
+    }
+
+    /// Notes that somebody popped from it or waited for it, where that matters.
+    #[inline]
+    pub fn note_active(&mut self, tick: u64) {
+        if let Some(extra) = &mut self.extra {
+            extra.active = tick;
+        }
+    }
+
+    /// Notes that somebody pops from it or waits for it, where that matters.
+    #[inline]
+    pub fn note_consumed(&mut self, tick: u64) {
+        if let Some(extra) = &mut self.extra {
+            extra.active = tick;
+            extra.consumed = tick.max(1);
+        }
+    }
+
+    /// The last tick when somebody popped from it or waited for it; 0 if nobody ever did, as far
+    /// as was noted.
+    pub fn consumed(&self) -> u64 {
+        self.extra.as_ref().map_or(0, |extra| extra.consumed)
+    }
+
+    /// The last tick when somebody pushed to it, popped from it or waited for it.
+    pub fn active(&self) -> u64 {
+        let ends = [End::Front, End::Back];
+        let pushed = ends.map(|end| self.peek(end).map_or(0, |(_, arrival)| arrival));
+        let active = self.extra.as_ref().map_or(0, |extra| extra.active);
+        active.max(pushed[0]).max(pushed[1])
+    }
+
+    /// The tick for which its shard will look after it; 0 if it will not.
+    #[inline]
+    pub fn scheduled(&self) -> u64 {
+        self.extra.as_ref().map_or(0, |extra| extra.scheduled)
+    }
+
+    /// Notes when its shard will look after it.
+    pub fn set_scheduled(&mut self, tick: u64) {
+        if tick != 0 || self.extra.is_some() {
+            self.extra.get_or_insert_default().scheduled = tick;
+        }
+    }
+
+    /// The first tick at which time will take something out of it, if nothing else happens.
+    pub fn next_due(&self) -> Option<u64> {
+        let bounds = self.bounds()?;
+        let bound = |from: u64, ms: u64| from.checked_add(ms).filter(|_| ms < u64::MAX);
+        let age = bound(self.oldest_arrival()?, bounds.age_ms_max);
+        let idle = bound(self.active(), bounds.idle_ms_max);
+        age.into_iter().chain(idle).min()
+    }
+
+    /// The tick before which messages arrived that are too old at `tick`; 0 if none can be.
+    pub fn stale_before(&self, tick: u64) -> u64 {
+        let age_ms_max = self.bounds().map_or(u64::MAX, |bounds| bounds.age_ms_max);
+        tick.checked_sub(age_ms_max).map_or(0, |before| before + 1)
+    }
+
+    /// Whether nobody has pushed to it, popped from it or waited for it for too long.
+    pub fn is_forgotten(&self, tick: u64) -> bool {
+        let idle_ms_max = self.bounds().map_or(u64::MAX, |bounds| bounds.idle_ms_max);
+        tick.saturating_sub(self.active()) >= idle_ms_max
+    }
+
+    /// Lets go of the messages that arrived before a tick. O(chunks and runs that go). The caller
+    /// counts them.
+    pub fn drop_stale(&mut self, before: u64) {
+        for end in [End::Front, End::Back] {
+            let _ = self.drop_older_than(end, before);
+        }
+        if self.oldest_arrival().is_some_and(|oldest| oldest < before) {
+            drop(self.take_stale_middle(before));
+        }
+    }
+
+    /// Takes away at most about `limit` messages that arrived before a tick, and hands them over,
+    /// the oldest first as far as they lie at one end. The caller counts them.
+    pub fn take_stale(&mut self, before: u64, limit: usize) -> Vec<Popped> {
+        let mut taken = Vec::new();
+        for end in [self.old_end(), self.old_end().opposite()] {
+            while taken.len() < limit
+                && let Some((_, arrival)) = self.peek(end)
+                && arrival < before
+            {
+                taken.extend(self.pop(end));
+            }
+        }
+        if taken.len() < limit && self.oldest_arrival().is_some_and(|oldest| oldest < before) {
+            taken.append(&mut self.take_stale_middle(before));
+        }
+        taken
+    }
+
+    /// Takes away what is too old between the ends.
+    #[cold]
+    fn take_stale_middle(&mut self, before: u64) -> Vec<Popped> {
+        let mut taken = Vec::new();
+        let turn = self.chunks.partition_point(Chunk::reversed);
+        while self.take_stale_in(turn, End::Front, before, &mut taken) {}
+        let mut at = turn;
+        while at > 0 && self.take_stale_in(at - 1, End::Back, before, &mut taken) {
+            at -= 1;
+        }
+        for Popped { message, .. } in &taken {
+            self.gone += Tally::one(message.len());
+        }
+        self.shrink_list();
+        taken.sort_by_key(|popped| popped.arrival);
+        taken
+    }
+
+    /// Takes what is too old at one end of a chunk; whether that was all of it, and it has gone.
+    fn take_stale_in(&mut self, at: usize, end: End, before: u64, taken: &mut Vec<Popped>) -> bool {
+        let Some(chunk) = self.chunks.get_mut(at) else {
+            return false;
+        };
+        let (len, stale) = (chunk.len(), chunk.older_than(end, before));
+        let indexes = match end {
+            End::Front => 0..stale,
+            End::Back => len - stale..len,
+        };
+        taken.extend(indexes.map(|index| Popped {
+            message: chunk.get(index).to_message(),
+            arrival: chunk.arrival(index),
+        }));
+        let heap = chunk.heap_bytes();
+        if stale == len {
+            self.chunks.remove(at);
+            self.heap -= heap;
+            return true;
+        }
+        if stale > 0 {
+            let _ = chunk.drop_end(end, stale);
+            self.heap = self.heap - heap + chunk.heap_bytes();
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_old_goes_wherever_it_lies() {
+        for front in 0..5_u64 {
+            let mut queue = Queue::new();
+            // Old in the middle, fresh at both ends.
+            for tick in 0..20 {
+                let end = if tick % 5 < front {
+                    End::Front
+                } else {
+                    End::Back
+                };
+                queue.push(end, format!("{tick}").as_bytes(), tick);
+            }
+            let mut copy = queue.clone();
+            queue.drop_stale(12);
+            queue.check_invariants();
+            assert_eq!((queue.len(), queue.oldest_arrival()), (8, Some(12)));
+            let taken = copy.take_stale(12, usize::MAX);
+            copy.check_invariants();
+            assert_eq!((taken.len(), copy.len()), (12, 8));
+            assert!(taken.iter().all(|popped| popped.arrival < 12));
+        }
+    }
+
+    #[test]
+    fn large_messages_age_too() {
+        let mut queue = Queue::new();
+        let large = vec![b'x'; super::super::PACKED_BYTES_MAX + 1];
+        for tick in 0..6 {
+            let end = if tick % 2 == 0 { End::Front } else { End::Back };
+            queue.push(end, &large, tick);
+            queue.push(end, b"small", tick);
+        }
+        queue.drop_stale(3);
+        queue.check_invariants();
+        assert_eq!((queue.len(), queue.oldest_arrival()), (6, Some(3)));
+        queue.drop_stale(100);
+        queue.check_invariants();
+        assert!(queue.is_empty());
+    }
+}
