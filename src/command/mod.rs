@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod hash;
 mod help;
+mod hyperloglog;
 mod keys;
 mod latency;
 mod list;

@@ -15,6 +15,7 @@ const FAMILIES: &[&[Command]] = &[
     super::client::COMMANDS,
     super::keys::COMMANDS,
     super::bits::COMMANDS,
+    super::hyperloglog::COMMANDS,
     super::hash::COMMANDS,
     super::set::COMMANDS,
     super::list::COMMANDS,

@@ -109,6 +109,12 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// How many keys have a waiter whom their removal serves too. Cost: a look at every waiter.
+    pub fn watched_for_removal_len(&self) -> usize {
+        let is_so = |line: &&Line| line.waiters.values().any(|waiter| waiter.wakes_on_removal);
+        self.by_key.iter().filter(is_so).count()
+    }
+
     /// Whether nobody waits for any key of the shard.
     #[inline]
     pub fn is_empty(&self) -> bool {

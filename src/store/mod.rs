@@ -6,6 +6,7 @@
 
 mod deadlines;
 pub mod hash;
+pub mod hyperloglog;
 mod key;
 mod keyspace;
 pub mod ledger;

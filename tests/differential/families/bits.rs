@@ -17,6 +17,7 @@ pub const COMMANDS: &[Entry] = &[
     }),
     (10, combine),
     (20, fields),
+    (12, count_distinct),
     (3, |g| Command::new("GET").arg(g.string_key())),
     (3, |g| {
         Command::new("SET").arg(g.string_key()).arg(g.value())
@@ -72,6 +73,41 @@ fn combine(g: &mut Gen) -> Command {
         command = command.arg(g.string_key());
     }
     command
+}
+
+/// Elements of a HyperLogLog. What such a string looks like inside is each server's own, so it has
+/// keys that nothing else reads.
+fn count_distinct(g: &mut Gen) -> Command {
+    let key = |g: &mut Gen| format!("pf{}", g.rng.below(4));
+    let command = match g.rng.below(10) {
+        0..=4 => {
+            let from = g.rng.below(40_000);
+            let to = from + g.rng.below(if g.rng.percent(20) { 3000 } else { 4 });
+            Command::new("PFADD")
+                .arg(key(g))
+                .args((from..to).map(|index| format!("element {index}")))
+        }
+        5..=7 => {
+            let mut command = Command::new("PFCOUNT").arg(key(g));
+            for _ in 0..g.rng.below(3) {
+                command = command.arg(key(g));
+            }
+            command
+        }
+        8 => {
+            let mut command = Command::new("PFMERGE").arg(key(g));
+            for _ in 0..g.rng.below(3) {
+                command = command.arg(if g.rng.percent(5) {
+                    g.string_key()
+                } else {
+                    key(g).into_bytes()
+                });
+            }
+            command
+        }
+        _ => Command::new("DEL").arg(key(g)),
+    };
+    command.undamaged()
 }
 
 fn fields(g: &mut Gen) -> Command {

@@ -45,6 +45,7 @@ pub(super) struct Facts<'e> {
     pub(super) expired_total: u64,
     pub(super) expired_fields_total: u64,
     pub(super) waited_keys_len: usize,
+    pub(super) removal_waited_keys_len: usize,
     pub(super) clients: Clients,
     pub(super) totals: Totals,
 }
@@ -53,12 +54,14 @@ impl<'e> Facts<'e> {
     pub(super) fn gather(call: &mut Call<'_, 'e>) -> Self {
         let mut databases = [Database::default(); DATABASES];
         let (mut expired_total, mut expired_fields_total, mut waited_keys_len) = (0, 0, 0);
+        let mut removal_waited_keys_len = 0;
         let mut totals = Totals::default();
         let now_ms = call.now_ms();
         call.each_shard(|_, shard| {
             expired_total += shard.expired_total;
             expired_fields_total += shard.expired_fields_total;
             waited_keys_len += shard.lines.len();
+            removal_waited_keys_len += shard.lines.watched_for_removal_len();
             for (db, database) in (0..).zip(&mut databases) {
                 database.keys_len += shard.live_len(db, now_ms);
                 database.expiring_len += shard.expiring_len(db);
@@ -75,6 +78,7 @@ impl<'e> Facts<'e> {
             expired_total,
             expired_fields_total,
             waited_keys_len,
+            removal_waited_keys_len,
             clients: clients(call.engine),
             totals,
         }

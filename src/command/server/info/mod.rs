@@ -125,6 +125,20 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_clients_wait_for_are_counted() {
+        let bench = Bench::new();
+        bench.run("XGROUP CREATE stream g $ MKSTREAM");
+        let (mut reader, mut popper) = (bench.client(), bench.client());
+        bench.play(&mut reader, "XREADGROUP GROUP g c BLOCK 0 STREAMS stream >");
+        bench.play(&mut popper, "BLPOP a b 0");
+        let text = bench.run("INFO clients");
+        assert!(
+            text.contains("total_blocking_keys:3 total_blocking_keys_on_nokey:1"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn sections_are_chosen() {
         let bench = Bench::new();
         let default = bench.run("INFO");

@@ -76,6 +76,8 @@ pub(super) fn clients(text: &mut Text, facts: &Facts<'_>) {
     text.line("watching_clients", clients.watchers_len);
     text.line("total_watched_keys", clients.watched_len);
     text.line("total_blocking_keys", facts.waited_keys_len);
+    let len = facts.removal_waited_keys_len;
+    text.line("total_blocking_keys_on_nokey", len);
 }
 
 /// What is used is what is resident, and `maxmemory` bounds just that.
