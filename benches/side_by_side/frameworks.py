@@ -1,4 +1,4 @@
-"""CPU per operation of what queue frameworks keep beside their queues: hashes and sets.
+"""CPU per operation of what queue frameworks keep beside their queues: hashes, sets, sorted sets.
 
 Section `frameworks`: one worker on a core of its own against one redis-benchmark thread on the
 other, as in `core`.
@@ -7,7 +7,7 @@ other, as in `core`.
 import sys
 
 from machine import alone, undisturbed
-from operations import OPERATIONS, VALUE, measure
+from operations import OPERATIONS, VALUE, WARM_UP_SHARE, drive, measure
 from wire import Wire
 
 # Fields and members are drawn from this many, so that after the warm-up most are there already.
@@ -25,13 +25,23 @@ TESTS = {
     "HSET of a job": ["HSET", JOB, "state", "waiting"],
     "HGETALL": ["HGETALL", JOB],
     "SADD": ["SADD", "bench:set", "member:__rand_int__"],
+    # Delayed jobs by the moment that they are due, and prioritized ones.
+    "ZADD": ["ZADD", "bench:delayed", "__rand_int__", "job:__rand_int__"],
+    "ZRANGEBYSCORE LIMIT": ["ZRANGEBYSCORE", "bench:delayed", "0", "__rand_int__",
+                            "LIMIT", "0", "10"],
+    "ZPOPMIN": ["ZPOPMIN", "bench:prioritized"],
 }
 
 
-def prepare(server):
-    """A job as frameworks keep it."""
+def prepare(server, test, count):
+    """A job as frameworks keep it, and as many prioritized ones as are popped."""
     if not server.stores:
         return
+    if test == "ZPOPMIN":
+        # Some of the random members are alike, so more are sent than are needed.
+        spread = ["-r", str(100 * count)]
+        add = ["ZADD", "bench:prioritized", "__rand_int__", "job:__rand_int__"]
+        drive(server.port, add, 64, int(count * (1 + WARM_UP_SHARE) * 1.05), spread)
     with Wire(server.port) as wire:
         pairs = [word for pair in zip(JOB_FIELDS, JOB_VALUES) for word in pair]
         wire.line("DEL", JOB)
@@ -47,7 +57,7 @@ def section(records, servers, round_, tests, pipelines, scale):
                 count = int(OPERATIONS[pipeline] * scale)
                 for server in turn:
                     def prepared():
-                        prepare(server)
+                        prepare(server, test, count)
                         return measure(server, TESTS[test], pipeline, count, ["-r", str(SPREAD)])
 
                     try:
