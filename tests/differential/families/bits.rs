@@ -82,7 +82,8 @@ fn count_distinct(g: &mut Gen) -> Command {
     let command = match g.rng.below(10) {
         0..=4 => {
             let from = g.rng.below(40_000);
-            let to = from + g.rng.below(if g.rng.percent(20) { 3000 } else { 4 });
+            let most = if g.rng.percent(20) { 3000 } else { 4 };
+            let to = from + g.rng.below(most);
             Command::new("PFADD")
                 .arg(key(g))
                 .args((from..to).map(|index| format!("element {index}")))
