@@ -75,7 +75,7 @@ fn combine(g: &mut Gen) -> Command {
     command
 }
 
-/// Elements of a HyperLogLog. What such a string looks like inside is each server's own, so it has
+/// Elements to count. What such a string looks like inside is each server's own, so it has
 /// keys that nothing else reads.
 fn count_distinct(g: &mut Gen) -> Command {
     let key = |g: &mut Gen| format!("pf{}", g.rng.below(4));
