@@ -75,14 +75,15 @@ fn combine(g: &mut Gen) -> Command {
     command
 }
 
-/// Elements of a HyperLogLog. What such a string looks like inside is each server's own, so it has
+/// Elements to count. What such a string looks like inside is each server's own, so it has
 /// keys that nothing else reads.
 fn count_distinct(g: &mut Gen) -> Command {
     let key = |g: &mut Gen| format!("pf{}", g.rng.below(4));
     let command = match g.rng.below(10) {
         0..=4 => {
             let from = g.rng.below(40_000);
-            let to = from + g.rng.below(if g.rng.percent(20) { 3000 } else { 4 });
+            let most = if g.rng.percent(20) { 3000 } else { 4 };
+            let to = from + g.rng.below(most);
             Command::new("PFADD")
                 .arg(key(g))
                 .args((from..to).map(|index| format!("element {index}")))
