@@ -26,7 +26,7 @@ fn run(raw: &mut Raw, script: &str) {
 fn wait_until_busy(raw: &mut Raw, request: &[&str]) {
     for _ in 0..1_000_000 {
         let line = raw.line(request);
-        if line.starts_with('$') {
+        if line.starts_with('$') && line != "$-1" {
             raw.read_line();
         }
         if line == BUSY {
