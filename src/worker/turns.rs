@@ -7,7 +7,7 @@
 //! A turn may take very long: a script computes. It may then ask for [`serve_others`], which gives
 //! the worker's other connections their turns on the same thread, inside that one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -81,7 +81,12 @@ pub(super) struct Turns<A, D: Duty<A>> {
     /// Who wants a turn at which moment, in monotonic microseconds.
     timers: BTreeSet<(u64, usize)>,
     /// Who wants a turn in the next pass.
-    again: Vec<usize>,
+    again: VecDeque<usize>,
+    /// What the system said of sockets whose connections had no turn for it yet. Kept here because
+    /// it is said once: a turn may be inside of another one's.
+    told: VecDeque<(usize, Ready)>,
+    /// Whom others called and who had no turn for it yet.
+    wanted: Vec<usize>,
     now: Now,
     /// Turns since the clock was read.
     unread: u32,
@@ -98,7 +103,9 @@ impl<A, D: Duty<A>> Turns<A, D> {
             duty,
             seated: Slab::new(),
             timers: BTreeSet::new(),
-            again: Vec::new(),
+            again: VecDeque::new(),
+            told: VecDeque::new(),
+            wanted: Vec::new(),
             now: clock::now(),
             unread: 0,
             is_closed: false,
@@ -108,11 +115,10 @@ impl<A, D: Duty<A>> Turns<A, D> {
     /// Works until the door is closed and nobody is left.
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
-        let mut wanted = Vec::new();
         let mut tick_us = self.now.mono_us;
         while !(self.is_closed && self.seated.is_empty()) {
             self.wait(&mut events, tick_us);
-            self.pass(&events, &mut wanted);
+            self.pass(&events);
             if self.now.mono_us >= tick_us {
                 self.duty.tick();
                 self.read_clock();
@@ -122,7 +128,7 @@ impl<A, D: Duty<A>> Turns<A, D> {
     }
 
     /// Everybody who has something to do gets a turn.
-    fn pass(&mut self, events: &Events, wanted: &mut Vec<usize>) {
+    fn pass(&mut self, events: &Events) {
         self.read_clock();
         for event in events {
             if event.token() != ALARM {
@@ -131,11 +137,16 @@ impl<A, D: Duty<A>> Turns<A, D> {
                     writable: event.is_writable(),
                     hung_up: event.is_read_closed() || event.is_error(),
                 };
-                self.turn(event.token().0, ready);
+                self.told.push_back((event.token().0, ready));
             }
         }
-        let is_rung = self.bell.answer(wanted);
-        for slot in wanted.drain(..) {
+        while let Some((slot, ready)) = self.told.pop_front() {
+            self.turn(slot, ready);
+        }
+        let is_rung = self.bell.answer(&mut self.wanted);
+        // The first to be called is taken first.
+        self.wanted.reverse();
+        while let Some(slot) = self.wanted.pop() {
             self.turn(slot, Ready::default());
         }
         self.run_timers();
@@ -191,7 +202,7 @@ impl<A, D: Duty<A>> Turns<A, D> {
         let seated = &mut self.seated[slot];
         seated.connection = Some(connection);
         if seated.missed.is_some() && !mem::replace(&mut seated.is_again, true) {
-            self.again.push(slot);
+            self.again.push_back(slot);
         }
         match turn {
             Turn::Wait { until_us } => {
@@ -207,7 +218,7 @@ impl<A, D: Duty<A>> Turns<A, D> {
             }
             Turn::Again => {
                 if !mem::replace(&mut seated.is_again, true) {
-                    self.again.push(slot);
+                    self.again.push_back(slot);
                 }
             }
             Turn::Over => self.leave(slot),
@@ -227,7 +238,10 @@ impl<A, D: Duty<A>> Turns<A, D> {
     }
 
     fn run_again(&mut self) {
-        for slot in mem::take(&mut self.again) {
+        for _ in 0..self.again.len() {
+            let Some(slot) = self.again.pop_front() else {
+                return;
+            };
             let mut ready = Ready::default();
             if let Some(seated) = self.seated.get_mut(slot) {
                 seated.is_again = false;
@@ -293,7 +307,7 @@ impl<A, D: Duty<A>> Others for Turns<A, D> {
     fn serve(&mut self) {
         let mut events = Events::with_capacity(OTHERS_EVENTS_MAX);
         if self.poll.poll(&mut events, Some(Duration::ZERO)).is_ok() {
-            self.pass(&events, &mut Vec::new());
+            self.pass(&events);
         }
         // Whose turn this is inside of has an old reading.
         self.unread = UNREAD_TURNS_MAX;
