@@ -135,9 +135,12 @@ fn pfmerge(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let mut registers = Registers::default();
     for name in args.from(1) {
         let key = call.key(name);
-        if let Some(text) = call.held.shard_of(&key).text(&key, now_ms)? {
+        let found = call.held.shard_of(&key).text(&key, now_ms)?;
+        let is_found = found.is_some();
+        if let Some(text) = found {
             text.with_bytes(|bytes| registers.merge(bytes))?;
         }
+        call.looked_up(&key, is_found);
     }
     let target = call.key(args.at(1));
     let merged = Text::padded(0, &registers.to_dense());
