@@ -104,6 +104,11 @@ pub fn bitop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     };
     let result: Vec<u8> = (0..len).map(byte_at).collect();
     let before = put(call, &target, &result, Deadline::Clear);
+    // Redis keeps a result as bytes, even one that spells an integer.
+    let now_ms = call.now_ms();
+    if let Ok(Some(text)) = call.shard(&target).text(&target, now_ms) {
+        text.make_own();
+    }
     announce_put(call, &target, before);
     call.reply.integer(i64::try_from(len).unwrap_or(i64::MAX));
     Ok(Outcome::Done)
