@@ -212,7 +212,8 @@ fn unpack(lua: &Lua, args: Variadic<Value>) -> mlua::Result<Variadic<Value>> {
         return Err(bad_argument(lua, 3, "offset must be 1 or greater"));
     }
     let too_short = || bad_argument(lua, 2, "data string too short");
-    let mut position = usize::try_from(start - 1).map_err(|_| too_short())?;
+    // A start before the data counts as one far past its end, which only an item to read minds.
+    let mut position = usize::try_from((start - 1).cast_unsigned()).unwrap_or(usize::MAX);
     let mut format = Format::new(lua, &format);
     let mut values: Vec<Value> = Vec::new();
     while let Some(item) = format.next()? {
@@ -257,13 +258,10 @@ fn unpack(lua: &Lua, args: Variadic<Value>) -> mlua::Result<Variadic<Value>> {
             }
             letter => format.set(letter)?,
         }
-        position += taken;
+        position = position.wrapping_add(taken);
     }
-    values.push(Value::Integer(
-        i64::try_from(position)
-            .unwrap_or(i64::MAX)
-            .saturating_add(1),
-    ));
+    let next = (position as u64).wrapping_add(1).cast_signed();
+    values.push(Value::Integer(next));
     Ok(values.into())
 }
 

@@ -250,6 +250,11 @@ fn structs_are_packed_by_their_format() {
             "ERR user_script:1: bad argument #2 to 'unpack' (data \
           string too short)",
         ),
+        (
+            "{struct.unpack('i33','abc',-5)}",
+            "ERR user_script:1: integral size 33 is larger than limit of 32",
+        ),
+        ("{struct.unpack('','abc',-5)}", "*1 :-5"),
         ("struct.size('!bBhHlLiITfd')", ":56"),
         (
             "struct.size('s')",

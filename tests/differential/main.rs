@@ -54,7 +54,7 @@ fn list_setting(name: &str) -> Vec<String> {
         .collect()
 }
 
-/// The seed of this run: given, or different every day so that CI keeps searching.
+/// The seed of this run: given (as CI does), or different every time so that runs by hand search on.
 fn seed() -> u64 {
     let now = std::time::SystemTime::now();
     let since = now

@@ -206,7 +206,10 @@ fn keyed(g: &mut Gen) -> Command {
             .arg("RIGHT"),
         7 => Command::new("COPY").arg(g.key()).arg(g.key()),
         8 => Command::new("PING"),
-        9 => Command::new("OBJECT").arg("ENCODING").arg(g.key()),
+        9 => Command::new("OBJECT")
+            .arg("ENCODING")
+            .arg(g.key())
+            .compared(Compare::Encoding),
         10 => Command::new("NOSUCH").arg(g.key()),
         _ => Command::new("DEL").arg(g.key()).arg(g.key()).arg(g.key()),
     }
