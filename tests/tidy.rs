@@ -41,10 +41,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("config", &["policy", "sync"]),
     ("script", &["protocol"]),
+    ("acl", &["glob", "sync"]),
     (
         "command",
         &[
-            "clients", "clock", "config", "glob", "limits", "metrics", "outbox", "overflow",
+            "acl", "clients", "clock", "config", "glob", "limits", "metrics", "outbox", "overflow",
             "policy", "protocol", "pubsub", "script", "store", "sync",
         ],
     ),

@@ -94,6 +94,8 @@ pub struct Settings {
     pub protected_mode: bool,
     /// Password that clients must give.
     pub requirepass: Option<String>,
+    /// File of users.
+    pub aclfile: Option<PathBuf>,
     /// Connections the system may hold before they are accepted.
     pub tcp_backlog: u32,
     /// Silence after which a peer is probed; 0 never.
@@ -168,6 +170,7 @@ impl Settings {
             unixsocketperm: Some(permissions).filter(|bits| *bits != 0),
             protected_mode: values.int(const { index_of("protected-mode") }) != 0,
             requirepass: text!(values, "requirepass"),
+            aclfile: aclfile(values),
             tcp_backlog: number!(values, "tcp-backlog"),
             tcp_keepalive_s: number!(values, "tcp-keepalive"),
             timeout_s: number!(values, "timeout"),
@@ -206,6 +209,13 @@ impl Default for Settings {
     fn default() -> Self {
         Self::of(&Values::defaults(&Machine::detect()))
     }
+}
+
+/// The file of users; a relative path counts from `dir`, as in Redis.
+fn aclfile(values: &Values) -> Option<PathBuf> {
+    let name = values.text(const { index_of("aclfile") });
+    let folder = PathBuf::from(values.text(const { index_of("dir") }));
+    (!name.is_empty()).then(|| folder.join(name))
 }
 
 /// The limits of `client-output-buffer-limit`.

@@ -105,6 +105,14 @@ pub struct WorkerStats {
     pub exhausted: Counter,
     /// Of those, entries that went to a dead-letter stream.
     pub dead_lettered: Counter,
+    /// Names and passwords that were wrong.
+    pub denied_logins: Counter,
+    /// Commands that their user may not run.
+    pub denied_commands: Counter,
+    /// Requests that their user may not make for a key.
+    pub denied_keys: Counter,
+    /// Requests that their user may not make for a channel.
+    pub denied_channels: Counter,
     /// Reads from sockets.
     pub reads: Counter,
     /// Writes to sockets.
@@ -135,6 +143,10 @@ impl WorkerStats {
             routes_refused: Counter::default(),
             exhausted: Counter::default(),
             dead_lettered: Counter::default(),
+            denied_logins: Counter::default(),
+            denied_commands: Counter::default(),
+            denied_keys: Counter::default(),
+            denied_channels: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
             entries_trimmed: Counter::default(),
@@ -185,6 +197,10 @@ impl WorkerStats {
             &self.delivered,
             &self.outbox_dropped,
             &self.routes_refused,
+            &self.denied_logins,
+            &self.denied_commands,
+            &self.denied_keys,
+            &self.denied_channels,
             &self.reads,
             &self.writes,
             &self.entries_trimmed,
