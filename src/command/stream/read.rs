@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::command::call::Call;
 use crate::command::error::Error;
-use crate::command::outcome::{Block, Nothing, Outcome, Result};
+use crate::command::outcome::{Block, Outcome, Result};
 use crate::command::spec::KeyPositions;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Later, Mark, OwnedArgs, Reply, Resp};
@@ -141,15 +141,14 @@ impl<'a> Wanted<'a> {
             call.reply.null_array();
             return Outcome::Done;
         };
-        Outcome::Block(Box::new(Block {
-            keys: (self.keys_at..self.keys_at + self.keys_len).collect(),
-            destination: None,
-            kind: Kind::Stream,
+        let keys = (self.keys_at..self.keys_at + self.keys_len).collect();
+        let timeout_us = (block_ms > 0).then(|| block_ms.saturating_mul(1000));
+        let block = Block {
             wakes_on_removal: self.group.is_some(),
-            timeout_us: (block_ms > 0).then(|| block_ms.saturating_mul(1000)),
-            nothing: Nothing::NullArray,
             retry: kept,
-        }))
+            ..Block::new(Kind::Stream, keys, timeout_us)
+        };
+        block.into()
     }
 }
 
