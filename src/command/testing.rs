@@ -95,46 +95,29 @@ impl Bench {
 
     /// What a client gets for one command of any bytes; `(blocked)` if it now waits.
     pub fn play_args(&self, player: &mut Player, args: &[Vec<u8>]) -> String {
-        let mut held = self.engine.keyspace.hold();
-        let mut wakes = WakeList::default();
-        let mut call = Call {
-            engine: &self.engine,
-            held: &mut held,
-            session: &mut player.session,
-            reply: &mut player.reply,
-            wakes: &mut wakes,
-            stats: &self.engine.workers[0],
-            now: self.now,
-            worker: 0,
-            remembered: None,
-        };
         let request: OwnedArgs = args.iter().map(Vec::as_slice).collect();
-        let outcome = execute(&mut call, request.as_args());
-        finish(&mut call);
+        let outcome = self.with_call(player, |call| execute(call, request.as_args()));
         match outcome {
             Outcome::Blocked => "(blocked)".into(),
             Outcome::Close => player.take_reply() + "(close)",
             _ => player.take_reply(),
         }
     }
-}
 
-impl Bench {
     /// Runs something for a client outside its commands, as its connection does when it goes.
     pub fn with_call<R>(&self, player: &mut Player, act: impl FnOnce(&mut Call<'_, '_>) -> R) -> R {
         let mut held = self.engine.keyspace.hold();
         let mut wakes = WakeList::default();
-        let mut call = Call {
-            engine: &self.engine,
-            held: &mut held,
-            session: &mut player.session,
-            reply: &mut player.reply,
-            wakes: &mut wakes,
-            stats: &self.engine.workers[0],
-            now: self.now,
-            worker: 0,
-            remembered: None,
-        };
+        let Player { session, reply } = player;
+        let mut call = Call::new(
+            &self.engine,
+            &mut held,
+            session,
+            reply,
+            &mut wakes,
+            self.now,
+            0,
+        );
         let result = act(&mut call);
         finish(&mut call);
         result
