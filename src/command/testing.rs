@@ -1,5 +1,6 @@
 //! Runs commands against an engine without sockets, for the tests of the families.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::clients::{Client, Origin, Wait};
@@ -78,6 +79,22 @@ impl Bench {
     /// What a new client gets for one command, with `\r\n` shown as a blank.
     pub fn run(&self, command: &str) -> String {
         self.play(&mut self.client(), command)
+    }
+
+    /// Everything that a scan returns, page by page, each item once; `{}` in the command stands for
+    /// the cursor.
+    pub fn scan(&self, command: &str) -> BTreeSet<String> {
+        let (mut cursor, mut seen) = ("0".to_owned(), BTreeSet::new());
+        loop {
+            let page = self.run(&command.replace("{}", &cursor));
+            let words: Vec<&str> = page.split(' ').collect();
+            words[2].clone_into(&mut cursor);
+            let items = words[4..].iter().skip(1).step_by(2);
+            seen.extend(items.map(|word| (*word).to_owned()));
+            if cursor == "0" {
+                return seen;
+            }
+        }
     }
 
     /// What a client gets for one command; words are split at blanks, and `''` is the empty one.
