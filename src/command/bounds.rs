@@ -62,8 +62,8 @@ pub(super) fn full(
         let (max, has, more) = (bounds.bytes_max, held.bytes, adding.bytes);
         format!("' is full: max-bytes is {max}, it holds {has} bytes and {more} more came")
     };
-    let head = format!("OVERFLOW {kind} '");
-    Error::Bytes([head.as_bytes(), shown(name), reason.as_bytes()].concat())
+    let opening = format!("OVERFLOW {kind} '");
+    Error::Bytes([opening.as_bytes(), shown(name), reason.as_bytes()].concat())
 }
 
 /// The messages among the arguments from `first` on.

@@ -66,7 +66,7 @@ pub enum Deleted {
 impl Stream {
     /// XTRIM, and the trimming of XADD. O(log s) for each segment dropped whole, O(entries) for
     /// those looked at one by one.
-    pub(in crate::store) fn trim(&mut self, trim: Trim) -> Tally {
+    pub fn trim(&mut self, trim: Trim) -> Tally {
         let mut lost = Tally::default();
         let mut from = StreamId::MIN;
         while let Some((base, segment)) = self.log.segment_from(from) {
