@@ -14,6 +14,8 @@ pub struct Governed {
     pub bounds: QueueBounds,
     /// Where what would be lost goes instead.
     pub dead_letter: Option<Box<[u8]>>,
+    /// The pattern of the policy, by which its queues are shown together.
+    pub pattern: Box<[u8]>,
 }
 
 /// A set of policies. At most one per kind and pattern; no chain of dead letters is a circle.
@@ -66,6 +68,7 @@ impl Policies {
         let governed = Arc::new(Governed {
             bounds: rule.queue_bounds(),
             dead_letter: rule.dead_letter.clone(),
+            pattern: rule.pattern.clone(),
         });
         let place = self.rules.binary_search_by(|(other, _)| {
             (other.kind, other.rank()).cmp(&(rule.kind, rule.rank()))

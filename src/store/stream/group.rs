@@ -10,6 +10,7 @@ use super::consumer::{Consumer, ConsumerIndex, Consumers};
 use super::entry::Entry;
 use super::id::StreamId;
 use super::log::Log;
+use super::measure::Doings;
 use super::pending::{DELIVERIES_MAX, Pending, PendingList};
 use super::range::Spot;
 
@@ -39,6 +40,8 @@ pub struct Group {
     pub(super) consumers: Consumers,
     pub(super) pending: PendingList,
     pub(super) policy: GroupPolicy,
+    /// What it did, for `measure`.
+    pub(super) doings: Doings,
     /// The greatest id delivered when it was noted, and where in the log that was: what spares
     /// a reader of one entry at a time the search for its place.
     spot: Option<(StreamId, Spot)>,
@@ -53,6 +56,7 @@ impl Group {
             consumers: Consumers::default(),
             pending: PendingList::default(),
             policy: GroupPolicy::default(),
+            doings: Doings::default(),
             spot: None,
         }
     }
@@ -219,6 +223,9 @@ impl Group {
             delivered_ms: at_ms,
             deliveries: count.min(DELIVERIES_MAX),
         });
+        if old.is_some() {
+            self.doings.note_redelivery();
+        }
         let old_owner = old.and_then(|old| old.owner);
         if old_owner != Some(owner) {
             if let Some(old_owner) = old_owner {
@@ -374,6 +381,7 @@ impl<'a> GroupMut<'a> {
                 _ => log.position(entry.id),
             };
             group.last_id = entry.id;
+            group.doings.note_delivery(entry.id, now_ms);
             if !noack {
                 group.deliver(entry.id, reader, now_ms, 1);
             }
@@ -421,7 +429,11 @@ impl<'a> GroupMut<'a> {
 
     /// XACK: takes the entry off the pending list; whether it was there.
     pub fn ack(&mut self, id: StreamId) -> bool {
-        self.group.forget(id).is_some()
+        let was_pending = self.group.forget(id).is_some();
+        if was_pending {
+            self.group.doings.note_ack();
+        }
+        was_pending
     }
 
     /// XNACK: takes the entry from its owner and puts it at the head of what is due; whether it

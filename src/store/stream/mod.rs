@@ -6,11 +6,13 @@
 //! touch both, because an entry that leaves may be referenced.
 //!
 //! Reading order: `id`, `entry`, `segment` (with `varint`, `node_size`), `sorted`, `log`, `range`,
-//! `pending`, `consumer`, `group`, `claim`, `trim`, `idempotence`, `policy`, `shed`. Time is handed in as Unix milliseconds.
+//! `pending`, `consumer`, `group`, `claim`, `trim`, `idempotence`, `policy`, `measure`, `shed`. Time is handed in as Unix milliseconds.
 //! Nothing here knows the protocol: commands parse, call, and write replies from the views they
 //! are handed.
 
 use std::sync::Arc;
+
+use super::meter::Meter;
 
 mod claim;
 mod consumer;
@@ -21,6 +23,7 @@ mod group;
 mod id;
 mod idempotence;
 mod log;
+mod measure;
 #[cfg(test)]
 mod model_tests;
 mod node_size;
@@ -61,6 +64,10 @@ pub struct Stream {
     groups: Vec<Box<Group>>,
     idempotence: Option<Box<Idempotence>>,
     policy: Option<Arc<StreamPolicy>>,
+    /// The quarter of a second of the last use: see `measure`.
+    rolled: u32,
+    /// How fast entries come, once there is something to measure.
+    meter: Option<Box<Meter>>,
 }
 
 impl Stream {
