@@ -49,19 +49,12 @@ impl Scene {
     }
 
     fn with_call<R>(&mut self, act: impl FnOnce(&mut Call<'_, '_>) -> R) -> R {
-        let mut held = self.engine.keyspace.hold();
         let (mut reply, mut wakes) = (Reply::new(Resp::V2), WakeList::default());
-        let mut call = Call {
-            engine: &self.engine,
-            held: &mut held,
-            session: &mut self.session,
-            reply: &mut reply,
-            wakes: &mut wakes,
-            stats: &self.engine.workers[0],
-            now: self.now,
-            worker: 0,
-            remembered: None,
-        };
+        let (engine, session) = (&self.engine, &mut self.session);
+        let mut held = engine.keyspace.hold();
+        let mut call = Call::new(
+            engine, &mut held, session, &mut reply, &mut wakes, self.now, 0,
+        );
         let result = act(&mut call);
         command::finish(&mut call);
         result

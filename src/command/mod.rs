@@ -21,6 +21,7 @@ mod keys;
 mod latency;
 mod list;
 mod monitor;
+mod multi_pop;
 mod outcome;
 mod pause;
 mod pressure;

@@ -67,16 +67,16 @@ impl Run {
     }
 
     /// Messages come and go at these mean rates for a while.
-    fn phase(&mut self, seconds: u64, pushes: u64, pops: u64) -> Row {
+    fn phase(&mut self, seconds: u64, push_rate: u64, pop_rate: u64) -> Row {
         for step in 0..seconds * 1000 / STEP_MS {
-            if self.happens(pushes) {
+            if self.happens(push_rate) {
                 assert!(self.bench.run("RPUSH jobs payload").starts_with(':'));
                 self.seen.pushed.push(self.now());
                 self.waiting.push_back(self.now());
             }
-            if self.happens(pops) && self.bench.run("LPOP jobs") != "$-1" {
-                let pushed = self.waiting.pop_front().unwrap();
-                self.seen.popped.push((self.now(), self.now() - pushed));
+            if self.happens(pop_rate) && self.bench.run("LPOP jobs") != "$-1" {
+                let since = self.waiting.pop_front().unwrap();
+                self.seen.popped.push((self.now(), self.now() - since));
             }
             self.bench.pass(STEP_MS);
             if step % 200 == 199 {

@@ -138,13 +138,12 @@ impl<'w> Survey<'w> {
         }
         self.sums.add(&sight.figures);
         if let Some(governed) = sight.governed {
-            match self.by_policy.get_mut(&governed.pattern) {
-                Some(sums) => sums.add(&sight.figures),
-                None => {
-                    let mut sums = Sums::default();
-                    sums.add(&sight.figures);
-                    self.by_policy.insert(governed.pattern.clone(), sums);
-                }
+            if let Some(sums) = self.by_policy.get_mut(&governed.pattern) {
+                sums.add(&sight.figures);
+            } else {
+                let mut sums = Sums::default();
+                sums.add(&sight.figures);
+                self.by_policy.insert(governed.pattern.clone(), sums);
             }
         }
         self.named

@@ -4,6 +4,7 @@ use crate::clients::{Place, Taken};
 use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::error::Error;
+use crate::command::multi_pop::MultiPop;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
 use crate::protocol::Args;
@@ -99,70 +100,20 @@ pub(super) fn popped(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, is_draine
 
 /// LMPOP numkeys key [key ...] <LEFT | RIGHT> [COUNT count]
 pub fn lmpop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let wanted = MultiPop::parse(args, 1)?;
-    if wanted.try_pop(call, args)? {
-        return Ok(Outcome::Done);
+    let wanted = MultiPop::parse(args, 1, parse_end)?;
+    if !pop_first(call, args, &wanted)? {
+        call.reply.null_array();
     }
-    call.reply.null_array();
     Ok(Outcome::Done)
 }
 
-/// The arguments of LMPOP and BLMPOP.
-#[derive(Debug)]
-pub(super) struct MultiPop {
-    /// Position of the first key.
-    pub first_key: usize,
-    /// How many keys there are.
-    pub keys_len: usize,
-    end: End,
-    count: usize,
-}
-
-impl MultiPop {
-    /// Reads them from the count of keys at position `at` on.
-    pub fn parse(args: Args<'_>, at: usize) -> Result<Self> {
-        let positive = |argument| {
-            parse_i64(argument)
-                .filter(|&n| n > 0)
-                .and_then(|n| usize::try_from(n).ok())
-        };
-        let keys_len = positive(args.at(at));
-        let keys_len = keys_len.ok_or_else(|| Error::text("numkeys should be greater than 0"))?;
-        let first_key = at + 1;
-        let end_at = first_key.checked_add(keys_len).ok_or(Error::Syntax)?;
-        let end = parse_end(args.get(end_at).ok_or(Error::Syntax)?)?;
-        let mut count = None;
-        let mut options = args.from(end_at + 1);
-        while let Some(option) = options.next() {
-            if count.is_some() || !option.eq_ignore_ascii_case(b"count") {
-                return Err(Error::Syntax);
-            }
-            let value = options.next().ok_or(Error::Syntax)?;
-            let value = positive(value);
-            count = Some(value.ok_or_else(|| Error::text("count should be greater than 0"))?);
-        }
-        Ok(Self {
-            first_key,
-            keys_len,
-            end,
-            count: count.unwrap_or(1),
-        })
-    }
-
-    /// Pops from the first list that has messages, if any has.
-    pub fn try_pop(&self, call: &mut Call<'_, '_>, args: Args<'_>) -> Result<bool> {
-        for name in args.from(self.first_key).take(self.keys_len) {
-            let key = call.key(name);
-            let Some(len) = bounds::ready_len(call, &key)? else {
-                continue;
-            };
-            let len = len.min(self.count);
-            call.reply.array(2);
-            call.reply.bulk(name);
-            call.reply.array(len);
-            pop_into_reply(call, &key, self.end, len);
-            return Ok(true);
-        }
-        Ok(false)
-    }
+/// Pops from the first list that has messages, if any has.
+pub(super) fn pop_first(
+    call: &mut Call<'_, '_>,
+    args: Args<'_>,
+    wanted: &MultiPop<End>,
+) -> Result<bool> {
+    wanted.pop_first(call, args, bounds::ready_len, |call, key, len| {
+        pop_into_reply(call, key, wanted.from, len);
+    })
 }

@@ -229,10 +229,7 @@ impl<'a> GroupMut<'a> {
         let rest = &due[due.partition_point(|&id| id < start)..];
         let len = rest.len().min(usize::try_from(count).unwrap_or(usize::MAX));
         for &id in &rest[..len] {
-            match seeker.seek(id) {
-                Some(entry) => found.due.push(entry),
-                None => found.gone.push(id),
-            }
+            found.take(id, seeker.seek(id));
         }
         found.next = rest.get(len).copied().unwrap_or_default();
         found
@@ -255,10 +252,7 @@ impl<'a> GroupMut<'a> {
                 continue;
             }
             left -= 1;
-            match seeker.seek(pending.id) {
-                Some(entry) => found.due.push(entry),
-                None => found.gone.push(pending.id),
-            }
+            found.take(pending.id, seeker.seek(pending.id));
         }
         found
     }
@@ -335,4 +329,14 @@ struct Found<'a> {
     gone: Vec<StreamId>,
     /// Where to go on; `0-0` at the end.
     next: StreamId,
+}
+
+impl<'a> Found<'a> {
+    /// Takes a due id, by the entry of it that the log still has or has not.
+    fn take(&mut self, id: StreamId, entry: Option<Entry<'a>>) {
+        match entry {
+            Some(entry) => self.due.push(entry),
+            None => self.gone.push(id),
+        }
+    }
 }
