@@ -16,6 +16,8 @@ pub struct Governed {
     pub dead_letter: Option<Box<[u8]>>,
     /// How often a group of a stream delivers an entry; 0 is without bound.
     pub deliveries_max: u64,
+    /// The pattern of the policy, by which its queues are shown together.
+    pub pattern: Box<[u8]>,
 }
 
 /// A set of policies. At most one per kind and pattern; no chain of dead letters is a circle.
@@ -69,6 +71,7 @@ impl Policies {
             bounds: rule.queue_bounds(),
             dead_letter: rule.dead_letter.clone(),
             deliveries_max: rule.deliveries_max(),
+            pattern: rule.pattern.clone(),
         });
         let place = self.rules.binary_search_by(|(other, _)| {
             (other.kind, other.rank()).cmp(&(rule.kind, rule.rank()))

@@ -58,7 +58,7 @@ impl Ready {
 pub use delayed::Delayed;
 use delayed::{Ids, Waiting};
 pub use entry::Entry;
-use entry::quarters;
+pub(super) use entry::quarters;
 pub use expiry::{Expired, Loss};
 pub use queues::{Sheddable, Slot};
 pub use streams::StreamSlot;
@@ -226,7 +226,10 @@ impl Shard {
         }
         match self.value(key, now_ms) {
             None => Ok(None),
-            Some(Value::Stream(stream)) => Ok(Some(stream)),
+            Some(Value::Stream(stream)) => {
+                stream.touch(quarters(now_ms));
+                Ok(Some(stream))
+            }
             Some(_) => Err(WrongType),
         }
     }

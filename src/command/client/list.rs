@@ -141,7 +141,7 @@ fn describe(client: &Client, now: Now) -> Vec<u8> {
         table().name(command)
     };
     let output_bytes = client.output_bytes.load(Relaxed);
-    let outbox_bytes = mailbox.backlog_bytes();
+    let (outbox_bytes, outbox) = (mailbox.backlog_bytes(), mailbox.ledger());
     let head = format!(
         "id={} addr={} laddr={} fd={} name=",
         client.id, client.address, client.local_address, client.fd
@@ -168,7 +168,7 @@ fn describe(client: &Client, now: Now) -> Vec<u8> {
     );
     let tail = format!(
         " redir=-1 resp={} lib-name={} lib-ver={} io-thread={} tot-net-in={} tot-net-out={} \
-         tot-cmds={} outbox-dropped={}\n",
+         tot-cmds={} outbox-dropped={} outbox-delivered={} outbox-len={} outbox-bytes={outbox_bytes}\n",
         if mailbox.resp() == Resp::V3 { 3 } else { 2 },
         String::from_utf8_lossy(&identity.library),
         String::from_utf8_lossy(&identity.library_version),
@@ -177,6 +177,8 @@ fn describe(client: &Client, now: Now) -> Vec<u8> {
         client.sent_bytes.load(Relaxed),
         client.commands_total.get(),
         mailbox.dropped_messages(),
+        outbox.taken.messages,
+        outbox.held.messages,
     );
     [
         head.as_bytes(),

@@ -39,6 +39,11 @@ impl Entry {
         (idle * QUARTER_MS + QUARTER_MS / 2) / 1000
     }
 
+    /// Name, hash and value, the last for changing what is measured of it.
+    pub(in crate::store) fn parts_mut(&mut self) -> (&[u8], u64, &mut Value) {
+        (&self.name, self.hash, &mut self.value)
+    }
+
     /// Bytes that the key and its value take.
     pub fn heap_bytes(&self) -> usize {
         size_of::<Self>() + self.name.len() + self.value.heap_bytes()
@@ -57,6 +62,6 @@ const QUARTER_MS: u64 = 256;
 /// A wall-clock moment in that unit. It wraps after 34 years, long after any access.
 #[inline]
 #[allow(clippy::cast_possible_truncation, reason = "it may wrap")]
-pub(super) fn quarters(now_ms: u64) -> u32 {
+pub(in crate::store) fn quarters(now_ms: u64) -> u32 {
     (now_ms / QUARTER_MS) as u32
 }
