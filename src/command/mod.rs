@@ -9,6 +9,7 @@
 mod rows;
 
 mod acl;
+pub mod backlog;
 mod bits;
 mod bounds;
 mod call;
@@ -24,6 +25,7 @@ mod keys;
 mod latency;
 mod list;
 mod monitor;
+mod multi_pop;
 mod outcome;
 mod pause;
 mod pressure;

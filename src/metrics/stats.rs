@@ -101,10 +101,6 @@ pub struct WorkerStats {
     pub outbox_dropped: Counter,
     /// Published messages that a queue at the end of a route did not take.
     pub routes_refused: Counter,
-    /// Entries that groups gave up on after as many deliveries as they allow.
-    pub exhausted: Counter,
-    /// Of those, entries that went to a dead-letter stream.
-    pub dead_lettered: Counter,
     /// Names and passwords that were wrong.
     pub denied_logins: Counter,
     /// Commands that their user may not run.
@@ -117,10 +113,6 @@ pub struct WorkerStats {
     pub reads: Counter,
     /// Writes to sockets.
     pub writes: Counter,
-    /// Entries of streams that XTRIM and XADD cut off.
-    pub entries_trimmed: Counter,
-    /// Entries of streams that XDEL and XDELEX removed.
-    pub entries_deleted: Counter,
 }
 
 impl WorkerStats {
@@ -141,16 +133,12 @@ impl WorkerStats {
             delivered: Counter::default(),
             outbox_dropped: Counter::default(),
             routes_refused: Counter::default(),
-            exhausted: Counter::default(),
-            dead_lettered: Counter::default(),
             denied_logins: Counter::default(),
             denied_commands: Counter::default(),
             denied_keys: Counter::default(),
             denied_channels: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
-            entries_trimmed: Counter::default(),
-            entries_deleted: Counter::default(),
         }
     }
 
@@ -203,10 +191,6 @@ impl WorkerStats {
             &self.denied_channels,
             &self.reads,
             &self.writes,
-            &self.entries_trimmed,
-            &self.entries_deleted,
-            &self.exhausted,
-            &self.dead_lettered,
         ]
         .into_iter()
         .for_each(Counter::reset);

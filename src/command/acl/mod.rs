@@ -19,8 +19,8 @@ use std::io::Read as _;
 
 use crate::acl::{self, Access};
 use crate::flags;
-use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
+use crate::protocol::{Args, c_string};
 
 use super::call::Call;
 use super::error::{Error, shown};
@@ -131,7 +131,7 @@ fn genpass(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 /// ACL DRYRUN username command [arg [arg ...]]
 fn dryrun(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let Some(account) = call.engine.users.get(args.at(2)) else {
-        let name = shown(args.at(2));
+        let name = c_string(args.at(2));
         return Err(Error::Bytes([b"ERR User '", name, b"' not found"].concat()));
     };
     let request = args.tail(3);
@@ -140,7 +140,7 @@ fn dryrun(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         .filter(|found| !found.is_unknown_subcommand);
     let Some(found) = found else {
         return Err(Error::Bytes(
-            [b"ERR Command '", shown(args.at(3)), b"' not found"].concat(),
+            [b"ERR Command '", c_string(args.at(3)), b"' not found"].concat(),
         ));
     };
     if !found.command.takes(request.len()) {

@@ -44,8 +44,8 @@ const ALIKE: &[(&str, &[&str])] = &[
     (
         MOVED,
         &[
-            "blmpop", "blpop", "brpop", "bzmpop", "bzpopmax", "bzpopmin", "getdel", "lmpop",
-            "lpop", "migrate", "rpop", "spop", "zmpop", "zpopmax", "zpopmin",
+            "blmpop", "blpop", "brpop", "bzmpop", "bzpopmax", "bzpopmin", "getdel", "hgetdel",
+            "lmpop", "lpop", "migrate", "rpop", "spop", "zmpop", "zpopmax", "zpopmin",
         ],
     ),
     (
@@ -96,6 +96,7 @@ const ALIKE: &[(&str, &[&str])] = &[
             "hpexpire",
             "hpexpireat",
             "hset",
+            "hsetex",
             "lset",
             "persist",
             "pexpire",
@@ -116,7 +117,7 @@ const ALIKE: &[(&str, &[&str])] = &[
     ("RW access", &["pfcount"]),
     ("RO access", &["xreadgroup"]),
     // As GETKEYSANDFLAGS finds out, it depends on the options.
-    ("RW access update variable_flags", &["set"]),
+    ("RW access update variable_flags", &["bitfield", "set"]),
 ];
 
 /// Commands whose first key is treated unlike the others: names, first, others.

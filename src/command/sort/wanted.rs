@@ -6,8 +6,8 @@ use smallvec::SmallVec;
 
 use crate::command::error::Error;
 use crate::command::outcome::Result;
-use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
+use crate::protocol::{Args, c_string};
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl<'a> Wanted<'a> {
             } else if is(b"by") && left >= 1 {
                 let pattern = args.at(at + 1);
                 wanted.by = Some(pattern);
-                let is_pattern = super::c_string(pattern).contains(&b'*');
+                let is_pattern = c_string(pattern).contains(&b'*');
                 if is_pattern && !may_roam {
                     return Err(denied("BY"));
                 }
