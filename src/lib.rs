@@ -4,6 +4,7 @@
 
 pub mod allocator;
 pub mod banner;
+pub mod bench;
 pub mod clients;
 pub mod clock;
 pub mod command;

@@ -90,7 +90,7 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(AFTER)
-        .override_usage("weir [FILE] [--SETTING VALUE]...")
+        .override_usage(USAGE)
         .disable_help_flag(true)
         .disable_version_flag(true)
         .arg(file)
@@ -104,6 +104,9 @@ pub fn command() -> Command {
 
 const ABOUT: &str = "A queue and pub/sub server that speaks the Redis protocol. It keeps everything \
 in memory, and counts every message it lets go.";
+
+const USAGE: &str = "weir [FILE] [--SETTING VALUE]...
+       weir bench --help";
 
 const AFTER: &str = "\
 Defaults stand in brackets. Sizes take units: 100kb, 64mb, 2gb.
