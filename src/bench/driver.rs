@@ -195,7 +195,7 @@ impl<'a> Driver<'a> {
 
     /// Fills the pipelines of all producers with nothing in flight.
     fn go_on(&mut self, now_us: u64) -> Result<()> {
-        if self.schedule.is_open_loop() {
+        if self.schedule.is_open_loop() || self.schedule.is_over(now_us) {
             return Ok(());
         }
         while let Some(producer) = self.tally.take_idle() {
