@@ -9,6 +9,7 @@ pub mod clients;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod ends;
 pub mod glob;
 pub mod limits;
 pub mod logging;

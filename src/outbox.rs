@@ -411,12 +411,12 @@ impl Bell {
         }
     }
 
-    /// Moves the slots of wanted connections to `wanted`, and says whether somebody rang for the
+    /// Moves the slots of wanted connections to `wanted`, first called first, and says whether somebody rang for the
     /// worker itself, which is awake from now on. For the worker.
-    pub fn answer(&self, wanted: &mut Vec<usize>) -> bool {
+    pub fn answer(&self, wanted: &mut VecDeque<usize>) -> bool {
         let mut ringing = self.0.lock();
         ringing.is_asleep = false;
-        wanted.append(&mut ringing.wanted);
+        wanted.extend(ringing.wanted.drain(..));
         std::mem::take(&mut ringing.is_rung)
     }
 

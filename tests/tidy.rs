@@ -26,13 +26,17 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("clock", &[]),
     ("sync", &[]),
+    ("ends", &[]),
     ("glob", &[]),
     ("overflow", &[]),
     ("policy", &["glob", "overflow"]),
     ("allocator", &[]),
     ("metrics", &["sync"]),
     ("protocol", &["limits"]),
-    ("store", &["limits", "clock", "overflow", "policy", "sync"]),
+    (
+        "store",
+        &["limits", "clock", "ends", "overflow", "policy", "sync"],
+    ),
     ("outbox", &["overflow", "sync"]),
     ("pubsub", &["glob", "outbox", "overflow", "sync"]),
     (
@@ -44,8 +48,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "command",
         &[
-            "clients", "clock", "config", "glob", "limits", "metrics", "outbox", "overflow",
-            "policy", "protocol", "pubsub", "script", "store", "sync",
+            "clients", "clock", "config", "ends", "glob", "limits", "metrics", "outbox",
+            "overflow", "policy", "protocol", "pubsub", "script", "store", "sync",
         ],
     ),
     ("worker", &["clock", "outbox", "sync"]),

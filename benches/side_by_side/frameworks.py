@@ -4,10 +4,7 @@ Section `frameworks`: one worker on a core of its own against one redis-benchmar
 other, as in `core`.
 """
 
-import sys
-
-from machine import alone, undisturbed
-from operations import OPERATIONS, VALUE, WARM_UP_SHARE, drive, measure
+from operations import OPERATIONS, VALUE, WARM_UP_SHARE, drive, in_turn, measure
 from wire import Wire
 
 # Fields and members are drawn from this many, so that after the warm-up most are there already.
@@ -49,20 +46,11 @@ def prepare(server, test, count):
 
 
 def section(records, servers, round_, tests, pipelines, scale):
-    """For each case every server in turn, in an order that turns around with each round."""
-    turn = servers if round_ % 2 else servers[::-1]
-    for test in tests:
-        with alone():
-            for pipeline in pipelines:
-                count = int(OPERATIONS[pipeline] * scale)
-                for server in turn:
-                    def prepared():
-                        prepare(server, test, count)
-                        return measure(server, TESTS[test], pipeline, count, ["-r", str(SPREAD)])
+    """CPU per operation of each, every server in turn."""
 
-                    try:
-                        figures = undisturbed(server, prepared)
-                    except (OSError, RuntimeError) as error:
-                        print(f"{server.name} {test} P={pipeline}: {error}", file=sys.stderr)
-                        continue
-                    records.add(round_, "frameworks", test, pipeline, server.name, **figures)
+    def case(server, test, pipeline):
+        count = int(OPERATIONS[pipeline] * scale)
+        prepare(server, test, count)
+        return measure(server, TESTS[test], pipeline, count, ["-r", str(SPREAD)])
+
+    in_turn(records, "frameworks", servers, round_, tests, lambda _: pipelines, case)

@@ -103,54 +103,48 @@ def measure(server, command, pipeline, count, extra=(), core=CLIENT_CORE):
     return figures
 
 
-def one_core(records, servers, round_, tests, pipelines, scale, section="core", known=CORE_TESTS):
-    """Sections `core` and `frameworks`: for each case every server in turn, so that a slow spell of
-    the machine falls on all of them. The order turns around with each round."""
+def in_turn(records, section, servers, round_, tests, pipelines, case):
+    """For each test and depth every server in turn, so that a slow spell of the machine falls on all
+    of them; the order turns around with each round. `case(server, test, pipeline)` prepares a
+    server, measures it and returns its figures; `pipelines(test)` are the depths."""
     turn = servers if round_ % 2 else servers[::-1]
     for test in tests:
         with alone():
-            for pipeline in pipelines:
-                count = int(OPERATIONS[pipeline] * scale)
+            for pipeline in pipelines(test):
                 for server in turn:
-                    def prepared():
-                        prepare(server, test, count + int(count * WARM_UP_SHARE))
-                        return measure(server, known[test], pipeline, count)
-
                     try:
-                        figures = undisturbed(server, prepared)
+                        figures = undisturbed(server, lambda: case(server, test, pipeline))
                     except (OSError, RuntimeError) as error:
                         print(f"{server.name} {test} P={pipeline}: {error}", file=sys.stderr)
                         continue
                     records.add(round_, section, test, pipeline, server.name, **figures)
 
 
+def one_core(records, servers, round_, tests, pipelines, scale, section="core", known=CORE_TESTS):
+    """Section `core`, and the script of `frameworks`."""
+
+    def case(server, test, pipeline):
+        count = int(OPERATIONS[pipeline] * scale)
+        prepare(server, test, count + int(count * WARM_UP_SHARE))
+        return measure(server, known[test], pipeline, count)
+
+    in_turn(records, section, servers, round_, tests, lambda _: pipelines, case)
+
+
 def every_core(records, servers, round_, tests, pipelines, scale):
     """Section `workers`: the client has two threads and nobody but the peers is pinned. CPU per
     operation only: client and server take the cores from each other."""
     extra = ["--threads", "2", "-r", str(SPREAD_KEYS)]
-    turn = servers if round_ % 2 else servers[::-1]
-    for test in tests:
-        with alone():
-            for pipeline in pipelines:
-                # At P=1 the cost hangs on who happens to run beside whom: average over more.
-                count = int(OPERATIONS[pipeline] * scale * (1 if pipeline == 1 else 0.5))
-                for server in turn:
-                    def prepared():
-                        if test != "GET":
-                            prepare(server, "LPUSH" if test == "RPOP" else test, 0)
-                        if test == "RPOP" and server.stores:
-                            # The lists are hit at random, so they get more than is popped.
-                            drive(server.port, WORKERS_TESTS["LPUSH"], 64, int(count * 1.3), extra)
-                        command = WORKERS_TESTS[test]
-                        return measure(server, command, pipeline, count, extra, core=None)
 
-                    try:
-                        figures = undisturbed(server, prepared)
-                    except (OSError, RuntimeError) as error:
-                        print(f"{server.name} {test} P={pipeline}: {error}", file=sys.stderr)
-                        continue
-                    records.add(
-                        round_, "workers", test, pipeline, server.name,
-                        cpu_us_per_op=figures["cpu_us_per_op"], ops_per_s=figures["ops_per_s"],
-                        foreign_share=figures["foreign_share"],
-                    )  # fmt: skip
+    def case(server, test, pipeline):
+        # At P=1 the cost hangs on who happens to run beside whom: average over more.
+        count = int(OPERATIONS[pipeline] * scale * (1 if pipeline == 1 else 0.5))
+        if test != "GET":
+            prepare(server, "LPUSH" if test == "RPOP" else test, 0)
+        if test == "RPOP" and server.stores:
+            # The lists are hit at random, so they get more than is popped.
+            drive(server.port, WORKERS_TESTS["LPUSH"], 64, int(count * 1.3), extra)
+        figures = measure(server, WORKERS_TESTS[test], pipeline, count, extra, core=None)
+        return {name: figures[name] for name in ("cpu_us_per_op", "ops_per_s")}
+
+    in_turn(records, "workers", servers, round_, tests, lambda _: pipelines, case)

@@ -7,8 +7,8 @@ can be named. Servers that store nothing have no part in it.
 import sys
 import time
 
-from machine import SERVER_CORE, alone, undisturbed
-from operations import CONNECTIONS, OPERATIONS, VALUE, WARM_UP_SHARE, drive
+from machine import SERVER_CORE, alone
+from operations import CONNECTIONS, OPERATIONS, VALUE, WARM_UP_SHARE, drive, in_turn
 from wire import Wire, connect, encode
 
 STREAM = "bench:stream"
@@ -112,23 +112,14 @@ def measure(server, test, pipeline, count):
 
 def commands(records, servers, round_, scale):
     """CPU per operation of single commands, every server in turn."""
-    servers = [server for server in servers if server.stores]
-    turn = servers if round_ % 2 else servers[::-1]
-    for test, (_, pipelines, share) in TESTS.items():
-        with alone():
-            for pipeline in pipelines:
-                count = int(OPERATIONS[pipeline] * share * scale)
-                for server in turn:
-                    def prepared():
-                        prepare(server, test, count + int(count * WARM_UP_SHARE))
-                        return measure(server, test, pipeline, count)
 
-                    try:
-                        figures = undisturbed(server, prepared)
-                    except (OSError, RuntimeError) as error:
-                        print(f"{server.name} {test} P={pipeline}: {error}", file=sys.stderr)
-                        continue
-                    records.add(round_, "streams", test, pipeline, server.name, **figures)
+    def case(server, test, pipeline):
+        count = int(OPERATIONS[pipeline] * TESTS[test][2] * scale)
+        prepare(server, test, count + int(count * WARM_UP_SHARE))
+        return measure(server, test, pipeline, count)
+
+    servers = [server for server in servers if server.stores]
+    in_turn(records, "streams", servers, round_, TESTS, lambda test: TESTS[test][1], case)
 
 
 def spent_us(wire, command):

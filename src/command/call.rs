@@ -42,6 +42,32 @@ pub struct Call<'c, 'k> {
     pub remembered: Option<(usize, u64)>,
 }
 
+impl<'c, 'k> Call<'c, 'k> {
+    /// A call that holds what `held` holds and remembers no key.
+    #[inline]
+    pub fn new(
+        engine: &'k Engine,
+        held: &'c mut Held<'k>,
+        session: &'c mut Session,
+        reply: &'c mut Reply,
+        wakes: &'c mut WakeList,
+        now: Now,
+        worker: usize,
+    ) -> Self {
+        Self {
+            engine,
+            held,
+            session,
+            reply,
+            wakes,
+            stats: &engine.workers[worker],
+            now,
+            worker,
+            remembered: None,
+        }
+    }
+}
+
 impl Call<'_, '_> {
     /// An argument as a key of the selected database.
     #[inline]
@@ -118,7 +144,7 @@ impl Call<'_, '_> {
         let db = self.session.db;
         if let Some((_, shard)) = self.held.shards().next() {
             // LOSS: deleted
-            shard.write_off(db, Cause::Deleted, value.held());
+            shard.write_off(db, Cause::Deleted, &value);
         }
         value.free();
     }

@@ -5,6 +5,7 @@
 //! returns an [`Outcome`]; only the session in `net` awaits anything. Families live in the file of
 //! their name, with their part of the command table on top.
 
+pub mod backlog;
 mod bits;
 mod bounds;
 mod call;
@@ -20,6 +21,7 @@ mod keys;
 mod latency;
 mod list;
 mod monitor;
+mod multi_pop;
 mod outcome;
 mod pause;
 mod pressure;

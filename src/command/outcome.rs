@@ -45,6 +45,27 @@ pub struct Block {
     pub retry: Option<OwnedArgs>,
 }
 
+impl Block {
+    /// A wait for something of this kind at any of these positions, answered by a null array.
+    pub fn new(kind: Kind, keys: SmallVec<[usize; 4]>, timeout_us: Option<u64>) -> Self {
+        Self {
+            keys,
+            destination: None,
+            kind,
+            wakes_on_removal: false,
+            timeout_us,
+            nothing: Nothing::NullArray,
+            retry: None,
+        }
+    }
+}
+
+impl From<Block> for Outcome {
+    fn from(block: Block) -> Self {
+        Self::Block(Box::new(block))
+    }
+}
+
 /// The answer of a blocking command that finds nothing and may not wait. When a wait ends by its
 /// timeout the answer is a null array whatever the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -192,32 +192,45 @@ pub(super) fn look_after(engine: &Engine, worker: usize, now: Now, late: &[Late]
             Late::Queue(key) => key.as_key(),
             Late::Message(delayed) => delayed.key.as_key(),
         };
-        let mut held = engine.keyspace.hold();
-        let mut session = Session::stand_in(Arc::clone(&engine.nobody), key.db);
-        let mut reply = Reply::new(Resp::V2);
-        let mut call = Call {
-            engine,
-            held: &mut held,
-            session: &mut session,
-            reply: &mut reply,
-            wakes: &mut wakes,
-            stats: &engine.workers[worker],
-            now,
-            worker,
-            remembered: None,
-        };
-        let set = ShardSet::one(engine.keyspace.shard_of(&key));
-        hold_with_dead_letters(&mut call, set);
-        match work {
-            Late::Queue(_) => bounds::look_after(&mut call, &key),
-            Late::Message(delayed) => bounds::push_late(&mut call, &key, delayed),
-        }
-        serve_ready(&mut call);
-        call.notify_expired();
-        #[cfg(debug_assertions)]
-        call.held.check_ledgers();
+        unasked(engine, worker, now, &mut wakes, &key, |call| {
+            let set = ShardSet::one(engine.keyspace.shard_of(&key));
+            hold_with_dead_letters(call, set);
+            match work {
+                Late::Queue(_) => bounds::look_after(call, &key),
+                Late::Message(delayed) => bounds::push_late(call, &key, delayed),
+            }
+        });
     }
     wakes.wake();
+}
+
+/// A step on a key that no client asked for: `act` takes hold of what it needs, then whoever it
+/// made ready is served.
+fn unasked(
+    engine: &Engine,
+    worker: usize,
+    now: Now,
+    wakes: &mut WakeList,
+    key: &Key<'_>,
+    act: impl FnOnce(&mut Call<'_, '_>),
+) {
+    let mut held = engine.keyspace.hold();
+    let mut session = Session::stand_in(Arc::clone(&engine.nobody), key.db);
+    let mut reply = Reply::new(Resp::V2);
+    let mut call = Call::new(
+        engine,
+        &mut held,
+        &mut session,
+        &mut reply,
+        wakes,
+        now,
+        worker,
+    );
+    act(&mut call);
+    serve_ready(&mut call);
+    call.notify_expired();
+    #[cfg(debug_assertions)]
+    call.held.check_ledgers();
 }
 
 /// Serves those who wait for keys that became ready, until no key is.
@@ -266,17 +279,16 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
     };
     let mut session = Session::stand_in(Arc::clone(&attempt.client), attempt.db);
     let mut reply = Reply::new(attempt.resp);
-    let mut stand_in = Call {
-        engine: call.engine,
-        held: call.held,
-        session: &mut session,
-        reply: &mut reply,
-        wakes: call.wakes,
-        stats: call.stats,
-        now: call.now,
-        worker: call.worker,
-        remembered: None,
-    };
+    let (held, wakes) = (&mut *call.held, &mut *call.wakes);
+    let mut stand_in = Call::new(
+        call.engine,
+        held,
+        &mut session,
+        &mut reply,
+        wakes,
+        call.now,
+        call.worker,
+    );
     let args = attempt.request.as_args();
     let is_timed = call.engine.gates.load() & Gates::TIMED != 0;
     let started_us = is_timed.then(clock::mono_us);
@@ -352,34 +364,18 @@ pub(super) fn unblock(call: &mut Call<'_, '_>, client: &Client, error: Option<Er
 pub(super) fn ring(engine: &Engine, worker: usize, now: Now, keys: &[WaitKey]) {
     let mut wakes = WakeList::default();
     for key in keys {
-        let mut held = engine.keyspace.hold();
         let key = key.as_key();
-        held.need(ShardSet::one(engine.keyspace.shard_of(&key)));
-        let line = held.shard_of(&key).lines.get(&key);
-        let Some(waiter) = line.and_then(|line| line.next_after(0)) else {
-            continue;
-        };
-        let Some(attempt) = attempt_of(&waiter) else {
-            continue;
-        };
-        let mut session = Session::stand_in(Arc::clone(&attempt.client), attempt.db);
-        let mut reply = Reply::new(attempt.resp);
-        let mut call = Call {
-            engine,
-            held: &mut held,
-            session: &mut session,
-            reply: &mut reply,
-            wakes: &mut wakes,
-            stats: &engine.workers[worker],
-            now,
-            worker,
-            remembered: None,
-        };
-        let reach = super::stream::dead_letter_shards(&mut call, &key);
-        hold_waiters(&mut call, waiter.shards.union(reach));
-        call.shard(&key).mark_ready(&key);
-        serve_ready(&mut call);
-        call.notify_expired();
+        unasked(engine, worker, now, &mut wakes, &key, |call| {
+            let own = ShardSet::one(engine.keyspace.shard_of(&key));
+            call.held.need(own);
+            let line = call.shard(&key).lines.get(&key);
+            let Some(waiter) = line.and_then(|line| line.next_after(0)) else {
+                return;
+            };
+            let reach = super::stream::dead_letter_shards(call, &key);
+            hold_waiters(call, waiter.shards.union(reach));
+            call.shard(&key).mark_ready(&key);
+        });
     }
     wakes.wake();
 }

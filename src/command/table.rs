@@ -5,6 +5,7 @@
 
 use std::sync::OnceLock;
 
+use crate::ends::ends;
 use crate::protocol::Args;
 
 use super::spec::Command;
@@ -234,20 +235,19 @@ struct Ends {
 }
 
 impl Ends {
-    /// Fixed-size loads spare a call to `memcpy`.
     #[inline]
     fn new(name: &[u8]) -> Self {
         let (head, tail) = if let (Some(head), Some(tail)) = ends::<8>(name) {
-            (u64::from_le_bytes(head), u64::from_le_bytes(tail))
+            (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
         } else if let (Some(head), Some(tail)) = ends::<4>(name) {
             (
-                u64::from(u32::from_le_bytes(head)),
-                u64::from(u32::from_le_bytes(tail)),
+                u64::from(u32::from_le_bytes(*head)),
+                u64::from(u32::from_le_bytes(*tail)),
             )
         } else if let (Some(head), Some(tail)) = ends::<2>(name) {
             (
-                u64::from(u16::from_le_bytes(head)),
-                u64::from(u16::from_le_bytes(tail)),
+                u64::from(u16::from_le_bytes(*head)),
+                u64::from(u16::from_le_bytes(*tail)),
             )
         } else {
             (name.first().copied().map_or(0, u64::from), 0)
@@ -286,12 +286,6 @@ impl Folded {
         let slot = (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize;
         slot
     }
-}
-
-/// The first and the last `N` bytes of a name that has as many.
-#[inline]
-fn ends<const N: usize>(name: &[u8]) -> (Option<[u8; N]>, Option<[u8; N]>) {
-    (name.first_chunk().copied(), name.last_chunk().copied())
 }
 
 /// Folds the ASCII capitals among eight bytes to lower case, and leaves all others alone.

@@ -1,5 +1,6 @@
 //! Runs commands against an engine without sockets, for the tests of the families.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::clients::{Client, Origin, Wait};
@@ -80,6 +81,22 @@ impl Bench {
         self.play(&mut self.client(), command)
     }
 
+    /// Everything that a scan returns, page by page, each item once; `{}` in the command stands for
+    /// the cursor.
+    pub fn scan(&self, command: &str) -> BTreeSet<String> {
+        let (mut cursor, mut seen) = ("0".to_owned(), BTreeSet::new());
+        loop {
+            let page = self.run(&command.replace("{}", &cursor));
+            let words: Vec<&str> = page.split(' ').collect();
+            words[2].clone_into(&mut cursor);
+            let items = words[4..].iter().skip(1).step_by(2);
+            seen.extend(items.map(|word| (*word).to_owned()));
+            if cursor == "0" {
+                return seen;
+            }
+        }
+    }
+
     /// What a client gets for one command; words are split at blanks, and `''` is the empty one.
     pub fn play(&self, player: &mut Player, command: &str) -> String {
         let words = command
@@ -95,46 +112,29 @@ impl Bench {
 
     /// What a client gets for one command of any bytes; `(blocked)` if it now waits.
     pub fn play_args(&self, player: &mut Player, args: &[Vec<u8>]) -> String {
-        let mut held = self.engine.keyspace.hold();
-        let mut wakes = WakeList::default();
-        let mut call = Call {
-            engine: &self.engine,
-            held: &mut held,
-            session: &mut player.session,
-            reply: &mut player.reply,
-            wakes: &mut wakes,
-            stats: &self.engine.workers[0],
-            now: self.now,
-            worker: 0,
-            remembered: None,
-        };
         let request: OwnedArgs = args.iter().map(Vec::as_slice).collect();
-        let outcome = execute(&mut call, request.as_args());
-        finish(&mut call);
+        let outcome = self.with_call(player, |call| execute(call, request.as_args()));
         match outcome {
             Outcome::Blocked => "(blocked)".into(),
             Outcome::Close => player.take_reply() + "(close)",
             _ => player.take_reply(),
         }
     }
-}
 
-impl Bench {
     /// Runs something for a client outside its commands, as its connection does when it goes.
     pub fn with_call<R>(&self, player: &mut Player, act: impl FnOnce(&mut Call<'_, '_>) -> R) -> R {
         let mut held = self.engine.keyspace.hold();
         let mut wakes = WakeList::default();
-        let mut call = Call {
-            engine: &self.engine,
-            held: &mut held,
-            session: &mut player.session,
-            reply: &mut player.reply,
-            wakes: &mut wakes,
-            stats: &self.engine.workers[0],
-            now: self.now,
-            worker: 0,
-            remembered: None,
-        };
+        let Player { session, reply } = player;
+        let mut call = Call::new(
+            &self.engine,
+            &mut held,
+            session,
+            reply,
+            &mut wakes,
+            self.now,
+            0,
+        );
         let result = act(&mut call);
         finish(&mut call);
         result

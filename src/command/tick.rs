@@ -135,7 +135,7 @@ fn notify_tended(engine: &Engine, key: &Key<'_>, tended: &Tended, wakes: &mut Wa
     if !wanted.wants(Events::STREAM) {
         return;
     }
-    if tended.expired.entries > 0 {
+    if !tended.expired.is_zero() {
         super::pubsub::publish_event(engine, wanted, key, "xtrim", wakes);
     }
     for _ in 0..tended.consumers {

@@ -126,6 +126,7 @@ pub(super) const LIMITS: &[Spec] = honoured! { Limits:
     "policy" policies() = "", Start, "bounds of queues and channels by pattern, as in docs/POLICY.md; several add up. WEIR.POLICY changes them live";
     "route" routes() = "", Start, "queues to which channels lead, as in docs/POLICY.md; several add up. WEIR.ROUTE changes them live";
     "pubsub-overflow" choice(&["drop-oldest", "drop-newest", "disconnect"]) = "disconnect", Live, "what a subscriber loses when its outbox is full: its oldest messages, the new one, or the connection";
+    "busy-reply-threshold" int(0, MAX) = "5000", Live, "milliseconds after which other clients get BUSY while a script runs, and may kill it";
 };
 
 pub(super) const OBSERVATION: &[Spec] = honoured! { Observation:

@@ -159,7 +159,6 @@ pub(super) const INTERNALS: &[Spec] = inert! { Internals:
     "always-show-logo" yes_no() = "no", Start;
     "bind-source-addr" text() = "", Live;
     "bio-cpulist" text() = "", Start;
-    "busy-reply-threshold" int(0, MAX) = "5000", Live;
     "crash-log-enabled" yes_no() = "yes", Live;
     "crash-memcheck-enabled" yes_no() = "yes", Live;
     "daemonize" yes_no() = "no", Start;

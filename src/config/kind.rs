@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::policy::{Policies, Routes};
+use crate::policy::{Policies, Routes, unit_bytes};
 
 use super::events::Events;
 use super::limits::{self, OutputLimits};
@@ -328,23 +328,13 @@ fn in_bounds(number: i64, min: i64, max: i64, signed: bool) -> Result<(), Refusa
     Ok(())
 }
 
-/// Reads `100mb` and the like. `k`, `m` and `g` are powers of 1000; `kb`, `mb` and `gb` of 1024. No
-/// digits mean zero, as in Redis. Numbers too large for 64 bits come back as `u64::MAX`.
+/// Reads `100mb` and the like, by the units of [`unit_bytes`]. No digits mean zero, as in Redis. Numbers too large for 64 bits come back as `u64::MAX`.
 pub fn parse_size(text: &str) -> Option<u64> {
     let end = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
-    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" => 1000,
-        "kb" => 1 << 10,
-        "m" => 1_000_000,
-        "mb" => 1 << 20,
-        "g" => 1_000_000_000,
-        "gb" => 1 << 30,
-        _ => return None,
-    };
+    let factor = unit_bytes(unit)?;
     if digits.is_empty() {
         return unit.is_empty().then_some(0);
     }

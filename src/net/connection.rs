@@ -247,20 +247,18 @@ impl Connection {
     fn execute(&mut self, bytes: &[u8], now: &mut Now) -> usize {
         let limits = self.limits();
         let engine = &*self.engine;
-        let stats = &engine.workers[self.worker];
         let mut held = engine.keyspace.hold();
         let mut wakes = WakeList::default();
-        let mut call = Call {
+        let (session, output) = (&mut self.session, &mut self.output);
+        let mut call = Call::new(
             engine,
-            held: &mut held,
-            session: &mut self.session,
-            reply: &mut self.output,
-            wakes: &mut wakes,
-            stats,
-            now: *now,
-            worker: self.worker,
-            remembered: None,
-        };
+            &mut held,
+            session,
+            output,
+            &mut wakes,
+            *now,
+            self.worker,
+        );
         self.has_requests = false;
         let mut consumed = 0;
         let mut commands_len = 0;
@@ -278,7 +276,7 @@ impl Connection {
                 }
                 Parsed::Error(error) => {
                     call.reply.error(&error.line());
-                    stats.protocol_errors.add(1);
+                    call.stats.protocol_errors.add(1);
                     self.is_closing = true;
                     break;
                 }
@@ -445,17 +443,16 @@ impl Connection {
         let engine = &*self.engine;
         let mut held = engine.keyspace.hold();
         let mut wakes = WakeList::default();
-        let mut call = Call {
+        let (session, output) = (&mut self.session, &mut self.output);
+        let mut call = Call::new(
             engine,
-            held: &mut held,
-            session: &mut self.session,
-            reply: &mut self.output,
-            wakes: &mut wakes,
-            stats: &engine.workers[self.worker],
+            &mut held,
+            session,
+            output,
+            &mut wakes,
             now,
-            worker: self.worker,
-            remembered: None,
-        };
+            self.worker,
+        );
         let result = run(&mut call);
         command::finish(&mut call);
         result

@@ -18,3 +18,4 @@ mod words;
 pub use routes::{Route, Routes};
 pub use rule::{Kind, Rule};
 pub use set::{Governed, Policies};
+pub use words::unit_bytes;

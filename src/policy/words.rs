@@ -1,10 +1,9 @@
 //! The words of policies: sizes, durations, and texts that may need quotes.
 
-/// Bytes, with an optional unit: `512`, `64kb`, `1gb`. `k`, `m`, `g` count in thousands, with a `b`
-/// in powers of two, as in Redis.
-pub(super) fn parse_bytes(word: &str) -> Option<u64> {
-    let (digits, unit) = split_unit(word);
-    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+/// Bytes in a unit, in any case: `k`, `m` and `g` are powers of 1000; `kb`, `mb` and `gb` of 1024, as
+/// in Redis.
+pub fn unit_bytes(unit: &str) -> Option<u64> {
+    Some(match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 1,
         "k" => 1000,
         "kb" => 1 << 10,
@@ -13,8 +12,13 @@ pub(super) fn parse_bytes(word: &str) -> Option<u64> {
         "g" => 1_000_000_000,
         "gb" => 1 << 30,
         _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(factor)
+    })
+}
+
+/// Bytes, with an optional unit: `512`, `64kb`, `1gb`.
+pub(super) fn parse_bytes(word: &str) -> Option<u64> {
+    let (digits, unit) = split_unit(word);
+    digits.parse::<u64>().ok()?.checked_mul(unit_bytes(unit)?)
 }
 
 /// Milliseconds, with an optional unit: `500`, `500ms`, `30s`, `5m`, `2h`, `7d`.

@@ -1,5 +1,7 @@
 //! Names of values, and sets of shards.
 
+use crate::ends::is_same;
+
 /// A key as a command names it, hashed once.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
@@ -17,26 +19,6 @@ impl Key<'_> {
     pub fn is_named(&self, name: &[u8]) -> bool {
         is_same(self.name, name)
     }
-}
-
-/// Whether two names are the same. Short ones are compared in two words, without a call.
-#[inline]
-pub(super) fn is_same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    match a.len() {
-        4..=8 => ends::<4>(a) == ends::<4>(b),
-        9..=16 => ends::<8>(a) == ends::<8>(b),
-        17..=32 => ends::<16>(a) == ends::<16>(b),
-        _ => a == b,
-    }
-}
-
-/// The first and the last `N` bytes, which are all of a name that is no longer than both.
-#[inline]
-fn ends<const N: usize>(name: &[u8]) -> (Option<&[u8; N]>, Option<&[u8; N]>) {
-    (name.first_chunk(), name.last_chunk())
 }
 
 /// A set of shards, for instance those that a command must hold.
@@ -102,26 +84,7 @@ impl ShardSet {
 
 #[cfg(test)]
 mod tests {
-    use super::{Key, ShardSet};
-
-    #[test]
-    fn names_of_all_lengths_are_told_apart() {
-        for len in 0..40 {
-            let name: Vec<u8> = (0..len).collect();
-            let key = Key {
-                db: 0,
-                hash: 0,
-                name: &name,
-            };
-            assert!(key.is_named(&name.clone()));
-            for at in 0..name.len() {
-                let mut other = name.clone();
-                other[at] ^= 1;
-                assert!(!key.is_named(&other), "{len} bytes, byte {at}");
-                assert!(!key.is_named(&name[..at]));
-            }
-        }
-    }
+    use super::ShardSet;
 
     #[test]
     fn iterates_in_locking_order() {

@@ -4,6 +4,7 @@
 //! out. Rooms in reading order: [`Key`] names a value, [`Shard`] keeps a share of the keys,
 //! [`Keyspace`] is all shards and [`Held`] the locks on some of them.
 
+mod backlog;
 mod deadlines;
 pub mod hash;
 pub mod hyperloglog;
@@ -11,6 +12,7 @@ mod key;
 mod keyspace;
 pub mod ledger;
 mod lines;
+pub mod meter;
 pub mod packed;
 pub mod queue;
 pub mod reclaim;
@@ -20,11 +22,11 @@ mod shard;
 pub mod sorted_set;
 pub mod stream;
 pub mod table;
-mod tend;
 mod value;
 mod vanished;
 mod watch;
 
+pub use backlog::{Backlog, Figures, GroupBacklog, Sight, State};
 pub use hash::Hash;
 pub use key::{Key, ShardSet};
 pub use keyspace::{Held, Keyspace, SHARDS};
@@ -34,7 +36,9 @@ pub use packed::Packed;
 pub use queue::{End, Queue};
 pub use set::Set;
 pub use shape::Shape;
-pub use shard::{Delayed, Entry, Expired, Loss, Ready, Shard, Sheddable, Slot, WrongType};
+pub use shard::{
+    Delayed, Entry, Expired, Loss, Ready, Shard, Sheddable, Slot, StreamSlot, WrongType,
+};
 pub use sorted_set::SortedSet;
 pub use value::{Kind, Text, Value};
 pub use watch::WatchFlag;

@@ -12,8 +12,8 @@
 
 use std::fmt;
 
-use super::key::is_same;
 use super::value::Text;
+use crate::ends::is_same;
 
 #[cfg(test)]
 mod tests;

@@ -86,7 +86,7 @@ pub(super) struct Turns<A, D: Duty<A>> {
     /// it is said once: a turn may be inside of another one's.
     told: VecDeque<(usize, Ready)>,
     /// Whom others called and who had no turn for it yet.
-    wanted: Vec<usize>,
+    wanted: VecDeque<usize>,
     now: Now,
     /// Turns since the clock was read.
     unread: u32,
@@ -105,7 +105,7 @@ impl<A, D: Duty<A>> Turns<A, D> {
             timers: BTreeSet::new(),
             again: VecDeque::new(),
             told: VecDeque::new(),
-            wanted: Vec::new(),
+            wanted: VecDeque::new(),
             now: clock::now(),
             unread: 0,
             is_closed: false,
@@ -144,9 +144,7 @@ impl<A, D: Duty<A>> Turns<A, D> {
             self.turn(slot, ready);
         }
         let is_rung = self.bell.answer(&mut self.wanted);
-        // The first to be called is taken first.
-        self.wanted.reverse();
-        while let Some(slot) = self.wanted.pop() {
+        while let Some(slot) = self.wanted.pop_front() {
             self.turn(slot, Ready::default());
         }
         self.run_timers();

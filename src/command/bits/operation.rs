@@ -3,9 +3,10 @@
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
-use crate::command::string::{Deadline, announce_put, put};
+use crate::command::string::{announce_put, put_text};
 use crate::config::Events;
 use crate::protocol::Args;
+use crate::store::{Entry, Key, Text};
 
 use super::read;
 
@@ -103,21 +104,14 @@ pub fn bitop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         operation.apply(bytes.map(Option::unwrap_or_default))
     };
     let result: Vec<u8> = (0..len).map(byte_at).collect();
-    let before = put(call, &target, &result, Deadline::Clear);
     // Redis keeps a result as bytes, even one that spells an integer.
-    let now_ms = call.now_ms();
-    if let Ok(Some(text)) = call.shard(&target).text(&target, now_ms) {
-        text.make_own();
-    }
+    let before = put_text(call, &target, Text::padded(0, &result));
     announce_put(call, &target, before);
     call.reply.integer(i64::try_from(len).unwrap_or(i64::MAX));
     Ok(Outcome::Done)
 }
 
-fn remove_live(
-    call: &mut Call<'_, '_>,
-    key: &crate::store::Key<'_>,
-) -> Option<crate::store::Entry> {
+fn remove_live(call: &mut Call<'_, '_>, key: &Key<'_>) -> Option<Entry> {
     let now_ms = call.now_ms();
     let shard = call.shard(key);
     shard

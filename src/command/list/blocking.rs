@@ -2,18 +2,19 @@
 //!
 //! Each tries what its plain form does and, where there is nothing, asks to wait for its keys.
 
-use smallvec::SmallVec;
+use smallvec::smallvec;
 
 use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::error::Error;
+use crate::command::multi_pop::MultiPop;
 use crate::command::outcome::{Block, Nothing, Outcome, Result};
 use crate::protocol::Args;
 use crate::protocol::number::{DecimalError, add_decimal, parse_f64};
 use crate::store::{End, Kind};
 
 use super::parse_end;
-use super::pop::{MultiPop, pop_into_reply};
+use super::pop::{pop_first, pop_into_reply};
 use super::transfer::transfer;
 
 /// BLPOP key [key ...] timeout
@@ -38,23 +39,17 @@ fn pop_or_wait(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
             return Ok(Outcome::Done);
         }
     }
-    Ok(wait(
-        (1..last).collect(),
-        None,
-        timeout_us,
-        Nothing::NullArray,
-    ))
+    Ok(Block::new(Kind::Queue, (1..last).collect(), timeout_us).into())
 }
 
 /// BLMPOP timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]
 pub fn blmpop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let wanted = MultiPop::parse(args, 2)?;
+    let wanted = MultiPop::parse(args, 2, parse_end)?;
     let timeout_us = parse_timeout(args.at(1))?;
-    if wanted.try_pop(call, args)? {
+    if pop_first(call, args, &wanted)? {
         return Ok(Outcome::Done);
     }
-    let keys = wanted.first_key..wanted.first_key + wanted.keys_len;
-    Ok(wait(keys.collect(), None, timeout_us, Nothing::NullArray))
+    Ok(Block::new(Kind::Queue, wanted.keys(), timeout_us).into())
 }
 
 /// BLMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout
@@ -80,29 +75,12 @@ fn transfer_or_wait(
     if transfer(call, args, from, to)? {
         return Ok(Outcome::Done);
     }
-    Ok(wait(
-        SmallVec::from_slice(&[1]),
-        Some(2),
-        timeout_us,
-        Nothing::Null,
-    ))
-}
-
-fn wait(
-    keys: SmallVec<[usize; 4]>,
-    destination: Option<usize>,
-    timeout_us: Option<u64>,
-    nothing: Nothing,
-) -> Outcome {
-    Outcome::Block(Box::new(Block {
-        keys,
-        destination,
-        kind: Kind::Queue,
-        wakes_on_removal: false,
-        timeout_us,
-        nothing,
-        retry: None,
-    }))
+    let block = Block {
+        destination: Some(2),
+        nothing: Nothing::Null,
+        ..Block::new(Kind::Queue, smallvec![1], timeout_us)
+    };
+    Ok(block.into())
 }
 
 /// A timeout in seconds, perhaps with a fraction, as microseconds; 0 is for ever.

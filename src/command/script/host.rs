@@ -145,17 +145,16 @@ impl Host for ScriptHost<'_, '_, '_> {
             self.hold_again();
         }
         let call = &mut *self.call;
-        let mut inner = Call {
-            engine: call.engine,
-            held: call.held,
-            session: call.session,
+        let (held, session, wakes) = (&mut *call.held, &mut *call.session, &mut *call.wakes);
+        let mut inner = Call::new(
+            call.engine,
+            held,
+            session,
             reply,
-            wakes: call.wakes,
-            stats: call.stats,
-            now: call.now,
-            worker: call.worker,
-            remembered: None,
-        };
+            wakes,
+            call.now,
+            call.worker,
+        );
         dispatch::run_inside(&mut inner, found, args);
         Ending::Replied
     }

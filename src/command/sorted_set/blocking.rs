@@ -1,15 +1,14 @@
 //! BZPOPMIN BZPOPMAX BZMPOP: try what the plain form does and, where there is nothing, ask to wait.
 
-use smallvec::SmallVec;
-
 use crate::command::call::Call;
 use crate::command::list::parse_timeout;
-use crate::command::outcome::{Block, Nothing, Outcome, Result};
+use crate::command::multi_pop::MultiPop;
+use crate::command::outcome::{Block, Outcome, Result};
 use crate::protocol::Args;
 use crate::store::Kind;
 use crate::store::sorted_set::Order;
 
-use super::pop::{MultiPop, pop_into_reply};
+use super::pop::{parse_order, pop_first, pop_into_reply};
 
 /// BZPOPMIN key [key ...] timeout
 pub fn bzpopmin(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
@@ -34,28 +33,15 @@ fn pop_or_wait(call: &mut Call<'_, '_>, args: Args<'_>, order: Order) -> Result 
             return Ok(Outcome::Done);
         }
     }
-    Ok(wait((1..last).collect(), timeout_us))
+    Ok(Block::new(Kind::SortedSet, (1..last).collect(), timeout_us).into())
 }
 
 /// BZMPOP timeout numkeys key [key ...] <MIN | MAX> [COUNT count]
 pub fn bzmpop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let wanted = MultiPop::parse(args, 2)?;
+    let wanted = MultiPop::parse(args, 2, parse_order)?;
     let timeout_us = parse_timeout(args.at(1))?;
-    if wanted.try_pop(call, args)? {
+    if pop_first(call, args, &wanted)? {
         return Ok(Outcome::Done);
     }
-    let keys = wanted.first_key..wanted.first_key + wanted.keys_len;
-    Ok(wait(keys.collect(), timeout_us))
-}
-
-fn wait(keys: SmallVec<[usize; 4]>, timeout_us: Option<u64>) -> Outcome {
-    Outcome::Block(Box::new(Block {
-        keys,
-        destination: None,
-        kind: Kind::SortedSet,
-        wakes_on_removal: false,
-        timeout_us,
-        nothing: Nothing::NullArray,
-        retry: None,
-    }))
+    Ok(Block::new(Kind::SortedSet, wanted.keys(), timeout_us).into())
 }

@@ -3,6 +3,7 @@
 use crate::clients::{Place, Taken};
 use crate::command::call::Call;
 use crate::command::error::Error;
+use crate::command::multi_pop::MultiPop;
 use crate::command::outcome::{Outcome, Result};
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Resp};
@@ -109,76 +110,36 @@ pub(in crate::command) fn give_back(
 
 /// ZMPOP numkeys key [key ...] <MIN | MAX> [COUNT count]
 pub fn zmpop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let wanted = MultiPop::parse(args, 1)?;
-    if !wanted.try_pop(call, args)? {
+    let wanted = MultiPop::parse(args, 1, parse_order)?;
+    if !pop_first(call, args, &wanted)? {
         call.reply.null_array();
     }
     Ok(Outcome::Done)
 }
 
-/// The arguments of ZMPOP and BZMPOP.
-#[derive(Debug)]
-pub(super) struct MultiPop {
-    /// Position of the first key.
-    pub first_key: usize,
-    /// How many keys there are.
-    pub keys_len: usize,
-    order: Order,
-    count: usize,
+/// Which end ZMPOP and BZMPOP pop from.
+pub(super) fn parse_order(word: &[u8]) -> Result<Order> {
+    if word.eq_ignore_ascii_case(b"min") {
+        Ok(Order::Up)
+    } else if word.eq_ignore_ascii_case(b"max") {
+        Ok(Order::Down)
+    } else {
+        Err(Error::Syntax)
+    }
 }
 
-impl MultiPop {
-    /// Reads them from the count of keys at position `at` on.
-    pub fn parse(args: Args<'_>, at: usize) -> Result<Self> {
-        let positive = |argument| {
-            parse_i64(argument)
-                .filter(|&n| n > 0)
-                .and_then(|n| usize::try_from(n).ok())
-        };
-        let keys_len = positive(args.at(at));
-        let keys_len = keys_len.ok_or_else(|| Error::text("numkeys should be greater than 0"))?;
-        let first_key = at + 1;
-        let order_at = first_key.checked_add(keys_len).ok_or(Error::Syntax)?;
-        let word = args.get(order_at).ok_or(Error::Syntax)?;
-        let order = if word.eq_ignore_ascii_case(b"min") {
-            Order::Up
-        } else if word.eq_ignore_ascii_case(b"max") {
-            Order::Down
-        } else {
-            return Err(Error::Syntax);
-        };
-        let mut count = None;
-        let mut options = args.from(order_at + 1);
-        while let Some(option) = options.next() {
-            if count.is_some() || !option.eq_ignore_ascii_case(b"count") {
-                return Err(Error::Syntax);
-            }
-            let value = positive(options.next().ok_or(Error::Syntax)?);
-            count = Some(value.ok_or_else(|| Error::text("count should be greater than 0"))?);
-        }
-        Ok(Self {
-            first_key,
-            keys_len,
-            order,
-            count: count.unwrap_or(1),
-        })
-    }
-
-    /// Pops from the first set that has members, if any has.
-    pub fn try_pop(&self, call: &mut Call<'_, '_>, args: Args<'_>) -> Result<bool> {
-        for name in args.from(self.first_key).take(self.keys_len) {
-            let key = call.key(name);
-            let now_ms = call.now_ms();
-            let Some(set) = call.shard(&key).sorted_set(&key, now_ms)? else {
-                continue;
-            };
-            let len = set.len().min(self.count);
-            call.reply.array(2);
-            call.reply.bulk(name);
-            call.reply.array(len);
-            pop_into_reply(call, &key, self.order, len, true);
-            return Ok(true);
-        }
-        Ok(false)
-    }
+/// Pops from the first set that has members, if any has.
+pub(super) fn pop_first(
+    call: &mut Call<'_, '_>,
+    args: Args<'_>,
+    wanted: &MultiPop<Order>,
+) -> Result<bool> {
+    let len = |call: &mut Call<'_, '_>, key: &Key<'_>| {
+        let now_ms = call.now_ms();
+        let set = call.shard(key).sorted_set(key, now_ms)?;
+        Ok(set.map(|set| set.len()))
+    };
+    wanted.pop_first(call, args, len, |call, key, len| {
+        pop_into_reply(call, key, wanted.from, len, true);
+    })
 }

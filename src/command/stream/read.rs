@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::command::call::Call;
 use crate::command::error::Error;
-use crate::command::outcome::{Block, Nothing, Outcome, Result};
+use crate::command::outcome::{Block, Outcome, Result};
 use crate::command::spec::KeyPositions;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Later, Mark, OwnedArgs, Reply, Resp};
@@ -141,15 +141,14 @@ impl<'a> Wanted<'a> {
             call.reply.null_array();
             return Outcome::Done;
         };
-        Outcome::Block(Box::new(Block {
-            keys: (self.keys_at..self.keys_at + self.keys_len).collect(),
-            destination: None,
-            kind: Kind::Stream,
+        let keys = (self.keys_at..self.keys_at + self.keys_len).collect();
+        let timeout_us = (block_ms > 0).then(|| block_ms.saturating_mul(1000));
+        let block = Block {
             wakes_on_removal: self.group.is_some(),
-            timeout_us: (block_ms > 0).then(|| block_ms.saturating_mul(1000)),
-            nothing: Nothing::NullArray,
             retry: kept,
-        }))
+            ..Block::new(Kind::Stream, keys, timeout_us)
+        };
+        block.into()
     }
 }
 
@@ -198,18 +197,20 @@ pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let mut is_relative = false;
     for at in 0..wanted.keys_len {
         let key = call.key(args.at(wanted.keys_at + at));
-        let is_found = call.shard(&key).stream(&key, now_ms)?.is_some();
-        call.looked_up(&key, is_found);
-        let stream = call.shard(&key).stream(&key, now_ms)?;
-        let id = match args.at(ids_at + at) {
+        let word = args.at(ids_at + at);
+        let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
+        let last = stream.map(|stream| match word {
+            // The last entry itself is wanted.
+            b"+" => stream.log().last_live_id().prev().unwrap_or_default(),
+            _ => stream.log().last_id(),
+        });
+        call.looked_up(&key, last.is_some());
+        let id = match word {
             b"$" => {
                 is_relative = true;
-                stream.map_or(StreamId::MIN, |stream| stream.log().last_id())
+                last.unwrap_or_default()
             }
-            // The last entry itself is wanted.
-            b"+" => stream.map_or(StreamId::MIN, |stream| {
-                stream.log().last_live_id().prev().unwrap_or_default()
-            }),
+            b"+" => last.unwrap_or_default(),
             b">" => {
                 return Err(text(
                     "The > ID can be specified only when calling XREADGROUP using the GROUP \

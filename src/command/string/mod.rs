@@ -18,7 +18,7 @@ use crate::config::Events;
 use crate::flags;
 use crate::protocol::Reply;
 use crate::protocol::number::parse_i64;
-use crate::store::{Key, Text, Value};
+use crate::store::{Key, Kind, Text, Value};
 
 use super::call::Call;
 use super::error::Error;
@@ -140,6 +140,22 @@ pub(super) fn put(
     };
     if deadline != Deadline::Keep && old_deadline_ms != new_deadline_ms {
         call.shard(key).set_deadline(key, new_deadline_ms);
+    }
+    before
+}
+
+/// Sets a key to a string that is kept as it is handed in, whatever the key held, without a
+/// deadline.
+pub(super) fn put_text(call: &mut Call<'_, '_>, key: &Key<'_>, text: Text) -> Before {
+    let now_ms = call.now_ms();
+    let shard = call.held.shard_of(key);
+    let before = match shard.value(key, now_ms).map(|value| value.kind()) {
+        None => Before::Nothing,
+        Some(Kind::Text) => Before::Text,
+        Some(_) => Before::OtherType,
+    };
+    if let Some(old) = shard.insert(key, Value::Text(text), None) {
+        call.let_go(old);
     }
     before
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ahash::RandomState;
 
 use super::field::Field;
-use crate::store::key::is_same;
+use crate::ends::is_same;
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, Remains};
 use crate::store::table::{Iter, Table};
 

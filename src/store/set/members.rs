@@ -2,7 +2,7 @@
 
 use ahash::RandomState;
 
-use crate::store::key::is_same;
+use crate::ends::is_same;
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, Remains};
 use crate::store::table::{Iter, Table};
 

@@ -14,7 +14,7 @@
 
 use super::consumer::ConsumerIndex;
 use super::entry::Entry;
-use super::group::GroupMut;
+use super::group::{GroupMut, Left};
 use super::id::StreamId;
 use super::pending::Pending;
 
@@ -104,7 +104,7 @@ impl<'a> GroupMut<'a> {
         let mut seeker = self.log.seeker();
         for &id in ids {
             let Some(entry) = seeker.seek(id) else {
-                if self.group.forget(id).is_some() {
+                if self.group.forget(id, Left::Gone).is_some() {
                     claimed.deleted.push(id);
                 }
                 continue;
@@ -229,10 +229,7 @@ impl<'a> GroupMut<'a> {
         let rest = &due[due.partition_point(|&id| id < start)..];
         let len = rest.len().min(usize::try_from(count).unwrap_or(usize::MAX));
         for &id in &rest[..len] {
-            match seeker.seek(id) {
-                Some(entry) => found.due.push(entry),
-                None => found.gone.push(id),
-            }
+            found.take(id, seeker.seek(id));
         }
         found.next = rest.get(len).copied().unwrap_or_default();
         found
@@ -255,10 +252,7 @@ impl<'a> GroupMut<'a> {
                 continue;
             }
             left -= 1;
-            match seeker.seek(pending.id) {
-                Some(entry) => found.due.push(entry),
-                None => found.gone.push(pending.id),
-            }
+            found.take(pending.id, seeker.seek(pending.id));
         }
         found
     }
@@ -282,7 +276,7 @@ impl<'a> GroupMut<'a> {
             }
         }
         for &id in &found.gone {
-            self.group.forget(id);
+            self.group.forget(id, Left::Gone);
         }
         claimed.deleted = found.gone;
         self.note_active(taker, &claimed, now_ms);
@@ -303,7 +297,7 @@ impl<'a> GroupMut<'a> {
         if spent && self.keeps_exhausted {
             return;
         }
-        if spent && self.group.forget(entry.id).is_some() {
+        if spent && self.group.forget(entry.id, Left::Exhausted).is_some() {
             claimed.exhausted.push(Exhausted {
                 entry,
                 deliveries: pending.deliveries,
@@ -335,4 +329,14 @@ struct Found<'a> {
     gone: Vec<StreamId>,
     /// Where to go on; `0-0` at the end.
     next: StreamId,
+}
+
+impl<'a> Found<'a> {
+    /// Takes a due id, by the entry of it that the log still has or has not.
+    fn take(&mut self, id: StreamId, entry: Option<Entry<'a>>) {
+        match entry {
+            Some(entry) => self.due.push(entry),
+            None => self.gone.push(id),
+        }
+    }
 }

@@ -332,11 +332,5 @@ fn set_and_expire(g: &mut Gen) -> Command {
 
 fn look(g: &mut Gen) -> Command {
     let key = g.hash_key();
-    if g.rng.percent(60) {
-        return Command::words("OBJECT ENCODING")
-            .arg(&key)
-            .compared(Compare::Encoding);
-    }
-    let name = *g.rng.pick(&["TYPE", "DEL", "EXISTS"]);
-    Command::new(name).arg(&key)
+    super::look_at(g, &key)
 }

@@ -21,7 +21,7 @@ pub mod stream_waits;
 pub mod streams;
 pub mod strings;
 
-use crate::command::Command;
+use crate::command::{Command, Compare};
 use crate::vocabulary::Gen;
 
 /// A command's weight and what makes one.
@@ -105,3 +105,14 @@ pub const FAMILIES: &[Family] = &[
         commands: server::COMMANDS,
     },
 ];
+
+/// Looks at a collection without its members: mostly at how it is kept.
+fn look_at(g: &mut Gen, key: &[u8]) -> Command {
+    if g.rng.percent(60) {
+        return Command::words("OBJECT ENCODING")
+            .arg(key)
+            .compared(Compare::Encoding);
+    }
+    let name = *g.rng.pick(&["TYPE", "DEL", "EXISTS"]);
+    Command::new(name).arg(key)
+}

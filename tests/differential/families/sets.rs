@@ -183,11 +183,5 @@ fn count(g: &mut Gen) -> Command {
 
 fn look(g: &mut Gen) -> Command {
     let key = g.set_key();
-    if g.rng.percent(60) {
-        return Command::words("OBJECT ENCODING")
-            .arg(&key)
-            .compared(Compare::Encoding);
-    }
-    let name = *g.rng.pick(&["TYPE", "DEL", "EXISTS"]);
-    Command::new(name).arg(&key)
+    super::look_at(g, &key)
 }
