@@ -90,7 +90,7 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(AFTER)
-        .override_usage(USAGE)
+        .override_usage("weir [FILE] [--SETTING VALUE]...")
         .disable_help_flag(true)
         .disable_version_flag(true)
         .arg(file)
@@ -105,10 +105,9 @@ pub fn command() -> Command {
 const ABOUT: &str = "A queue and pub/sub server that speaks the Redis protocol. It keeps everything \
 in memory, and counts every message it lets go.";
 
-const USAGE: &str = "weir [FILE] [--SETTING VALUE]...
-       weir bench --help";
-
 const AFTER: &str = "\
+`weir bench --help` tells of a load generator for any server of this kind.
+
 Defaults stand in brackets. Sizes take units: 100kb, 64mb, 2gb.
 
 Every setting can stand in FILE under its name, and in the environment as WEIR_ and its name in \
