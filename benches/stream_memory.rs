@@ -94,7 +94,7 @@ fn row(size: usize, entries: usize) {
             limit: 0,
             references: References::Keep,
         };
-        assert_eq!(stream.trim(everything).entries, entries as u64);
+        assert_eq!(stream.trim(everything).messages, entries as u64);
     }
     // An allocator gives back after a while, and notices that time has passed when it is used.
     sleep(Duration::from_secs(1));

@@ -15,7 +15,6 @@ use weir::metrics::{Counter, WorkerStats};
 use weir::outbox::{CloseReason, Mailbox, Seat, WakeList};
 use weir::overflow::{OutboxBounds, WhenFull};
 use weir::protocol::{OwnedArgs, Reply, Resp};
-use weir::store::stream::{GroupPolicy, StreamPolicy};
 use weir::store::{Cause, End, Ledger, ShardSet, WaitKey};
 
 /// An engine and one client of it, without sockets.
@@ -73,19 +72,32 @@ impl Scene {
         counter(&self.engine.workers[0]).get()
     }
 
-    /// The account of all queues, which balances.
-    fn ledger(&self) -> Ledger {
+    /// The accounts of all queues and of all streams, which balance.
+    fn ledgers(&self) -> [Ledger; 2] {
         let mut held = self.engine.keyspace.hold();
         held.need(ShardSet::ALL);
         held.check_ledgers();
-        let mut sum = Ledger::default();
+        let mut sums = [Ledger::default(), Ledger::default()];
         for (_, shard) in held.shards() {
             for db in 0..16 {
-                sum.add(shard.ledger(db));
+                sums[0].add(shard.ledger(db));
+                sums[1].add(shard.streams_ledger(db));
             }
         }
-        assert!(sum.is_settled(), "{sum:?}");
-        sum
+        assert!(sums.iter().all(Ledger::is_settled), "{sums:?}");
+        sums
+    }
+
+    /// The account of all queues.
+    fn ledger(&self) -> Ledger {
+        let [queues, _] = self.ledgers();
+        queues
+    }
+
+    /// Entries of streams that one cause took.
+    fn lost_entries(&self, cause: Cause) -> u64 {
+        let [_, streams] = self.ledgers();
+        streams.lost.of(cause).messages
     }
 
     /// Messages that one cause took.
@@ -276,43 +288,27 @@ fn a_returned_message_without_a_place_is_counted() {
 
 #[test]
 fn an_entry_delivered_too_often_is_counted() {
-    for (dead_letter, dead_lettered) in [(None, 0), (Some(&b"dead"[..]), 1)] {
+    for (dead_letter, dead_lettered) in [("", 0), (" DEAD-LETTER dead", 1)] {
         let mut scene = Scene::new();
         scene.run("XADD s 1-1 f v");
         scene.run("XGROUP CREATE s g 0");
-        let policy = StreamPolicy {
-            group: GroupPolicy {
-                deliveries_max: 1,
-                ..GroupPolicy::default()
-            },
-            dead_letter: dead_letter.map(Into::into),
-            ..StreamPolicy::default()
-        };
-        set_policy(&scene, policy);
+        scene.run(&format!(
+            "WEIR.POLICY SET s KIND stream MAX-DELIVERIES 1{dead_letter}"
+        ));
         scene.run("XREADGROUP GROUP g c STREAMS s >");
         assert_eq!(scene.run("XCLAIM s g d 0 1-1"), "*0\r\n");
-        assert_eq!(scene.count(|stats| &stats.exhausted), 1);
-        assert_eq!(scene.count(|stats| &stats.dead_lettered), dead_lettered);
+        let mut held = scene.engine.keyspace.hold();
+        held.need(ShardSet::ALL);
+        let counts = held
+            .shards()
+            .map(|(_, shard)| (shard.exhausted, shard.dead_lettered));
+        let (dropped, moved): (Vec<u64>, Vec<u64>) = counts.unzip();
+        assert_eq!(dropped.iter().sum::<u64>(), 1 - dead_lettered);
+        assert_eq!(moved.iter().sum::<u64>(), dead_lettered);
+        drop(held);
         let len = scene.run("XLEN dead");
         assert_eq!(len, format!(":{dead_lettered}\r\n"));
     }
-}
-
-#[test]
-fn an_entry_past_its_age_is_counted() {
-    let mut scene = Scene::new();
-    scene.run("XADD s 1-1 f v");
-    scene.run("XADD s * f v");
-    let policy = StreamPolicy {
-        age_ms_max: 1000,
-        ..StreamPolicy::default()
-    };
-    set_policy(&scene, policy);
-    assert_eq!(scene.run("XLEN s"), ":1\r\n");
-    let mut held = scene.engine.keyspace.hold();
-    held.need(ShardSet::ALL);
-    let expired: u64 = held.shards().map(|(_, shard)| shard.entries_expired).sum();
-    assert_eq!(expired, 1);
 }
 
 #[test]
@@ -323,18 +319,42 @@ fn trimming_and_deleting_entries_is_counted() {
     }
     scene.run("XADD s MAXLEN 5 6 f v");
     scene.run("XTRIM s MAXLEN 4");
-    assert_eq!(scene.count(|stats| &stats.entries_trimmed), 2);
+    assert_eq!(scene.lost_entries(Cause::Trimmed), 2);
     scene.run("XDEL s 3 99");
     scene.run("XDELEX s IDS 1 4");
-    assert_eq!(scene.count(|stats| &stats.entries_deleted), 2);
+    assert_eq!(scene.lost_entries(Cause::Removed), 2);
 }
 
-/// Sets what the stream `s` does by itself.
-fn set_policy(scene: &Scene, policy: StreamPolicy) {
-    let key = scene.engine.keyspace.key(0, b"s");
-    let mut held = scene.engine.keyspace.hold();
-    held.need(ShardSet::ALL);
-    let shard = held.shard_of(&key);
-    let set = shard.set_stream_policy(&key, Some(policy.into()), scene.now.unix_ms);
-    assert!(set.is_ok());
+#[test]
+fn what_a_stream_under_a_policy_lets_go_of_is_counted() {
+    let mut scene = Scene::new();
+    scene.run("XADD s 1-1 f v");
+    scene.run("XADD s * f v");
+    scene.run("WEIR.POLICY SET s KIND stream MAX-AGE 1000");
+    assert_eq!(scene.run("XLEN s"), ":1\r\n");
+    assert_eq!(scene.lost_entries(Cause::ExpiredAge), 1);
+    scene.run("WEIR.POLICY SET s KIND stream MAX-LENGTH 1");
+    scene.run("XADD s * f w");
+    assert_eq!(scene.lost_entries(Cause::OverflowOldest), 1);
+    scene.run("WEIR.POLICY SET s KIND stream MAX-LENGTH 1 OVERFLOW drop-newest");
+    scene.run("XADD s * f x");
+    assert_eq!(scene.lost_entries(Cause::OverflowNewest), 1);
+    assert!(scene.run("XRANGE s - +").ends_with("f\r\n$1\r\nw\r\n"));
+}
+
+#[test]
+fn a_stream_that_goes_as_a_whole_is_counted() {
+    let mut scene = Scene::new();
+    for name in ["a", "b", "c", "d"] {
+        scene.run(&format!("XADD {name} 1-1 f v"));
+    }
+    scene.run("DEL a");
+    scene.run("SET b text");
+    assert_eq!(scene.lost_entries(Cause::Deleted), 2);
+    scene.run("PEXPIRE c 1");
+    scene.now = scene.now.after(Duration::from_millis(2));
+    scene.run("EXISTS c");
+    assert_eq!(scene.lost_entries(Cause::ExpiredKey), 1);
+    scene.run("FLUSHALL");
+    assert_eq!(scene.lost_entries(Cause::Flushed), 1);
 }

@@ -59,6 +59,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "clients", "clock", "command", "outbox", "protocol", "worker",
         ],
     ),
+    ("http", &["clock", "command", "metrics", "pubsub", "store"]),
     ("logging", &["config"]),
     ("banner", &["config"]),
     (
@@ -69,6 +70,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "clock",
             "command",
             "config",
+            "http",
             "logging",
             "net",
             "outbox",
@@ -89,7 +91,8 @@ const EXCEPTIONS: &[(&str, &str, &[&str])] = &[
 
 /// Who may name a crate or type that the others reach through a room, if at all.
 const RESERVED: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "server"]),
+    ("tokio", &["http", "net", "server"]),
+    ("hyper", &["http"]),
     ("mio", &["worker"]),
     ("rustix", &["net"]),
     ("SystemTime", &["clock"]),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::config::Events;
 use crate::overflow::{QueueBounds, QueueOverflow};
-use crate::policy::Governed;
+use crate::policy::{Governed, Kind};
 use crate::protocol::Args;
 use crate::store::Delayed;
 use crate::store::queue::Popped;
@@ -40,15 +40,30 @@ pub(super) fn check_room(
     if !is_more || bounds.hold(after.messages, after.bytes) {
         return Ok(());
     }
-    let text = if after.messages > bounds.length_max {
+    Err(full(Kind::Queue, name, bounds, [held, adding, after]))
+}
+
+/// The refusal of what does not fit: it names what is full, the bound and the values.
+#[cold]
+pub(super) fn full(
+    kind: Kind,
+    name: &[u8],
+    bounds: QueueBounds,
+    [held, adding, after]: [Tally; 3],
+) -> Error {
+    let (kind, unit) = match kind {
+        Kind::Stream => ("stream", "entries"),
+        Kind::Queue | Kind::Channel => ("queue", "messages"),
+    };
+    let reason = if after.messages > bounds.length_max {
         let (max, has, more) = (bounds.length_max, held.messages, adding.messages);
-        format!("' is full: max-length is {max}, it holds {has} messages and {more} more came")
+        format!("' is full: max-length is {max}, it holds {has} {unit} and {more} more came")
     } else {
         let (max, has, more) = (bounds.bytes_max, held.bytes, adding.bytes);
         format!("' is full: max-bytes is {max}, it holds {has} bytes and {more} more came")
     };
-    let line = [b"OVERFLOW queue '", shown(name), text.as_bytes()].concat();
-    Err(Error::Bytes(line))
+    let opening = format!("OVERFLOW {kind} '");
+    Error::Bytes([opening.as_bytes(), shown(name), reason.as_bytes()].concat())
 }
 
 /// The messages among the arguments from `first` on.
@@ -485,7 +500,7 @@ pub(super) fn spill_of(call: &mut Call<'_, '_>, key: &Key<'_>) -> ShardSet {
     while let Some(name) = next {
         let grave = call.engine.keyspace.key(key.db, name);
         set.insert(call.engine.keyspace.shard_of(&grave));
-        next = policies.dead_letter_of(name);
+        next = policies.dead_letter_of(Kind::Queue, name);
     }
     set
 }

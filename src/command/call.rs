@@ -144,7 +144,7 @@ impl Call<'_, '_> {
         let db = self.session.db;
         if let Some((_, shard)) = self.held.shards().next() {
             // LOSS: deleted
-            shard.write_off(db, Cause::Deleted, value.held());
+            shard.write_off(db, Cause::Deleted, &value);
         }
         value.free();
     }

@@ -33,6 +33,7 @@ pub fn run(engine: &Engine, worker: usize) {
     if worker == 0 {
         engine.note_memory(resident_bytes());
         super::pressure::relieve(engine, now);
+        super::alerts::watch(engine, now);
         engine.note_rates(clock::mono_us());
     }
 }
@@ -135,7 +136,7 @@ fn notify_tended(engine: &Engine, key: &Key<'_>, tended: &Tended, wakes: &mut Wa
     if !wanted.wants(Events::STREAM) {
         return;
     }
-    if tended.expired.entries > 0 {
+    if !tended.expired.is_zero() {
         super::pubsub::publish_event(engine, wanted, key, "xtrim", wakes);
     }
     for _ in 0..tended.consumers {

@@ -101,18 +101,10 @@ pub struct WorkerStats {
     pub outbox_dropped: Counter,
     /// Published messages that a queue at the end of a route did not take.
     pub routes_refused: Counter,
-    /// Entries that groups gave up on after as many deliveries as they allow.
-    pub exhausted: Counter,
-    /// Of those, entries that went to a dead-letter stream.
-    pub dead_lettered: Counter,
     /// Reads from sockets.
     pub reads: Counter,
     /// Writes to sockets.
     pub writes: Counter,
-    /// Entries of streams that XTRIM and XADD cut off.
-    pub entries_trimmed: Counter,
-    /// Entries of streams that XDEL and XDELEX removed.
-    pub entries_deleted: Counter,
 }
 
 impl WorkerStats {
@@ -133,12 +125,8 @@ impl WorkerStats {
             delivered: Counter::default(),
             outbox_dropped: Counter::default(),
             routes_refused: Counter::default(),
-            exhausted: Counter::default(),
-            dead_lettered: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
-            entries_trimmed: Counter::default(),
-            entries_deleted: Counter::default(),
         }
     }
 
@@ -187,10 +175,6 @@ impl WorkerStats {
             &self.routes_refused,
             &self.reads,
             &self.writes,
-            &self.entries_trimmed,
-            &self.entries_deleted,
-            &self.exhausted,
-            &self.dead_lettered,
         ]
         .into_iter()
         .for_each(Counter::reset);

@@ -14,6 +14,8 @@ pub enum Kind {
     /// Lists.
     #[default]
     Queue,
+    /// Streams, with their groups.
+    Stream,
     /// Channels of publish and subscribe.
     Channel,
 }
@@ -23,13 +25,14 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Queue => "queue",
+            Self::Stream => "stream",
             Self::Channel => "channel",
         }
     }
 
     /// The kind of a word, in any case.
     pub fn parse(word: &[u8]) -> Option<Self> {
-        [Self::Queue, Self::Channel]
+        [Self::Queue, Self::Stream, Self::Channel]
             .into_iter()
             .find(|kind| word.eq_ignore_ascii_case(kind.name().as_bytes()))
     }
@@ -80,6 +83,22 @@ impl Overflow {
     }
 }
 
+/// When somebody is to be told of a queue: nothing goes, and nothing is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alarms {
+    /// Its oldest message has waited for so many milliseconds.
+    pub age_ms: Option<u64>,
+    /// So many messages wait in it.
+    pub length: Option<u64>,
+}
+
+impl Alarms {
+    /// Whether somebody may have to be told.
+    pub fn is_some(self) -> bool {
+        self.age_ms.is_some() || self.length.is_some()
+    }
+}
+
 /// A policy. Bounds that are `None` do not bind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
@@ -91,8 +110,11 @@ pub struct Rule {
     bytes_max: Option<u64>,
     age_ms_max: Option<u64>,
     idle_ms_max: Option<u64>,
+    deliveries_max: Option<u64>,
     overflow: Option<Overflow>,
     sheds: bool,
+    /// When somebody is to be told of a queue or stream.
+    pub alarms: Alarms,
     /// Where what would be lost goes instead.
     pub dead_letter: Option<Box<[u8]>>,
 }
@@ -121,22 +143,33 @@ impl Rule {
         let refuse = |expected: &str| format!("'{option}' takes {expected}, not '{text}'");
         let positive = |number: Option<u64>| number.filter(|&number| number > 0);
         match option {
-            "kind" => self.kind = Kind::parse(value).ok_or_else(|| refuse("queue or channel"))?,
-            "max-length" => {
+            "kind" => {
+                let kind = Kind::parse(value);
+                self.kind = kind.ok_or_else(|| refuse("queue, stream or channel"))?;
+            }
+            "max-length" | "max-deliveries" | "alert-length" => {
                 let number = positive(text.parse().ok());
-                self.length_max = Some(number.ok_or_else(|| refuse("a number from 1"))?);
+                let number = number.ok_or_else(|| refuse("a number from 1"))?;
+                let bound = match option {
+                    "max-length" => &mut self.length_max,
+                    "max-deliveries" => &mut self.deliveries_max,
+                    _ => &mut self.alarms.length,
+                };
+                *bound = Some(number);
             }
             "max-bytes" => {
                 let number = positive(parse_bytes(&text));
                 self.bytes_max = Some(number.ok_or_else(|| refuse("a size such as 64mb"))?);
             }
-            "max-age" => {
+            "max-age" | "expire-idle" | "alert-age" => {
                 let number = positive(parse_ms(&text));
-                self.age_ms_max = Some(number.ok_or_else(|| refuse("milliseconds, or 30s"))?);
-            }
-            "expire-idle" => {
-                let number = positive(parse_ms(&text));
-                self.idle_ms_max = Some(number.ok_or_else(|| refuse("milliseconds, or 30s"))?);
+                let number = number.ok_or_else(|| refuse("milliseconds, or 30s"))?;
+                let bound = match option {
+                    "max-age" => &mut self.age_ms_max,
+                    "expire-idle" => &mut self.idle_ms_max,
+                    _ => &mut self.alarms.age_ms,
+                };
+                *bound = Some(number);
             }
             "overflow" => {
                 let is_it = |way: &Overflow| text.eq_ignore_ascii_case(way.name());
@@ -161,14 +194,22 @@ impl Rule {
     fn check(&self) -> Result<(), String> {
         let refuse = |option: &str| Err(format!("a {} has no '{option}'", self.kind.name()));
         match self.kind {
-            Kind::Queue if self.overflow == Some(Overflow::Disconnect) => {
+            Kind::Queue | Kind::Stream if self.overflow == Some(Overflow::Disconnect) => {
                 refuse("overflow disconnect")
+            }
+            Kind::Queue | Kind::Channel if self.deliveries_max.is_some() => {
+                refuse("max-deliveries")
+            }
+            Kind::Stream if self.dead_letter.is_some() && self.deliveries_max.is_none() => {
+                Err("dead letters of a stream are what 'max-deliveries' ends".to_owned())
             }
             Kind::Channel if self.overflow == Some(Overflow::Reject) => refuse("overflow reject"),
             Kind::Channel if self.age_ms_max.is_some() => refuse("max-age"),
             Kind::Channel if self.idle_ms_max.is_some() => refuse("expire-idle"),
             Kind::Channel if self.dead_letter.is_some() => refuse("dead-letter"),
-            Kind::Channel if self.sheds => refuse("memory shed"),
+            Kind::Stream | Kind::Channel if self.sheds => refuse("memory shed"),
+            Kind::Channel if self.alarms.age_ms.is_some() => refuse("alert-age"),
+            Kind::Channel if self.alarms.length.is_some() => refuse("alert-length"),
             _ => Ok(()),
         }
     }
@@ -182,6 +223,9 @@ impl Rule {
             ("max-bytes", self.bytes_max),
             ("max-age", self.age_ms_max),
             ("expire-idle", self.idle_ms_max),
+            ("max-deliveries", self.deliveries_max),
+            ("alert-age", self.alarms.age_ms),
+            ("alert-length", self.alarms.length),
         ];
         for (name, value) in numbers {
             options.extend(value.map(|value| (name, number(value))));
@@ -244,7 +288,12 @@ impl Rule {
         }
     }
 
-    /// The bounds of a queue under this policy.
+    /// How often a group delivers an entry; 0 is without bound.
+    pub(super) fn deliveries_max(&self) -> u64 {
+        self.deliveries_max.unwrap_or(0)
+    }
+
+    /// The bounds of a queue, or of a stream, under this policy.
     pub fn queue_bounds(&self) -> QueueBounds {
         let overflow = self.overflow.and_then(Overflow::of_queue);
         QueueBounds {

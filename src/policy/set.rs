@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::overflow::QueueBounds;
 
-use super::rule::{Kind, Rule};
+use super::rule::{Alarms, Kind, Rule};
 use super::words::split;
 
-/// What governs a queue: shared by all queues of one policy.
+/// What governs a queue or a stream: shared by all of one policy.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Governed {
     /// The bounds.
@@ -16,6 +16,10 @@ pub struct Governed {
     pub dead_letter: Option<Box<[u8]>>,
     /// The pattern of the policy, by which its queues are shown together.
     pub pattern: Box<[u8]>,
+    /// When somebody is to be told of it.
+    pub alarms: Alarms,
+    /// How often a group of a stream delivers an entry; 0 is without bound.
+    pub deliveries_max: u64,
 }
 
 /// A set of policies. At most one per kind and pattern; no chain of dead letters is a circle.
@@ -69,6 +73,8 @@ impl Policies {
             bounds: rule.queue_bounds(),
             dead_letter: rule.dead_letter.clone(),
             pattern: rule.pattern.clone(),
+            alarms: rule.alarms,
+            deliveries_max: rule.deliveries_max(),
         });
         let place = self.rules.binary_search_by(|(other, _)| {
             (other.kind, other.rank()).cmp(&(rule.kind, rule.rank()))
@@ -79,7 +85,7 @@ impl Policies {
         }
     }
 
-    /// Whether no chain of dead-letter queues leads back to itself.
+    /// Whether no chain of dead-letter queues, or of streams, leads back to itself.
     fn check(&self) -> Result<(), String> {
         for (rule, _) in &self.rules {
             let Some(first) = &rule.dead_letter else {
@@ -87,7 +93,7 @@ impl Policies {
             };
             let mut chain: Vec<&[u8]> = vec![first];
             while let Some(last) = chain.last()
-                && let Some(next) = self.dead_letter_of(last)
+                && let Some(next) = self.dead_letter_of(rule.kind, last)
             {
                 let is_circle = chain.contains(&next);
                 chain.push(next);
@@ -97,9 +103,10 @@ impl Policies {
                         .map(|name| String::from_utf8_lossy(name))
                         .collect();
                     return Err(format!(
-                        "dead letters would go in a circle: {}; give one of these queues a policy \
-                         of its own without dead-letter",
-                        names.join(" -> ")
+                        "dead letters would go in a circle: {}; give one of these {}s a policy of \
+                         its own without dead-letter",
+                        names.join(" -> "),
+                        rule.kind.name()
                     ));
                 }
             }
@@ -107,15 +114,17 @@ impl Policies {
         Ok(())
     }
 
-    /// Where the dead letters of a queue go.
-    pub fn dead_letter_of(&self, name: &[u8]) -> Option<&[u8]> {
-        self.rule_of(Kind::Queue, name)?.dead_letter.as_deref()
+    /// Where the dead letters of a queue or a stream go.
+    pub fn dead_letter_of(&self, kind: Kind, name: &[u8]) -> Option<&[u8]> {
+        self.rule_of(kind, name)?.dead_letter.as_deref()
     }
 
-    /// The names of all dead-letter queues.
+    /// The names of all dead-letter queues. Streams are no part of it: they see to theirs when a
+    /// claim makes some.
     pub fn dead_letters(&self) -> impl Iterator<Item = &[u8]> {
         self.rules
             .iter()
+            .filter(|(rule, _)| rule.kind == Kind::Queue)
             .filter_map(|(rule, _)| rule.dead_letter.as_deref())
     }
 
@@ -130,12 +139,22 @@ impl Policies {
             .filter(move |rule| rule.kind == kind && rule.matches(name))
     }
 
-    /// What governs a queue, if anything does.
-    pub fn governing(&self, name: &[u8]) -> Option<&Arc<Governed>> {
+    /// What governs a queue or a stream, if anything does.
+    pub fn governing(&self, kind: Kind, name: &[u8]) -> Option<&Arc<Governed>> {
         self.rules
             .iter()
-            .find(|(rule, _)| rule.kind == Kind::Queue && rule.matches(name))
+            .find(|(rule, _)| rule.kind == kind && rule.matches(name))
             .map(|(_, governed)| governed)
+    }
+
+    /// Whether a name without a value is meant for a stream: a policy for streams matches it, and
+    /// none for queues is more specific.
+    pub fn means_stream(&self, name: &[u8]) -> bool {
+        let rank = |kind| self.rule_of(kind, name).map(Rule::rank);
+        match (rank(Kind::Stream), rank(Kind::Queue)) {
+            (Some(stream), Some(queue)) => stream <= queue,
+            (stream, _) => stream.is_some(),
+        }
     }
 
     /// The policy of a kind and pattern.

@@ -22,7 +22,6 @@ mod shard;
 pub mod sorted_set;
 pub mod stream;
 pub mod table;
-mod tend;
 mod value;
 mod vanished;
 mod watch;
@@ -37,7 +36,9 @@ pub use packed::Packed;
 pub use queue::{End, Queue};
 pub use set::Set;
 pub use shape::Shape;
-pub use shard::{Delayed, Entry, Expired, Loss, Ready, Shard, Sheddable, Slot, WrongType};
+pub use shard::{
+    Delayed, Entry, Expired, Loss, Ready, Shard, Sheddable, Slot, StreamSlot, WrongType,
+};
 pub use sorted_set::SortedSet;
 pub use value::{Kind, Text, Value};
 pub use watch::WatchFlag;

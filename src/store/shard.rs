@@ -6,6 +6,7 @@
 
 mod delayed;
 mod queues;
+mod streams;
 mod timed;
 
 use std::sync::Arc;
@@ -25,7 +26,6 @@ use super::set::Set;
 use super::sorted_set::SortedSet;
 use super::stream::Stream;
 use super::table::{IntoIter, Table};
-use super::tend::wants_tending;
 use super::value::{Kind, Text, Value};
 use super::vanished::Vanished;
 use super::watch::WatchList;
@@ -145,6 +145,8 @@ const ENTRY_BYTES: usize = 128;
 pub use delayed::Delayed;
 use delayed::{Ids, Waiting};
 pub use queues::{Sheddable, Slot};
+pub use streams::StreamSlot;
+use streams::wants_tending;
 use timed::Timed;
 
 /// The keys of databases that were emptied. Heavy values among them hand themselves over.
@@ -175,6 +177,8 @@ struct Database {
     timed_len: usize,
     /// The account of its queues, those whose keys have gone included.
     ledger: Ledger,
+    /// The account of its streams, likewise.
+    streams: Ledger,
 }
 
 /// A share of the keyspace.
@@ -199,7 +203,7 @@ pub struct Shard {
     pub expired_fields_total: u64,
     /// Queues that drained.
     vanished: Vanished,
-    /// The policies, if any is for queues.
+    /// The policies, if any is for queues or streams.
     policies: Option<Arc<Policies>>,
     /// The shards of all dead-letter queues, on which pushes and pops may spill.
     dead_letters: ShardSet,
@@ -214,10 +218,12 @@ pub struct Shard {
     pub unsettled: Vec<WaitKey>,
     /// How often the accounts were checked.
     looks: usize,
-    /// Entries of streams that were older than their policy allows.
-    pub entries_expired: u64,
+    /// Entries of streams that were delivered too often and went to a dead-letter stream.
+    pub dead_lettered: u64,
+    /// Entries of streams that were delivered too often and that their group let go of.
+    pub exhausted: u64,
     /// Streams that do something by themselves, for the tick to see to.
-    pub(super) tended: Vec<WaitKey>,
+    tended: Vec<WaitKey>,
     /// The last moment that anybody brought along, in quarters of a second: when a key is inserted.
     /// The ticks that expire keys keep it fresh.
     used: u32,
@@ -231,6 +237,7 @@ impl Shard {
             expiring_len: 0,
             timed_len: 0,
             ledger: Ledger::default(),
+            streams: Ledger::default(),
         };
         Self {
             dbs: (0..DATABASES).map(|_| database()).collect(),
@@ -250,7 +257,8 @@ impl Shard {
             ids: Ids::default(),
             unsettled: Vec::new(),
             looks: 0,
-            entries_expired: 0,
+            dead_lettered: 0,
+            exhausted: 0,
             tended: Vec::new(),
             used: 0,
         }
@@ -436,17 +444,13 @@ impl Shard {
             return None;
         };
         let (is_text, is_hash) = (value.kind() == Kind::Text, value.kind() == Kind::Hash);
+        self.welcome_value(key, &mut value);
         let is_tended = wants_tending(&value);
-        if let Value::Queue(queue) = &mut value {
-            self.welcome(key, queue);
-        }
         let database = &mut self.dbs[usize::from(key.db)];
         let entry = database.table.at_mut(place)?;
         entry.used = used;
         let mut old = std::mem::replace(&mut entry.value, value);
-        if let Value::Queue(queue) = &old {
-            database.ledger.book_out(queue);
-        }
+        database.book_out(&old);
         self.forget_fields(key.db, key.hash, &mut old);
         if is_hash {
             self.note_fields(key);
@@ -468,10 +472,8 @@ impl Shard {
     pub fn insert_new(&mut self, key: &Key, mut value: Value, deadline_ms: Option<u64>) {
         let is_text = value.kind() == Kind::Text;
         let is_timed = matches!(&value, Value::Hash(hash) if hash.first_deadline_ms().is_some());
+        self.welcome_value(key, &mut value);
         let is_tended = wants_tending(&value);
-        if let Value::Queue(queue) = &mut value {
-            self.welcome(key, queue);
-        }
         let entry = Entry {
             name: key.name.into(),
             hash: key.hash,
@@ -507,9 +509,7 @@ impl Shard {
             database.expiring_len -= 1;
             self.deadlines.remove(entry.deadline_ms, key.db, key.hash);
         }
-        if let Value::Queue(queue) = &entry.value {
-            database.ledger.book_out(queue);
-        }
+        database.book_out(&entry.value);
         self.forget_fields(key.db, key.hash, &mut entry.value);
         if entry.value.kind() == Kind::Stream {
             self.mark_ready(key);
@@ -626,9 +626,8 @@ impl Shard {
                     .remove(hash, |entry| entry.is_due(now_ms), Entry::hash)
             {
                 database.expiring_len -= 1;
-                let held = entry.value.held();
                 // LOSS: expired-key
-                database.ledger.lost.add(Cause::ExpiredKey, held);
+                database.lose(Cause::ExpiredKey, &entry.value);
                 self.forget_fields(db, hash, &mut entry.value);
                 let key = Key {
                     db,
@@ -750,9 +749,11 @@ impl Shard {
         database.timed_len = 0;
         self.vanished.forget_database(db);
         database.expiring_len = 0;
-        let held = database.ledger.held();
-        // LOSS: flushed
-        database.ledger.lost.add(Cause::Flushed, held);
+        for ledger in [&mut database.ledger, &mut database.streams] {
+            let held = ledger.held();
+            // LOSS: flushed
+            ledger.lost.add(Cause::Flushed, held);
+        }
         database.table.clear()
     }
 

@@ -108,18 +108,13 @@ impl Value {
         }
     }
 
-    /// Messages that are lost when it goes. Members of a sorted set are no messages.
-    pub fn messages_len(&self) -> u64 {
-        self.held().messages
-    }
-
-    /// Messages of queues that are lost when it goes, with their bytes.
+    /// Messages of a queue, or entries of a stream, that are lost when it goes, with their bytes.
+    /// Members of a sorted set are no messages.
     pub fn held(&self) -> Tally {
         match self {
             Self::Queue(queue) => queue.held(),
-            Self::Text(_) | Self::Stream(_) | Self::Hash(_) | Self::Set(_) | Self::SortedSet(_) => {
-                Tally::default()
-            }
+            Self::Stream(stream) => stream.held(),
+            Self::Text(_) | Self::Hash(_) | Self::Set(_) | Self::SortedSet(_) => Tally::default(),
         }
     }
 }

@@ -15,6 +15,7 @@
 mod clients;
 mod handoff;
 mod hostile;
+mod http;
 mod limits;
 mod load;
 mod policy;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::clients::Client;
 use crate::command::call::Call;
-use crate::command::error::{Error, shown};
+use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::command::serve;
 use crate::outbox::CloseReason;
-use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
+use crate::protocol::{Args, c_string};
 
 use super::list::{Class, parse_client_id};
 
@@ -91,7 +91,7 @@ fn known_user(name: &[u8]) -> Result<&[u8]> {
         return Ok(name);
     }
     Err(Error::Bytes(
-        [b"ERR No such user '", shown(name), b"'"].concat(),
+        [b"ERR No such user '", c_string(name), b"'"].concat(),
     ))
 }
 

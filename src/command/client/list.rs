@@ -7,11 +7,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::clients::Client;
 use crate::clock::Now;
 use crate::command::call::Call;
-use crate::command::error::{Error, shown};
+use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::command::table::table;
 use crate::protocol::number::parse_i64;
-use crate::protocol::{Args, Resp};
+use crate::protocol::{Args, Resp, c_string};
 
 /// CLIENT ID
 pub fn id(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
@@ -91,7 +91,7 @@ impl Class {
             b"pubsub" => Ok(Self::Subscriber),
             b"master" | b"replica" | b"slave" => Ok(Self::Replication),
             _ => {
-                let line = [b"ERR Unknown client type '", shown(argument), b"'"].concat();
+                let line = [b"ERR Unknown client type '", c_string(argument), b"'"].concat();
                 Err(Error::Bytes(line))
             }
         }

@@ -85,7 +85,10 @@ fn check_room(call: &mut Call<'_, '_>, source: &Key<'_>, target: &Key<'_>) -> Re
     };
     let now_ms = call.now_ms();
     let found = call.shard(source).peek(source, now_ms);
-    let adding = found.map_or(Tally::default(), |entry| entry.value.held());
+    let Some(Value::Queue(queue)) = found.map(|entry| &entry.value) else {
+        return Ok(());
+    };
+    let adding = queue.held();
     bounds::check_room(target.name, None, Some(bounds), adding, Tally::default())
 }
 

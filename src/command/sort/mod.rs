@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 
 use crate::config::Events;
 use crate::flags;
-use crate::protocol::Args;
+use crate::protocol::{Args, c_string};
 use crate::store::packed::Item;
 use crate::store::sorted_set::Order;
 use crate::store::{End, Key, Queue, Set, Value};
@@ -245,10 +245,6 @@ impl Wanted<'_> {
             ordering
         }
     }
-}
-
-fn c_string(bytes: &[u8]) -> &[u8] {
-    bytes.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 fn reply(call: &mut Call<'_, '_>, elements: &[Element], wanted: &Wanted<'_>) {

@@ -6,8 +6,8 @@ use smallvec::SmallVec;
 
 use crate::command::error::Error;
 use crate::command::outcome::Result;
-use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
+use crate::protocol::{Args, c_string};
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl<'a> Wanted<'a> {
                 let pattern = args.at(at + 1);
                 wanted.by = Some(pattern);
                 // Once said, this cannot be unsaid.
-                wanted.unsorted |= !super::c_string(pattern).contains(&b'*');
+                wanted.unsorted |= !c_string(pattern).contains(&b'*');
                 at += 1;
             } else if is(b"get") && left >= 1 {
                 wanted.gets.push(args.at(at + 1));

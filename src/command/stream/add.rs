@@ -2,14 +2,16 @@
 
 use smallvec::SmallVec;
 
+use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
+use crate::policy::Kind;
 use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
-use crate::store::Value;
 use crate::store::stream::{AddError, NewId, NodeLimits, SetIdError, Stream, StreamId};
+use crate::store::{Key, StreamSlot};
 
 use super::bury::limits;
 use super::ids::{parse_id, write_id};
@@ -42,23 +44,19 @@ pub fn xadd(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     };
     let key = call.key(args.at(1));
     let shard = call.held.shard_of(&key);
-    let found = shard.stream(&key, entry.now_ms)?;
+    let found = shard.stream_slot(&key, entry.now_ms)?;
     let is_new = found.is_none();
     let added = match found {
-        Some(stream) => entry.add_to(stream),
+        Some(mut slot) => entry
+            .add_to(&mut slot)
+            .map_err(|error| refusal(error, &key, slot.stream)),
         None if entry.options.no_make => {
             call.reply.null();
             return Ok(Outcome::Done);
         }
-        None => {
-            let mut stream: Box<Stream> = Box::default();
-            let added = entry.add_to(&mut stream);
-            shard.insert_new(&key, Value::Stream(stream), None);
-            call.notify(&key, Events::NEW, "new");
-            added
-        }
+        None => add_to_new(call, &key, |slot| entry.add_to(slot)),
     };
-    let added = added.map_err(refusal)?;
+    let added = added?;
     write_id(call.reply, added.id);
     if added.is_known {
         return Ok(Outcome::Done);
@@ -72,10 +70,53 @@ pub fn xadd(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     }
     call.changed(&key, Events::STREAM, "xadd");
     if added.trimmed > 0 {
-        call.stats.entries_trimmed.add(added.trimmed);
         call.notify(&key, Events::STREAM, "xtrim");
     }
     Ok(Outcome::Done)
+}
+
+/// Makes the stream of an absent key and adds to it. What a policy refuses leaves no stream.
+fn add_to_new<R>(
+    call: &mut Call<'_, '_>,
+    key: &Key<'_>,
+    add: impl FnOnce(&mut StreamSlot<'_>) -> std::result::Result<R, AddError>,
+) -> Result<R> {
+    let mut comes = false;
+    let added = call.held.shard_of(key).make_stream(key, |slot| {
+        let added = add(slot).inspect_err(|error| comes = !matches!(error, AddError::Full(_)));
+        comes |= added.is_ok();
+        let added = added.map_err(|error| refusal(error, key, slot.stream));
+        (added, comes)
+    });
+    if comes {
+        call.notify(key, Events::NEW, "new");
+    }
+    added
+}
+
+/// Adds an entry that no client asked for, to the stream at a key or to a new one, under its
+/// policy. False if it found no place: the key holds something else, or the policy refuses or lets
+/// go of it.
+pub(in crate::command) fn add_entry(
+    call: &mut Call<'_, '_>,
+    key: &Key<'_>,
+    pairs: &[&[u8]],
+) -> bool {
+    let (limits, now_ms) = (limits(call), call.now_ms());
+    let add = |slot: &mut StreamSlot<'_>| {
+        let id = slot.add(NewId::Auto, pairs, limits, now_ms)?;
+        Ok(slot.keep_bounds(id))
+    };
+    let is_placed = match call.held.shard_of(key).stream_slot(key, now_ms) {
+        Err(_) => false,
+        Ok(Some(mut slot)) => add(&mut slot).unwrap_or(false),
+        Ok(None) => add_to_new(call, key, add).unwrap_or(false),
+    };
+    if is_placed {
+        call.shard(key).mark_ready(key);
+        call.changed(key, Events::STREAM, "xadd");
+    }
+    is_placed
 }
 
 /// An entry to add, with all that XADD says of it.
@@ -97,11 +138,11 @@ struct Added {
 
 impl NewEntry<'_> {
     #[inline]
-    fn add_to(&self, stream: &mut Stream) -> std::result::Result<Added, AddError> {
+    fn add_to(&self, slot: &mut StreamSlot<'_>) -> std::result::Result<Added, AddError> {
         let mut mark = None;
         if let Some(producer) = &self.options.producer {
             let given = producer.mark(&self.pairs);
-            if let Some(id) = producer.find(stream, &given, self.now_ms) {
+            if let Some(id) = producer.find(slot.stream, &given, self.now_ms) {
                 return Ok(Added {
                     id,
                     is_known: true,
@@ -110,21 +151,29 @@ impl NewEntry<'_> {
             }
             mark = Some((producer, given));
         }
-        let id = stream.add(self.options.id, &self.pairs, self.limits, self.now_ms)?;
+        let id = slot.add(self.options.id, &self.pairs, self.limits, self.now_ms)?;
         if let Some((producer, mark)) = mark {
-            producer.record(stream, mark, id, self.now_ms);
+            producer.record(slot.stream, mark, id, self.now_ms);
         }
         let trim = self.options.trim;
+        let trimmed = trim.map_or(0, |trim| slot.trim(trim));
+        slot.keep_bounds(id);
         Ok(Added {
             id,
             is_known: false,
-            trimmed: trim.map_or(0, |trim| stream.trim(trim).entries),
+            trimmed,
         })
     }
 }
 
-fn refusal(error: AddError) -> Error {
+fn refusal(error: AddError, key: &Key<'_>, stream: &Stream) -> Error {
     text(match error {
+        AddError::Full(adding) => {
+            let (bounds, held) = (stream.bounds().unwrap_or_default(), stream.held());
+            let mut after = held;
+            after += adding;
+            return bounds::full(Kind::Stream, key.name, bounds, [held, adding, after]);
+        }
         AddError::Zero => ZERO,
         AddError::NotGreater => {
             "The ID specified in XADD is equal or smaller than the target stream top item"

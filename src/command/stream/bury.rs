@@ -3,9 +3,10 @@
 
 use crate::command::call::Call;
 use crate::command::serve;
-use crate::config::Events;
-use crate::store::stream::{Exhausted, NewId, NodeLimits, StreamId};
-use crate::store::{Key, ShardSet, Value};
+use crate::store::stream::{Exhausted, NodeLimits, StreamId};
+use crate::store::{Key, ShardSet};
+
+use super::add::add_entry;
 
 /// An entry on its way to the dead-letter stream, or to nowhere.
 #[derive(Debug)]
@@ -37,9 +38,7 @@ impl Dead {
 fn place(call: &mut Call<'_, '_>, key: &Key<'_>) -> Option<Box<[u8]>> {
     let now_ms = call.now_ms();
     let stream = call.held.shard_of(key).stream(key, now_ms).ok().flatten()?;
-    let policy = stream.policy()?;
-    let name = policy.dead_letter.clone()?;
-    (policy.group.deliveries_max > 0 && *name != *key.name).then_some(name)
+    stream.governed()?.dead_letter.clone()
 }
 
 /// Sees to it that dead letters of a stream can be put away, before a claim makes any: holds the
@@ -79,48 +78,40 @@ pub(super) fn bury(call: &mut Call<'_, '_>, key: &Key<'_>, group: &[u8], dead: &
     if dead.is_empty() {
         return;
     }
-    call.stats.exhausted.add(dead.len() as u64);
-    // LOSS: max-deliveries
-    let Some(name) = place(call, key) else {
-        return;
-    };
-    let target = call.key(&name);
-    let now_ms = call.now_ms();
-    let limits = limits(call);
-    let shard = call.held.shard_of(&target);
-    let Ok(found) = shard.stream(&target, now_ms) else {
-        return;
-    };
-    let is_new = found.is_none();
-    if is_new {
-        shard.insert_new(&target, Value::Stream(Box::default()), None);
-    }
-    let Ok(Some(stream)) = shard.stream(&target, now_ms) else {
-        return;
-    };
     let mut buried = 0;
-    for dead in dead {
-        let (id, deliveries) = (dead.id.to_string(), dead.deliveries.to_string());
-        let marks: [&[u8]; 8] = [
-            b"weir.origin",
-            key.name,
-            b"weir.id",
-            id.as_bytes(),
-            b"weir.group",
-            group,
-            b"weir.deliveries",
-            deliveries.as_bytes(),
-        ];
-        let mut pairs: Vec<&[u8]> = dead.pairs.iter().map(Vec::as_slice).collect();
-        pairs.extend(marks);
-        buried += u64::from(stream.add(NewId::Auto, &pairs, limits, now_ms).is_ok());
+    if let Some(name) = place(call, key) {
+        let target = call.key(&name);
+        let is_buried = |dead: &&Dead| lay(call, &target, key, group, dead);
+        buried = dead.iter().filter(is_buried).count() as u64;
     }
-    shard.mark_ready(&target);
-    call.stats.dead_lettered.add(buried);
-    if is_new {
-        call.notify(&target, Events::NEW, "new");
-    }
-    call.changed(&target, Events::STREAM, "xadd");
+    // LOSS: max-deliveries
+    call.shard(key)
+        .note_exhausted(key, group, dead.len() as u64, buried);
+}
+
+/// Puts one entry into a dead-letter stream, with where it came from, unless that has no place
+/// for it.
+fn lay(
+    call: &mut Call<'_, '_>,
+    target: &Key<'_>,
+    source: &Key<'_>,
+    group: &[u8],
+    dead: &Dead,
+) -> bool {
+    let (id, deliveries) = (dead.id.to_string(), dead.deliveries.to_string());
+    let marks: [&[u8]; 8] = [
+        b"weir.origin",
+        source.name,
+        b"weir.id",
+        id.as_bytes(),
+        b"weir.group",
+        group,
+        b"weir.deliveries",
+        deliveries.as_bytes(),
+    ];
+    let mut pairs: Vec<&[u8]> = dead.pairs.iter().map(Vec::as_slice).collect();
+    pairs.extend(marks);
+    add_entry(call, target, &pairs)
 }
 
 /// Where nodes end, by the settings.

@@ -15,17 +15,16 @@ use super::{parse_id_block, reply_len};
 pub fn xdel(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let Some(stream) = call.held.shard_of(&key).stream(&key, now_ms)? else {
+    let Some(mut slot) = call.held.shard_of(&key).stream_slot(&key, now_ms)? else {
         call.reply.integer(0);
         return Ok(Outcome::Done);
     };
     let ids = parse_ids(args.from(2))?;
     let deleted = ids
         .iter()
-        .filter(|&&id| matches!(stream.delete(id, References::Keep), Deleted::Gone(_)))
+        .filter(|&&id| matches!(slot.delete(id, References::Keep), Deleted::Gone(_)))
         .count() as u64;
     if deleted > 0 {
-        call.stats.entries_deleted.add(deleted);
         call.changed(&key, Events::STREAM, "xdel");
     }
     call.reply.integer(reply_len(deleted));
@@ -100,9 +99,9 @@ fn delete(call: &mut Call<'_, '_>, args: Args<'_>, group: Option<&[u8]>) -> Resu
         call.looked_up(&key, false);
     }
     let wanted = wanted?;
-    let found = call.held.shard_of(&key).stream(&key, now_ms)?;
-    let found = found.filter(|stream| group.is_none_or(|name| stream.group(name).is_some()));
-    let Some(stream) = found else {
+    let found = call.held.shard_of(&key).stream_slot(&key, now_ms)?;
+    let found = found.filter(|slot| group.is_none_or(|name| slot.stream.group(name).is_some()));
+    let Some(mut slot) = found else {
         wanted.write_none(call.reply);
         if group.is_some() {
             call.looked_up(&key, is_found);
@@ -111,11 +110,11 @@ fn delete(call: &mut Call<'_, '_>, args: Args<'_>, group: Option<&[u8]>) -> Resu
     };
     let ids = parse_ids(wanted.ids(args))?;
     call.reply.array(ids.len());
-    let (mut gone, mut is_changed) = (0, false);
+    let mut is_changed = false;
     for &id in &ids {
         let deleted = match group {
-            None => stream.delete(id, wanted.references),
-            Some(group) => stream
+            None => slot.delete(id, wanted.references),
+            Some(group) => slot
                 .ack_delete(group, id, wanted.references)
                 .unwrap_or(Deleted::NotFound),
         };
@@ -124,12 +123,8 @@ fn delete(call: &mut Call<'_, '_>, args: Args<'_>, group: Option<&[u8]>) -> Resu
             Deleted::Gone(_) | Deleted::GoneBefore => 1,
             Deleted::Referenced => 2,
         };
-        gone += u64::from(matches!(deleted, Deleted::Gone(_)));
         is_changed |= answer == 1;
         call.reply.integer(answer);
-    }
-    if group.is_none() {
-        call.stats.entries_deleted.add(gone);
     }
     if is_changed {
         call.changed(&key, Events::STREAM, "xdel");

@@ -25,6 +25,7 @@ use crate::flags;
 use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
 
+pub(super) use add::add_entry;
 pub(super) use bury::dead_letter_shards;
 
 use super::error::Error;

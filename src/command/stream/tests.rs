@@ -1,10 +1,7 @@
 //! What two clients see of streams, and what the differential test cannot reach.
 
-use std::sync::Arc;
-
 use crate::command::testing::Bench;
 use crate::command::tick;
-use crate::store::stream::{GroupPolicy, StreamPolicy};
 use crate::store::{ShardSet, Value};
 
 /// Runs commands one after the other on a fresh bench; each must get its reply.
@@ -300,25 +297,10 @@ fn a_producer_that_says_it_again_adds_nothing() {
     assert!(!bench.run("xinfo stream s full").contains("nacked-count"));
 }
 
-/// Says what the stream `s` does by itself.
-fn set_policy(bench: &Bench, policy: StreamPolicy) {
-    let key = bench.engine.keyspace.key(0, b"s");
-    let mut held = bench.engine.keyspace.hold();
-    held.need(ShardSet::ALL);
-    let shard = held.shard_of(&key);
-    let set = shard.set_stream_policy(&key, Some(Arc::new(policy)), bench.now.unix_ms);
-    assert!(set.is_ok());
-}
-
-fn deliveries_max(deliveries_max: u64) -> StreamPolicy {
-    StreamPolicy {
-        group: GroupPolicy {
-            deliveries_max,
-            ..GroupPolicy::default()
-        },
-        dead_letter: Some(b"dead"[..].into()),
-        ..StreamPolicy::default()
-    }
+/// The policy of the stream `s`.
+fn set_policy(bench: &Bench, options: &str) {
+    let command = format!("weir.policy set s kind stream {options}");
+    assert_eq!(bench.run(&command), "+OK");
 }
 
 #[test]
@@ -327,7 +309,7 @@ fn what_was_delivered_too_often_goes_to_the_dead_letters() {
     bench.run("xadd s 1 f v");
     bench.run("xadd s 2 f w");
     bench.run("xgroup create s g 0");
-    set_policy(&bench, deliveries_max(2));
+    set_policy(&bench, "max-deliveries 2 dead-letter dead");
     bench.run("xreadgroup group g c streams s >");
     assert_eq!(bench.run("xclaim s g d 0 1"), "*1 *2 $3 1-0 *2 $1 f $1 v");
     assert_eq!(
@@ -351,7 +333,7 @@ fn a_transaction_leaves_dead_letters_where_they_are() {
     let mut player = bench.client();
     bench.run("xadd s 1 f v");
     bench.run("xgroup create s g 0");
-    set_policy(&bench, deliveries_max(1));
+    set_policy(&bench, "max-deliveries 1 dead-letter dead");
     bench.run("xreadgroup group g c streams s >");
     bench.play(&mut player, "multi");
     bench.play(&mut player, "xclaim s g d 0 1");
@@ -367,7 +349,7 @@ fn a_waiter_for_dead_letters_is_served_by_the_tick() {
     let (mut claimer, mut undertaker) = (bench.client(), bench.client());
     bench.run("xadd s 1 f v");
     bench.run("xgroup create s g 0");
-    set_policy(&bench, deliveries_max(1));
+    set_policy(&bench, "max-deliveries 1 dead-letter dead");
     bench.run("xreadgroup group g c streams s >");
     let command = "xreadgroup group g d block 0 claim 10 streams s >";
     assert_eq!(bench.play(&mut claimer, command), "(blocked)");
@@ -385,17 +367,7 @@ fn old_entries_and_idle_consumers_go_without_traffic() {
     bench.run("xadd s * f v");
     bench.run("xgroup create s g 0");
     bench.run("xgroup createconsumer s g idle");
-    set_policy(
-        &bench,
-        StreamPolicy {
-            age_ms_max: 1000,
-            group: GroupPolicy {
-                consumer_idle_ms_max: 500,
-                ..GroupPolicy::default()
-            },
-            ..StreamPolicy::default()
-        },
-    );
+    set_policy(&bench, "max-age 1000 expire-idle 500");
     let memory = |bench: &Bench| {
         let mut held = bench.engine.keyspace.hold();
         held.need(ShardSet::ALL);

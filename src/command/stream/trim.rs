@@ -198,15 +198,15 @@ pub fn xtrim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let options = Options::parse(args, call.engine.config.live(), false)?;
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let (Some(stream), Some(trim)) = (call.shard(&key).stream(&key, now_ms)?, options.trim) else {
+    let found = call.held.shard_of(&key).stream_slot(&key, now_ms)?;
+    let (Some(mut slot), Some(trim)) = (found, options.trim) else {
         call.reply.integer(0);
         return Ok(Outcome::Done);
     };
-    let lost = stream.trim(trim);
-    if lost.entries > 0 {
-        call.stats.entries_trimmed.add(lost.entries);
+    let trimmed = slot.trim(trim);
+    if trimmed > 0 {
         call.changed(&key, Events::STREAM, "xtrim");
     }
-    call.reply.integer(reply_len(lost.entries));
+    call.reply.integer(reply_len(trimmed));
     Ok(Outcome::Done)
 }

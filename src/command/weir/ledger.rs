@@ -7,21 +7,29 @@ use crate::command::outcome::{Outcome, Result};
 use crate::limits::DATABASES;
 use crate::outbox::OutboxLedger;
 use crate::protocol::Args;
+use crate::store::stream::Stream;
 use crate::store::{Cause, Ledger, Shard, Tally};
 
 /// The accounts of all queues and of all outboxes.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     queues: Ledger,
+    streams: Ledger,
+    /// Entries that went to dead-letter streams, and that groups let go of.
+    dead_lettered: u64,
+    exhausted: u64,
     outboxes: OutboxLedger,
 }
 
 impl Totals {
-    /// Adds the queues of a shard, in all databases.
+    /// Adds the queues and streams of a shard, in all databases.
     pub fn add_shard(&mut self, shard: &mut Shard) {
         for db in (0..DATABASES).filter_map(|db| u8::try_from(db).ok()) {
             self.queues.add(shard.ledger(db));
+            self.streams.add(shard.streams_ledger(db));
         }
+        self.dead_lettered += shard.dead_lettered;
+        self.exhausted += shard.exhausted;
     }
 
     /// Adds all outboxes.
@@ -32,6 +40,13 @@ impl Totals {
     /// Names and numbers, in the order in which they are shown.
     pub fn fields(&self) -> Vec<(String, u64)> {
         let mut fields = queue_fields(&self.queues);
+        flow_fields("stream_", &self.streams, &STREAM_CAUSES, &mut fields);
+        for (name, entries) in [
+            ("groups_dead_lettered", self.dead_lettered),
+            ("groups_dropped", self.exhausted),
+        ] {
+            fields.push((name.to_owned(), entries));
+        }
         let outboxes = &self.outboxes;
         for (name, flow) in [
             ("outbox_in", outboxes.came),
@@ -49,21 +64,65 @@ impl Totals {
     }
 }
 
+/// What entries of streams may be lost by.
+const STREAM_CAUSES: [Cause; 8] = [
+    Cause::OverflowOldest,
+    Cause::OverflowNewest,
+    Cause::ExpiredAge,
+    Cause::ExpiredKey,
+    Cause::Trimmed,
+    Cause::Removed,
+    Cause::Deleted,
+    Cause::Flushed,
+];
+
+type Fields = Vec<(String, u64)>;
+
+fn add_tally(name: &str, tally: Tally, fields: &mut Fields) {
+    fields.push((name.to_owned(), tally.messages));
+    fields.push((format!("{name}_bytes"), tally.bytes));
+}
+
 /// The account of a queue, or of all, as names and numbers.
-fn queue_fields(ledger: &Ledger) -> Vec<(String, u64)> {
+fn queue_fields(ledger: &Ledger) -> Fields {
     let mut fields = Vec::new();
-    let mut add = |name: &str, tally: Tally| {
-        fields.push((name.to_owned(), tally.messages));
-        fields.push((format!("{name}_bytes"), tally.bytes));
-    };
+    flow_fields("", ledger, &Cause::ALL, &mut fields);
+    add_tally("returned", ledger.returned, &mut fields);
+    add_tally("delayed", ledger.delayed, &mut fields);
+    fields
+}
+
+/// What came, and what became of it.
+fn flow_fields(prefix: &str, ledger: &Ledger, causes: &[Cause], fields: &mut Fields) {
+    let mut add = |name: &str, tally| add_tally(&format!("{prefix}{name}"), tally, fields);
     add("in", ledger.came);
     add("out", ledger.out);
     add("held", ledger.held());
-    for cause in Cause::ALL {
+    for &cause in causes {
         add(cause.name(), ledger.lost.of(cause));
     }
-    add("returned", ledger.returned);
-    add("delayed", ledger.delayed);
+}
+
+/// The account of a stream with those of its groups.
+fn stream_fields(stream: &Stream) -> Fields {
+    let mut fields = Vec::new();
+    flow_fields("", &stream.ledger(), &STREAM_CAUSES, &mut fields);
+    for group in stream.groups() {
+        let ledger = group.ledger();
+        let name = String::from_utf8_lossy(group.name());
+        for (what, entries) in [
+            ("delivered", ledger.delivered),
+            ("redelivered", ledger.redelivered),
+            ("acked", ledger.acked),
+            ("pending", group.pending()),
+            ("dead_lettered", ledger.dead_lettered),
+            ("dropped", ledger.dropped),
+            ("gone", ledger.gone),
+            ("abandoned", ledger.abandoned),
+        ] {
+            fields.push((format!("group:{name}:{what}"), entries));
+        }
+    }
     fields
 }
 
@@ -75,8 +134,11 @@ pub fn ledger(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let fields = if args.len() == 2 {
         let key = call.key(args.at(1));
         let now_ms = call.now_ms();
-        let found = call.shard(&key).ledger_of(&key, now_ms)?;
-        queue_fields(&found.unwrap_or_default())
+        let shard = call.shard(&key);
+        match shard.stream(&key, now_ms) {
+            Ok(Some(stream)) => stream_fields(stream),
+            _ => queue_fields(&shard.ledger_of(&key, now_ms)?.unwrap_or_default()),
+        }
     } else {
         totals(call).fields()
     };
@@ -94,7 +156,8 @@ fn totals(call: &mut Call<'_, '_>) -> Totals {
     let is_whole = call.held.is_pinned();
     call.each_shard(|_, shard| totals.add_shard(shard));
     // Walked one by one, the shards may have handed a queue on meanwhile.
-    debug_assert!(!is_whole || totals.queues.is_settled(), "{totals:?}");
+    let is_settled = totals.queues.is_settled() && totals.streams.is_settled();
+    debug_assert!(!is_whole || is_settled, "{totals:?}");
     totals.add_outboxes(call.engine);
     debug_assert!(totals.outboxes.is_balanced(), "{totals:?}");
     totals

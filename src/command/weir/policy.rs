@@ -8,9 +8,9 @@ use crate::policy::{Kind, Policies, Rule};
 use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
 
-/// WEIR.POLICY SET pattern [KIND queue|channel] [MAX-LENGTH n] [MAX-BYTES n] [MAX-AGE ms]
+/// WEIR.POLICY SET pattern [KIND queue|stream|channel] [MAX-LENGTH n] [MAX-BYTES n] [MAX-AGE ms]
 /// [EXPIRE-IDLE ms] [OVERFLOW reject|drop-oldest|drop-newest|disconnect] [DEAD-LETTER key]
-/// [MEMORY shed|keep]
+/// [MAX-DELIVERIES n] [MEMORY shed|keep]
 pub(super) fn set(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let rule = Rule::parse(args.from(2)).map_err(|reason| Error::text(&reason))?;
     let changed = call.engine.policies().with(rule);
@@ -19,7 +19,7 @@ pub(super) fn set(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     Ok(Outcome::Done)
 }
 
-/// WEIR.POLICY DEL pattern [KIND queue|channel]
+/// WEIR.POLICY DEL pattern [KIND queue|stream|channel]
 pub(super) fn del(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let kind = parse_kind(args, 3)?;
     let changed = call.engine.policies().without(kind, args.at(2));
@@ -31,13 +31,13 @@ pub(super) fn del(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Has all queues follow other policies before the command is over. All shards are held.
+/// Has everything follow other policies before the command is over. All shards are held.
 fn put_in_force(call: &mut Call<'_, '_>, policies: Policies) {
     call.engine.govern(call.held, policies);
     bounds::settle(call);
 }
 
-/// WEIR.POLICY GET pattern [KIND queue|channel]
+/// WEIR.POLICY GET pattern [KIND queue|stream|channel]
 pub(super) fn get(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let kind = parse_kind(args, 3)?;
     match call.engine.policies().get(kind, args.at(2)) {
@@ -57,7 +57,7 @@ pub(super) fn list(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     Ok(Outcome::Done)
 }
 
-/// WEIR.POLICY EXPLAIN name [KIND queue|channel]
+/// WEIR.POLICY EXPLAIN name [KIND queue|stream|channel]
 pub(super) fn explain(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let kind = parse_kind(args, 3)?;
     let policies = call.engine.policies();

@@ -1,14 +1,15 @@
-//! WEIR.ROUTE: what is published to channels is also pushed to queues, under their policies, so
-//! that a subscriber may be away and several may share the work.
+//! WEIR.ROUTE: what is published to channels is also pushed to queues or added to streams, under
+//! their policies, so that a subscriber may be away and several may share the work.
 
 use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::outcome::{Outcome, Result};
 use crate::command::serve;
+use crate::command::stream::add_entry;
 use crate::config::Events;
 use crate::policy::Route;
 use crate::protocol::Args;
-use crate::store::{End, Key, ShardSet, Tally};
+use crate::store::{End, Key, Kind, ShardSet, Tally};
 
 /// WEIR.ROUTE ADD channel-pattern key
 pub(super) fn add(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
@@ -40,8 +41,8 @@ pub(super) fn list(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Pushes what was published to the queues to which its channel leads; returns to how many. What a
-/// queue refuses, or a key that holds something else, is counted as refused: publishers are not
+/// Pushes what was published to the queues and streams to which its channel leads; returns to how
+/// many. What one refuses, or a key that holds something else, is counted as refused: publishers are not
 /// told, as they are not of full outboxes.
 #[cold]
 pub(in crate::command) fn follow(call: &mut Call<'_, '_>, channel: &[u8], message: &[u8]) -> u64 {
@@ -58,7 +59,7 @@ pub(in crate::command) fn follow(call: &mut Call<'_, '_>, channel: &[u8], messag
             serve::hold_with_dead_letters(call, shard);
         }
         // A transaction holds what routes asked for when it began; a route may be newer.
-        if call.held.set().contains(shard) && push(call, &key, message) {
+        if call.held.set().contains(shard) && leave(call, &key, channel, message) {
             pushed += 1;
         } else {
             // LOSS: route-refused
@@ -72,6 +73,21 @@ pub(in crate::command) fn follow(call: &mut Call<'_, '_>, channel: &[u8], messag
         }
     }
     pushed
+}
+
+/// Leaves a message at a key: in the stream that is there or is meant to be there, else in a queue.
+fn leave(call: &mut Call<'_, '_>, key: &Key<'_>, channel: &[u8], message: &[u8]) -> bool {
+    let now_ms = call.now_ms();
+    let found = call.held.shard_of(key).peek(key, now_ms);
+    let is_stream = match found {
+        Some(entry) => entry.value.kind() == Kind::Stream,
+        None => call.engine.policies().means_stream(key.name),
+    };
+    if is_stream {
+        let pairs: [&[u8]; 4] = [b"channel", channel, b"message", message];
+        return add_entry(call, key, &pairs);
+    }
+    push(call, key, message)
 }
 
 fn push(call: &mut Call<'_, '_>, key: &Key<'_>, message: &[u8]) -> bool {

@@ -532,3 +532,139 @@ fn an_id_is_taken_once() {
     bench.pass(300_000);
     assert_eq!(bench.run("WEIR.PUSH q ID 7 c"), ":3");
 }
+
+#[test]
+fn streams_keep_within_their_bounds() {
+    let bench = Bench::new();
+    check(
+        &bench,
+        &[
+            ("XADD events 1-1 f v", "$3 1-1"),
+            ("XADD events 2-1 f v", "$3 2-1"),
+            ("WEIR.POLICY SET ev* KIND stream MAX-LENGTH 1", "+OK"),
+            ("XRANGE events - +", "*1 *2 $3 2-1 *2 $1 f $1 v"),
+            ("XADD events 3-1 f v", "$3 3-1"),
+            ("XRANGE events - +", "*1 *2 $3 3-1 *2 $1 f $1 v"),
+            (
+                "WEIR.POLICY SET ev* KIND stream MAX-BYTES 4 OVERFLOW reject",
+                "+OK",
+            ),
+            ("XADD events 4-1 f v", "$3 4-1"),
+            (
+                "XADD events 5-1 f v",
+                "-OVERFLOW stream 'events' is full: max-bytes is 4, it holds 4 bytes and 2 more came",
+            ),
+            (
+                "XADD ev2 1-1 f large",
+                "-OVERFLOW stream 'ev2' is full: max-bytes is 4, it holds 0 bytes and 6 more came",
+            ),
+            ("EXISTS ev2", ":0"),
+            (
+                "WEIR.POLICY SET ev* KIND stream MAX-LENGTH 2 MAX-BYTES 5 OVERFLOW drop-newest",
+                "+OK",
+            ),
+            ("XADD events 6-1 f v", "$3 6-1"),
+            ("XLEN events", ":2"),
+            ("WEIR.POLICY SET ev* KIND stream MAX-BYTES 5", "+OK"),
+            ("XADD events 7-1 f large", "$3 7-1"),
+            ("XLEN events", ":2"),
+            ("XADD events 8-1 f vv", "$3 8-1"),
+            (
+                "XRANGE events - +",
+                "*2 *2 $3 4-1 *2 $1 f $1 v *2 $3 8-1 *2 $1 f $2 vv",
+            ),
+        ],
+    );
+    let names = ["in", "held", "overflow_oldest", "overflow_newest"];
+    assert_eq!(ledger(&bench, "events", names), [7, 2, 3, 2]);
+    let names = ["stream_in", "stream_held", "stream_overflow_newest"];
+    assert_eq!(ledger(&bench, "", names), [7, 2, 2]);
+}
+
+#[test]
+fn groups_have_accounts() {
+    let bench = Bench::new();
+    check(
+        &bench,
+        &[
+            (
+                "WEIR.POLICY SET s KIND stream MAX-DELIVERIES 1 DEAD-LETTER dead",
+                "+OK",
+            ),
+            (
+                "WEIR.POLICY SET s MAX-DELIVERIES 1",
+                "-ERR a queue has no 'max-deliveries'",
+            ),
+            (
+                "WEIR.POLICY SET dead KIND stream MAX-DELIVERIES 1 DEAD-LETTER s",
+                "-ERR dead letters would go in a circle: s -> dead -> s; give one of these streams \
+                 a policy of its own without dead-letter",
+            ),
+            ("XGROUP CREATE s g 0 MKSTREAM", "+OK"),
+        ],
+    );
+    for id in 1..=6 {
+        bench.run(&format!("XADD s {id}-1 f v"));
+    }
+    bench.run("XREADGROUP GROUP g c COUNT 5 STREAMS s >");
+    bench.run("XREADGROUP GROUP g c NOACK STREAMS s >");
+    check(
+        &bench,
+        &[
+            ("XACK s g 1-1", ":1"),
+            ("XACKDEL s g IDS 1 2-1", "*1 :1"),
+            ("XCLAIM s g d 0 3-1", "*0"),
+            ("XDEL s 4-1", ":1"),
+            ("XCLAIM s g d 0 4-1", "*0"),
+            ("XGROUP DELCONSUMER s g c", ":1"),
+            ("XLEN dead", ":1"),
+        ],
+    );
+    let names = ["in", "out", "held", "removed"];
+    assert_eq!(ledger(&bench, "s", names), [6, 1, 4, 1]);
+    let names = [
+        "delivered",
+        "acked",
+        "pending",
+        "dead_lettered",
+        "gone",
+        "abandoned",
+    ]
+    .map(|name| format!("group:g:{name}"));
+    let names = names.each_ref().map(String::as_str);
+    assert_eq!(ledger(&bench, "s", names), [6, 3, 0, 1, 1, 1]);
+    assert_eq!(
+        ledger(&bench, "", ["groups_dead_lettered", "groups_dropped"]),
+        [1, 0]
+    );
+}
+
+#[test]
+fn routes_lead_to_streams() {
+    let bench = Bench::new();
+    check(
+        &bench,
+        &[
+            ("XADD s 1-1 f v", "$3 1-1"),
+            ("WEIR.ROUTE ADD news:* s", ":1"),
+            ("WEIR.ROUTE ADD news:* t", ":1"),
+            ("WEIR.POLICY SET t* MAX-LENGTH 9", "+OK"),
+            ("WEIR.POLICY SET t KIND stream MAX-LENGTH 1", "+OK"),
+            ("PUBLISH news:a hello", ":2"),
+            ("PUBLISH news:a again", ":2"),
+            ("XLEN s", ":3"),
+            ("XLEN t", ":1"),
+            (
+                "WEIR.POLICY SET t KIND stream MAX-LENGTH 1 OVERFLOW reject",
+                "+OK",
+            ),
+            ("PUBLISH news:a more", ":1"),
+        ],
+    );
+    let entries = bench.run("XRANGE t - +");
+    assert!(
+        entries.ends_with("*4 $7 channel $6 news:a $7 message $5 again"),
+        "{entries}"
+    );
+    assert!(bench.run("INFO ledger").contains(" stream_in:6 "));
+}

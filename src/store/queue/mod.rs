@@ -321,13 +321,12 @@ impl Queue {
     }
 
     /// Lets go of all messages for one cause. O(1) here: heavy ones are freed elsewhere.
-    pub fn lose_all(&mut self, cause: Cause) -> Tally {
+    pub fn lose_all(&mut self, cause: Cause) {
         let lost = self.held();
         self.gone += lost;
         self.note_lost(cause, lost);
         reclaim::free(Chunks(mem::take(&mut self.chunks)), self.heap);
         self.heap = 0;
-        lost
     }
 
     /// What was delivered: it went, and was not lost.

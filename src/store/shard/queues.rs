@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::overflow::QueueBounds;
-use crate::policy::{self, Governed, Policies};
+use crate::policy::{Governed, Kind, Policies};
 use crate::store::key::{Key, ShardSet};
 use crate::store::ledger::{Cause, Ledger, Tally};
 use crate::store::lines::{Line, Lines, WaitKey};
@@ -76,11 +76,31 @@ impl Ledger {
             queue.is_booked = true;
         }
     }
+}
 
-    /// Lets go of a queue that leaves its key: it goes to another account, or is written off.
+impl Database {
+    /// The account of values of a kind, if that has one.
+    fn account(&mut self, value: &Value) -> Option<&mut Ledger> {
+        match value {
+            Value::Queue(_) => Some(&mut self.ledger),
+            Value::Stream(_) => Some(&mut self.streams),
+            _ => None,
+        }
+    }
+
+    /// Takes a value that leaves its key out of its account: it goes to another, or is written off.
     #[inline]
-    pub(super) fn book_out(&mut self, queue: &Queue) {
-        self.carry_out(queue.held());
+    pub(super) fn book_out(&mut self, value: &Value) {
+        if let Some(account) = self.account(value) {
+            account.carry_out(value.held());
+        }
+    }
+
+    /// Counts what a value holds as lost.
+    pub(super) fn lose(&mut self, cause: Cause, value: &Value) {
+        if let Some(account) = self.account(value) {
+            account.lost.add(cause, value.held());
+        }
     }
 }
 
@@ -106,7 +126,7 @@ impl Shard {
 
     /// Where a key is, unless it has expired: then it is removed first.
     #[inline]
-    fn locate(&mut self, key: &Key, now_ms: u64) -> Option<Place> {
+    pub(super) fn locate(&mut self, key: &Key, now_ms: u64) -> Option<Place> {
         let database = &self.dbs[usize::from(key.db)];
         let place = database
             .table
@@ -145,7 +165,7 @@ impl Shard {
             let mut queue: Box<Queue> = Box::default();
             queue.is_booked = true;
             if let Some(policies) = &self.policies {
-                queue.govern(policies.governing(key.name));
+                queue.govern(policies.governing(Kind::Queue, key.name));
             }
             Entry {
                 name: key.name.into(),
@@ -167,13 +187,23 @@ impl Shard {
         Slot { queue, ledger }
     }
 
+    /// Takes a value into its account and under the policy of its key, which it is about to come
+    /// to.
+    pub(super) fn welcome_value(&mut self, key: &Key, value: &mut Value) {
+        match value {
+            Value::Queue(queue) => self.welcome(key, queue),
+            Value::Stream(stream) => self.welcome_stream(key, stream),
+            _ => {}
+        }
+    }
+
     /// Takes a queue into the account of its database and under the policy of its key, which it is
     /// about to come to.
-    pub(super) fn welcome(&mut self, key: &Key, queue: &mut Queue) {
+    fn welcome(&mut self, key: &Key, queue: &mut Queue) {
         self.dbs[usize::from(key.db)].ledger.book_in(queue);
         self.vanished.take(key);
         let policies = self.policies.as_ref();
-        queue.govern(policies.and_then(|policies| policies.governing(key.name)));
+        queue.govern(policies.and_then(|policies| policies.governing(Kind::Queue, key.name)));
         queue.set_scheduled(0);
         if queue.is_over() || queue.is_timed() {
             self.unsettled.push(key.into());
@@ -183,12 +213,14 @@ impl Shard {
     /// Puts all queues under other policies. `dead_letters` are the shards of all dead-letter
     /// queues. Queues with more than they may hold join `unsettled`. O(keys).
     pub fn govern(&mut self, policies: &Arc<Policies>, dead_letters: ShardSet) {
-        self.policies = Some(Arc::clone(policies)).filter(|all| all.has(policy::Kind::Queue));
+        let is_for_keys = policies.has(Kind::Queue) || policies.has(Kind::Stream);
+        self.policies = is_for_keys.then(|| Arc::clone(policies));
+        self.govern_streams(policies);
         self.dead_letters = dead_letters;
         for (db, database) in (0..).zip(&mut self.dbs) {
             for entry in &mut database.table {
                 if let Value::Queue(queue) = &mut entry.value {
-                    queue.govern(policies.governing(&entry.name));
+                    queue.govern(policies.governing(Kind::Queue, &entry.name));
                     if queue.is_over() || queue.is_timed() {
                         self.unsettled.push(WaitKey {
                             db,
@@ -204,7 +236,7 @@ impl Shard {
                 // When it comes back it may have to be looked after earlier than before.
                 self.timed.remove(queue.scheduled(), db, entry.hash);
                 queue.set_scheduled(0);
-                queue.govern(policies.governing(&entry.name));
+                queue.govern(policies.governing(Kind::Queue, &entry.name));
             }
         }
     }
@@ -232,7 +264,7 @@ impl Shard {
     /// The bounds of a queue that is pushed to a key where there is none.
     #[inline]
     pub fn bounds_of_new(&self, key: &Key) -> Option<QueueBounds> {
-        let governed = self.policies.as_ref()?.governing(key.name)?;
+        let governed = self.policies.as_ref()?.governing(Kind::Queue, key.name)?;
         Some(governed.bounds)
     }
 
@@ -241,33 +273,35 @@ impl Shard {
         let found = self.dbs[usize::from(key.db)]
             .table
             .find(key.hash, |entry| *entry.name == *key.name);
-        match found.map(|entry| &entry.value) {
-            Some(Value::Queue(queue)) => queue.governed().cloned(),
-            _ => self.policies.as_ref()?.governing(key.name).cloned(),
+        if let Some(Value::Queue(queue)) = found.map(|entry| &entry.value) {
+            return queue.governed().cloned();
         }
+        let policies = self.policies.as_ref()?;
+        policies.governing(Kind::Queue, key.name).cloned()
     }
 
     /// Removes the key of a list that has drained, and remembers its account.
     #[inline]
     pub fn remove_drained(&mut self, key: &Key) {
         if let Some(entry) = self.remove(key) {
-            debug_assert_eq!(entry.value.messages_len(), 0, "it has drained");
+            debug_assert!(entry.value.held().is_zero(), "it has drained");
             self.vanished.remember(key.db, entry);
         }
     }
 
-    /// Writes off the messages of a value that was removed here or elsewhere and goes for good.
-    pub fn write_off(&mut self, db: u8, cause: Cause, held: Tally) {
-        let ledger = &mut self.dbs[usize::from(db)].ledger;
-        ledger.carry_in(held);
-        ledger.lost.add(cause, held);
+    /// Writes off what a value holds that was removed here or elsewhere and goes for good.
+    pub fn write_off(&mut self, db: u8, cause: Cause, value: &Value) {
+        if let Some(account) = self.dbs[usize::from(db)].account(value) {
+            account.carry_in(value.held());
+            account.lost.add(cause, value.held());
+        }
     }
 
     /// Lets go of what a removed entry holds for one cause. The account of a queue is remembered.
     pub fn let_go(&mut self, db: u8, cause: Cause, mut entry: Entry) {
+        self.write_off(db, cause, &entry.value);
         if let Value::Queue(queue) = &mut entry.value {
-            let lost = queue.lose_all(cause);
-            self.write_off(db, cause, lost);
+            queue.lose_all(cause);
             self.vanished.remember(db, entry);
         } else {
             entry.value.free();
@@ -277,6 +311,11 @@ impl Shard {
     /// The account of a database's queues here.
     pub fn ledger(&mut self, db: u8) -> &mut Ledger {
         &mut self.dbs[usize::from(db)].ledger
+    }
+
+    /// The account of a database's streams here.
+    pub fn streams_ledger(&self, db: u8) -> &Ledger {
+        &self.dbs[usize::from(db)].streams
     }
 
     /// The account of the queue at a key, or of the one that vanished from there.
@@ -372,7 +411,7 @@ impl Shard {
         lost.bytes
     }
 
-    /// Compares the account of every database with those of its queues, and theirs with what they
+    /// Compares the accounts of every database with those of its queues and streams, and theirs with what they
     /// hold. A shard of many keys is looked at so seldom that a look costs a few dozen on average.
     ///
     /// # Panics
@@ -387,16 +426,24 @@ impl Shard {
             {
                 continue;
             }
-            let mut held = Tally::default();
+            let (mut held, mut streamed) = (Tally::default(), Tally::default());
             for entry in &database.table {
-                if let Value::Queue(queue) = &entry.value {
-                    held += queue.held();
-                    if self.looks.is_multiple_of(1 + queue.chunks_len() / KEYS_MAX) {
-                        assert!(queue.is_balanced(), "{:?}", queue.ledger());
+                match &entry.value {
+                    Value::Queue(queue) => {
+                        held += queue.held();
+                        if self.looks.is_multiple_of(1 + queue.chunks_len() / KEYS_MAX) {
+                            assert!(queue.is_balanced(), "{:?}", queue.ledger());
+                        }
                     }
+                    Value::Stream(stream) => {
+                        streamed += stream.held();
+                        assert!(stream.is_balanced(), "{:?}", stream.ledger());
+                    }
+                    _ => {}
                 }
             }
             assert_eq!(database.ledger.held(), held, "{:?}", database.ledger);
+            assert_eq!(database.streams.held(), streamed, "{:?}", database.streams);
         }
     }
 }

@@ -14,7 +14,7 @@
 
 use super::consumer::ConsumerIndex;
 use super::entry::Entry;
-use super::group::GroupMut;
+use super::group::{GroupMut, Left};
 use super::id::StreamId;
 use super::pending::Pending;
 
@@ -104,7 +104,7 @@ impl<'a> GroupMut<'a> {
         let mut seeker = self.log.seeker();
         for &id in ids {
             let Some(entry) = seeker.seek(id) else {
-                if self.group.forget(id).is_some() {
+                if self.group.forget(id, Left::Gone).is_some() {
                     claimed.deleted.push(id);
                 }
                 continue;
@@ -276,7 +276,7 @@ impl<'a> GroupMut<'a> {
             }
         }
         for &id in &found.gone {
-            self.group.forget(id);
+            self.group.forget(id, Left::Gone);
         }
         claimed.deleted = found.gone;
         self.note_active(taker, &claimed, now_ms);
@@ -297,7 +297,7 @@ impl<'a> GroupMut<'a> {
         if spent && self.keeps_exhausted {
             return;
         }
-        if spent && self.group.forget(entry.id).is_some() {
+        if spent && self.group.forget(entry.id, Left::Exhausted).is_some() {
             claimed.exhausted.push(Exhausted {
                 entry,
                 deliveries: pending.deliveries,

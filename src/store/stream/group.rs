@@ -10,9 +10,9 @@ use super::consumer::{Consumer, ConsumerIndex, Consumers};
 use super::entry::Entry;
 use super::id::StreamId;
 use super::log::Log;
-use super::measure::Doings;
 use super::pending::{DELIVERIES_MAX, Pending, PendingList};
 use super::range::Spot;
+use crate::store::meter::Meter;
 
 /// Most due entries that are collected and sorted by id before a walk by id looks cheaper.
 const DUE_SORT_MAX: u64 = 1024;
@@ -28,6 +28,44 @@ pub struct GroupPolicy {
     pub consumer_idle_ms_max: u64,
 }
 
+/// Why an entry is no longer pending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It was acknowledged.
+    Acked,
+    /// It has left the stream.
+    Gone,
+    /// It was delivered as often as the group allows.
+    Exhausted,
+}
+
+/// What became of the entries that a group handed out. At every moment *delivered = acked +
+/// pending + `dead_lettered` + dropped + gone + abandoned*.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupLedger {
+    /// Handed out for the first time, or made pending by force.
+    pub delivered: u64,
+    /// Handed out again; no part of the balance.
+    pub redelivered: u64,
+    /// Acknowledged, or read without the need to.
+    pub acked: u64,
+    /// Delivered as often as the group allows, and moved to the dead-letter stream.
+    pub dead_lettered: u64,
+    /// The same, and let go of.
+    pub dropped: u64,
+    /// Left the stream before they were acknowledged.
+    pub gone: u64,
+    /// Pending for a consumer that was deleted.
+    pub abandoned: u64,
+}
+
+impl GroupLedger {
+    /// What is no longer pending.
+    fn settled(&self) -> u64 {
+        self.acked + self.dead_lettered + self.dropped + self.gone + self.abandoned
+    }
+}
+
 /// A consumer group.
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -40,8 +78,9 @@ pub struct Group {
     pub(super) consumers: Consumers,
     pub(super) pending: PendingList,
     pub(super) policy: GroupPolicy,
-    /// What it did, for `measure`.
-    pub(super) doings: Doings,
+    /// What is measured: see `measure`.
+    pub(super) meter: Option<Box<Meter>>,
+    ledger: GroupLedger,
     /// The greatest id delivered when it was noted, and where in the log that was: what spares
     /// a reader of one entry at a time the search for its place.
     spot: Option<(StreamId, Spot)>,
@@ -56,7 +95,8 @@ impl Group {
             consumers: Consumers::default(),
             pending: PendingList::default(),
             policy: GroupPolicy::default(),
-            doings: Doings::default(),
+            meter: None,
+            ledger: GroupLedger::default(),
             spot: None,
         }
     }
@@ -92,6 +132,22 @@ impl Group {
             _ => log.position(self.last_id),
         };
         read.map(|read| log.entries_added().wrapping_sub(read).cast_signed())
+    }
+
+    /// What became of the entries that it handed out.
+    pub fn ledger(&self) -> GroupLedger {
+        self.ledger
+    }
+
+    /// Whether what was handed out and is not settled is pending.
+    pub fn is_balanced(&self) -> bool {
+        self.ledger.delivered == self.ledger.settled() + self.pending.len()
+    }
+
+    /// Notes that so many entries that were counted as dropped went to the dead-letter stream.
+    pub(super) fn note_dead_lettered(&mut self, entries: u64) {
+        self.ledger.dropped -= entries;
+        self.ledger.dead_lettered += entries;
     }
 
     /// Pending entries.
@@ -223,8 +279,9 @@ impl Group {
             delivered_ms: at_ms,
             deliveries: count.min(DELIVERIES_MAX),
         });
-        if old.is_some() {
-            self.doings.note_redelivery();
+        match old {
+            None => self.ledger.delivered += 1,
+            Some(old) => self.ledger.redelivered += u64::from(count > old.deliveries),
         }
         let old_owner = old.and_then(|old| old.owner);
         if old_owner != Some(owner) {
@@ -235,9 +292,15 @@ impl Group {
         }
     }
 
-    /// Takes an entry off the pending list: acknowledged, or gone.
-    pub(super) fn forget(&mut self, id: StreamId) -> Option<Pending> {
+    /// Takes an entry off the pending list.
+    pub(super) fn forget(&mut self, id: StreamId, why: Left) -> Option<Pending> {
         let entry = self.pending.remove(id)?;
+        match why {
+            Left::Acked => self.ledger.acked += 1,
+            Left::Gone => self.ledger.gone += 1,
+            // LOSS: max-deliveries
+            Left::Exhausted => self.ledger.dropped += 1,
+        }
         if let Some(owner) = entry.owner {
             self.consumers.get_mut(owner).ids.remove(id);
         }
@@ -256,6 +319,7 @@ impl Group {
     #[cfg(any(test, feature = "verify"))]
     pub fn verify(&self) {
         self.pending.verify();
+        assert!(self.is_balanced(), "{:?}", self.ledger);
         self.consumers.verify();
         let mut owned = 0;
         for (index, consumer) in self.consumers.iter() {
@@ -345,7 +409,8 @@ impl<'a> GroupMut<'a> {
         let index = self.group.consumers.find(name)?;
         let consumer = self.group.consumers.remove(index)?;
         for &id in consumer.ids.iter() {
-            self.group.pending.remove(id);
+            let removed = self.group.pending.remove(id);
+            self.group.ledger.abandoned += u64::from(removed.is_some());
         }
         Some(consumer.pending())
     }
@@ -381,8 +446,11 @@ impl<'a> GroupMut<'a> {
                 _ => log.position(entry.id),
             };
             group.last_id = entry.id;
-            group.doings.note_delivery(entry.id, now_ms);
-            if !noack {
+            group.note_wait(entry.id, now_ms);
+            if noack {
+                group.ledger.delivered += 1;
+                group.ledger.acked += 1;
+            } else {
                 group.deliver(entry.id, reader, now_ms, 1);
             }
             visit(entry);
@@ -429,11 +497,7 @@ impl<'a> GroupMut<'a> {
 
     /// XACK: takes the entry off the pending list; whether it was there.
     pub fn ack(&mut self, id: StreamId) -> bool {
-        let was_pending = self.group.forget(id).is_some();
-        if was_pending {
-            self.group.doings.note_ack();
-        }
-        was_pending
+        self.group.forget(id, Left::Acked).is_some()
     }
 
     /// XNACK: takes the entry from its owner and puts it at the head of what is due; whether it
@@ -457,6 +521,7 @@ impl<'a> GroupMut<'a> {
             delivered_ms: 0,
             deliveries,
         });
+        self.group.ledger.delivered += u64::from(old.is_none());
         if let Some(owner) = old.and_then(|old| old.owner) {
             self.group.consumers.get_mut(owner).ids.remove(id);
         }

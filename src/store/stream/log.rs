@@ -12,6 +12,7 @@ use super::id::{StreamId, parse_u64};
 use super::range::{Range, RangeRev, Seeker, Spot};
 use super::segment::{NodeLimits, Segment};
 use super::sorted::{Keyed, Sorted};
+use crate::store::ledger::Tally;
 
 /// The id an entry is to get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub enum AddError {
     Exhausted,
     /// Names and values together pass a gibibyte.
     TooLarge,
+    /// The policy of the stream refuses what does not fit: this is what came.
+    Full(Tally),
 }
 
 /// Why the last id was not set.
@@ -240,7 +243,8 @@ impl Log {
             }
             let base = *base;
             if segment.live() == 0 {
-                self.drop_segment(base);
+                let nothing = self.drop_segment(base);
+                debug_assert!(nothing.is_zero());
                 continue;
             }
             let before = segment.heap_bytes();
@@ -311,10 +315,10 @@ impl Log {
             .map_or(StreamId::MIN, |entry| entry.id)
     }
 
-    /// Removes the entry and returns its payload bytes; `None` when it does not exist.
+    /// Removes the entry and returns it with its payload bytes; `None` when it does not exist.
     ///
     /// Does not touch [`Log::max_deleted_id`]: trimming an entry is not deleting it.
-    pub(super) fn remove(&mut self, id: StreamId, emptied: Emptied) -> Option<u64> {
+    pub(super) fn remove(&mut self, id: StreamId, emptied: Emptied) -> Option<Tally> {
         let place = self.segments.floor(id)?;
         let Based { base, segment } = self.segments.at_mut(place);
         let base = *base;
@@ -342,7 +346,10 @@ impl Log {
         if id == self.first_id {
             self.renew_first_id();
         }
-        Some(payload_bytes)
+        Some(Tally {
+            messages: 1,
+            bytes: payload_bytes,
+        })
     }
 
     /// Notes that `id` was deleted by name.
@@ -360,9 +367,9 @@ impl Log {
     }
 
     /// Drops a whole segment; returns its live entries and their payload bytes.
-    pub(super) fn drop_segment(&mut self, base: StreamId) -> (u64, u64) {
+    pub(super) fn drop_segment(&mut self, base: StreamId) -> Tally {
         let Some(Based { segment, .. }) = self.segments.remove(base) else {
-            return (0, 0);
+            return Tally::default();
         };
         self.epoch += 1;
         self.heap_bytes -= segment.heap_bytes();
@@ -371,20 +378,23 @@ impl Log {
         if base <= self.first_id {
             self.renew_first_id();
         }
-        (segment.live(), segment.payload_bytes())
+        Tally {
+            messages: segment.live(),
+            bytes: segment.payload_bytes(),
+        }
     }
 
     /// Removes live entries from the front of the first segment that has any, while `goes` says
-    /// so of their ids; returns how many and their payload bytes. The segment is not rewritten:
+    /// so of them; returns how many and their payload bytes. The segment is not rewritten:
     /// what is trimmed from the front will soon be gone as a whole.
     pub(super) fn trim_front(
         &mut self,
         base: StreamId,
         emptied: Emptied,
-        goes: impl FnMut(StreamId) -> bool,
-    ) -> (u64, u64) {
+        goes: impl FnMut(&Entry<'_>) -> bool,
+    ) -> Tally {
         let Some(place) = self.segments.floor(base) else {
-            return (0, 0);
+            return Tally::default();
         };
         self.epoch += 1;
         let segment = &mut self.segments.at_mut(place).segment;
@@ -396,7 +406,8 @@ impl Log {
         match first_kept {
             Some(id) => self.first_id = id,
             None if emptied == Emptied::Drop => {
-                self.drop_segment(base);
+                let nothing = self.drop_segment(base);
+                debug_assert!(nothing.is_zero());
             }
             None => {
                 let before = segment.heap_bytes();
@@ -405,7 +416,10 @@ impl Log {
                 self.renew_first_id();
             }
         }
-        (removed, bytes)
+        Tally {
+            messages: removed,
+            bytes,
+        }
     }
 
     fn renew_first_id(&mut self) {

@@ -5,49 +5,13 @@
 //! entries were when it first delivered them; it is made with the first delivery.
 
 use super::{Group, Log, Stream, StreamId};
+use crate::store::ledger::Tally;
 use crate::store::meter::{Meter, Rates, Waited, per_second};
 
 /// Entries that ever came to a stream from which on it has a meter.
 const METERED_FROM: u64 = 64;
 /// Milliseconds of a quarter.
 const QUARTER_MS: u64 = 256;
-
-/// What a group did, for its meter.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Doings {
-    /// Entries delivered for the first time.
-    delivered: u64,
-    /// Entries delivered to somebody again.
-    redelivered: u64,
-    acknowledged: u64,
-    meter: Option<Box<Meter>>,
-}
-
-impl Doings {
-    /// Notes that an entry was delivered for the first time.
-    #[inline]
-    pub(super) fn note_delivery(&mut self, id: StreamId, now_ms: u64) {
-        #[allow(clippy::cast_possible_truncation, reason = "it may wrap")]
-        let quarter = (now_ms / QUARTER_MS) as u32;
-        // Before its first delivery there was nothing.
-        let new = || Box::new(Meter::since(quarter, |_| (0, 0)));
-        let meter = self.meter.get_or_insert_with(new);
-        meter.note_wait(now_ms.saturating_sub(id.ms));
-        self.delivered += 1;
-    }
-
-    /// Notes that an entry was delivered again.
-    #[inline]
-    pub(super) fn note_redelivery(&mut self) {
-        self.redelivered += 1;
-    }
-
-    /// Notes that an entry was acknowledged.
-    #[inline]
-    pub(super) fn note_ack(&mut self) {
-        self.acknowledged += 1;
-    }
-}
 
 impl Stream {
     /// Somebody is about to use it in this quarter of a second on the wall clock.
@@ -62,7 +26,7 @@ impl Stream {
     #[inline(never)]
     fn roll(&mut self, quarter: u32) {
         self.rolled = quarter;
-        let came = self.log.entries_added();
+        let came = self.came.messages;
         match &mut self.meter {
             Some(meter) => meter.roll(quarter, came, 0),
             None if came >= METERED_FROM => {
@@ -71,11 +35,21 @@ impl Stream {
             None => {}
         }
         for group in &mut self.groups {
-            let doings = &mut group.doings;
-            if let Some(meter) = &mut doings.meter {
-                meter.roll(quarter, doings.acknowledged, doings.delivered);
+            let ledger = group.ledger();
+            if let Some(meter) = &mut group.meter {
+                meter.roll(quarter, ledger.acked, ledger.delivered);
             }
         }
+    }
+
+    /// Entries that ever came, with their payload bytes.
+    pub fn came(&self) -> Tally {
+        self.came
+    }
+
+    /// Entries that were lost, for whatever cause.
+    pub fn lost_len(&self) -> u64 {
+        self.lost.sum().messages
     }
 
     /// Entries per second over the last second, ten seconds and minute.
@@ -93,20 +67,26 @@ impl Stream {
 }
 
 impl Group {
+    /// Notes that an entry is delivered for the first time.
+    #[inline]
+    pub(super) fn note_wait(&mut self, id: StreamId, now_ms: u64) {
+        #[allow(clippy::cast_possible_truncation, reason = "it may wrap")]
+        let quarter = (now_ms / QUARTER_MS) as u32;
+        // Before its first delivery there was nothing.
+        let new = || Box::new(Meter::since(quarter, |_| (0, 0)));
+        let meter = self.meter.get_or_insert_with(new);
+        meter.note_wait(now_ms.saturating_sub(id.ms));
+    }
+
     /// How fast it acknowledges (`came`) and delivers (`out`), as of the last use of the stream.
     pub fn rates(&self) -> Rates {
-        let meter = self.doings.meter.as_ref();
+        let meter = self.meter.as_ref();
         meter.map_or_else(Rates::default, |meter| meter.rates())
     }
 
     /// How old entries were that it delivered lately for the first time, if it did.
     pub fn waited(&self) -> Option<Waited> {
-        self.doings.meter.as_ref()?.waited()
-    }
-
-    /// Entries that it ever delivered, and how often it did so again.
-    pub fn deliveries(&self) -> (u64, u64) {
-        (self.doings.delivered, self.doings.redelivered)
+        self.meter.as_ref()?.waited()
     }
 
     /// Milliseconds since the delivery of the pending entry that has been idle longest, or since

@@ -12,7 +12,9 @@
 
 use std::sync::Arc;
 
+use super::ledger::{Ledger, Losses, Tally};
 use super::meter::Meter;
+use crate::policy::Governed;
 
 mod claim;
 mod consumer;
@@ -41,19 +43,20 @@ mod varint;
 pub use claim::{AutoclaimOptions, ClaimOptions, Claimed, ClaimedEntry, Exhausted};
 pub use consumer::{Consumer, ConsumerIndex};
 pub use entry::{Entry, Fields};
-pub use group::{Group, GroupMut, GroupPolicy, NackMode, PendingQuery};
+pub use group::{Group, GroupLedger, GroupMut, GroupPolicy, NackMode, PendingQuery};
 pub use id::StreamId;
 pub use idempotence::{EntryMark, Idempotence, IdempotenceLimits};
 pub use log::{AddError, Log, NewId, SetIdError};
 pub use pending::{DELIVERIES_MAX, Pending};
-pub use policy::{StreamPolicy, Tended};
+pub use policy::Tended;
 pub use range::{Range, RangeRev, Seeker};
 pub use segment::NodeLimits;
 pub use shed::free_group;
-pub use trim::{Deleted, Lost, References, Trim, TrimTo};
+pub use trim::{Deleted, References, Trim, TrimTo};
 
-/// A stream. A clone is independent of the original: COPY.
-#[derive(Clone, Debug, Default)]
+/// A stream. A clone is independent of the original, and its account begins with what it holds:
+/// COPY.
+#[derive(Debug, Default)]
 pub struct Stream {
     log: Log,
     /// Groups in the order of their names, in which XINFO lists them. Streams have few.
@@ -63,11 +66,36 @@ pub struct Stream {
     )]
     groups: Vec<Box<Group>>,
     idempotence: Option<Box<Idempotence>>,
-    policy: Option<Arc<StreamPolicy>>,
     /// The quarter of a second of the last use: see `measure`.
     rolled: u32,
     /// How fast entries come, once there is something to measure.
     meter: Option<Box<Meter>>,
+    governed: Option<Arc<Governed>>,
+    /// Entries that were ever added, with their payload bytes.
+    came: Tally,
+    /// Entries that a group was done with and had deleted.
+    out: Tally,
+    /// Entries that went otherwise. What came is what went out, was lost, or is there.
+    lost: Losses,
+    /// Whether it is in the account of a database: written by its shard.
+    pub(super) is_booked: bool,
+}
+
+impl Clone for Stream {
+    fn clone(&self) -> Self {
+        Self {
+            log: self.log.clone(),
+            groups: self.groups.clone(),
+            idempotence: self.idempotence.clone(),
+            governed: self.governed.clone(),
+            came: self.held(),
+            out: Tally::default(),
+            lost: Losses::default(),
+            is_booked: false,
+            rolled: 0,
+            meter: None,
+        }
+    }
 }
 
 impl Stream {
@@ -91,7 +119,33 @@ impl Stream {
         limits: NodeLimits,
         now_ms: u64,
     ) -> Result<StreamId, AddError> {
-        self.log.append(new, pairs, limits, now_ms)
+        let before = self.log.payload_bytes();
+        let id = self.log.append(new, pairs, limits, now_ms)?;
+        self.came += Tally {
+            messages: 1,
+            bytes: self.log.payload_bytes() - before,
+        };
+        Ok(id)
+    }
+
+    /// Entries that are there, with their payload bytes.
+    #[inline]
+    pub fn held(&self) -> Tally {
+        Tally {
+            messages: self.log.len(),
+            bytes: self.log.payload_bytes(),
+        }
+    }
+
+    /// Its account.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(self.came, self.out, Tally::default(), self.lost.clone())
+    }
+
+    /// Whether it holds what came and has not gone, and so for what its groups handed out.
+    /// O(groups).
+    pub fn is_balanced(&self) -> bool {
+        self.ledger().held() == self.held() && self.groups().all(Group::is_balanced)
     }
 
     /// XSETID.
@@ -117,9 +171,7 @@ impl Stream {
         };
         let added = self.log.entries_added();
         let mut group = Group::new(name, last_id, entries_read.map(|read| read.min(added)));
-        if let Some(policy) = &self.policy {
-            group.policy = policy.group;
-        }
+        group.policy = self.group_policy();
         self.groups
             .reserve_exact(usize::from(self.groups.is_empty()));
         self.groups.insert(place, Box::new(group));
@@ -157,6 +209,14 @@ impl Stream {
         }
     }
 
+    /// Notes that so many entries of a group that were counted as dropped went to the dead-letter
+    /// stream.
+    pub(super) fn note_dead_lettered(&mut self, group: &[u8], entries: u64) {
+        if let Ok(place) = self.find_group(group) {
+            self.groups[place].note_dead_lettered(entries);
+        }
+    }
+
     /// Groups in the order of their names.
     pub fn groups(&self) -> impl ExactSizeIterator<Item = &Group> + '_ {
         self.groups.iter().map(|group| &**group)
@@ -186,6 +246,7 @@ impl Stream {
     #[cfg(any(test, feature = "verify"))]
     pub fn verify(&self) {
         self.log.verify();
+        assert!(self.is_balanced(), "{:?}", self.ledger());
         for group in &self.groups {
             group.verify();
         }

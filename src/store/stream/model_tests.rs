@@ -211,7 +211,10 @@ impl Pair {
         match self.model.entries.remove(&id) {
             Some(pairs) => {
                 self.model.removed += 1;
-                Deleted::Gone(payload(&pairs))
+                Deleted::Gone(Tally {
+                    messages: 1,
+                    bytes: payload(&pairs),
+                })
             }
             None => Deleted::NotFound,
         }
@@ -265,7 +268,7 @@ impl Pair {
             limit,
             references,
         });
-        let mut expected = Lost::default();
+        let mut expected = Tally::default();
         let ids: Vec<StreamId> = self.model.entries.keys().copied().collect();
         for id in ids {
             // Approximate trimming stops early, at a place that only segments know.
@@ -284,9 +287,8 @@ impl Pair {
             if references == References::Acked && !real_gone {
                 continue;
             }
-            if let Deleted::Gone(bytes) = self.model_remove(id, references) {
-                expected.entries += 1;
-                expected.bytes += bytes;
+            if let Deleted::Gone(gone) = self.model_remove(id, references) {
+                expected += gone;
             }
         }
         assert_eq!(
@@ -300,12 +302,12 @@ impl Pair {
         let segments_max = 1 + self.dice.below(20) as usize;
         let min_id = StreamId::new(self.now_ms - age_ms_max, 0);
         let (lost, more) = self.real.expire(self.now_ms, age_ms_max, segments_max);
-        let mut expected = Lost::default();
+        let mut expected = Tally::default();
         while let Some((&id, pairs)) = self.model.entries.first_key_value()
             && id < min_id
-            && expected.entries < lost.entries
+            && expected.messages < lost.messages
         {
-            expected.entries += 1;
+            expected.messages += 1;
             expected.bytes += payload(pairs);
             self.model.entries.remove(&id);
             self.model.removed += 1;

@@ -1,90 +1,101 @@
 //! What a stream does by itself, beyond Redis: retention by age, a bound on deliveries, consumers
 //! that expire.
 //!
-//! Whoever owns the policies (patterns of keys and their bounds) hands them in as plain values with
-//! [`Shard::set_stream_policy`](crate::store::Shard::set_stream_policy), when a stream comes to
-//! life and when a policy changes. Here they are carried out: before a stream is looked at and
-//! by [`Stream::tend`] at the background tick, so that no traffic is needed.
+//! Its policy comes with the key that it stands at, and again when policies change (see
+//! `shard::streams`). Here it is carried out: before a stream is looked at and by [`Stream::tend`]
+//! at the background tick, so that no traffic is needed. Bounds on length and bytes are kept by
+//! whoever adds.
 
 use std::sync::Arc;
 
 use super::Stream;
 use super::group::GroupPolicy;
-use super::trim::Lost;
+use crate::overflow::QueueBounds;
+use crate::policy::Governed;
+use crate::store::ledger::Tally;
 
 /// Segments of which one call of [`Stream::tend`] may drop entries: some tens of microseconds.
 const SEGMENTS_PER_CALL_MAX: usize = 64;
-
-/// What a stream and its groups do by themselves. All off at first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StreamPolicy {
-    /// Entries whose ids lie further than this in the past are dropped and counted as expired; 0
-    /// means never.
-    pub age_ms_max: u64,
-    /// For every group that has no policy of its own.
-    pub group: GroupPolicy,
-    /// The stream, in the same database, to which entries go that were delivered too often;
-    /// without one they are dropped and counted.
-    pub dead_letter: Option<Box<[u8]>>,
-}
 
 /// What tending a stream came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "what is lost is counted"]
 pub struct Tended {
     /// Entries that were too old.
-    pub expired: Lost,
+    pub expired: Tally,
     /// Consumers that had gone.
     pub consumers: u64,
     /// There is more to do at once.
     pub more: bool,
 }
 
+/// Milliseconds as groups count them: 0 is never.
+fn bound_ms(ms_max: u64) -> u64 {
+    if ms_max == u64::MAX { 0 } else { ms_max }
+}
+
 impl Stream {
-    /// Says what the stream and its groups are to do by themselves; `None` is nothing.
-    pub fn set_policy(&mut self, policy: Option<Arc<StreamPolicy>>) {
-        let group = policy.as_ref().map(|policy| policy.group);
-        for present in &mut self.groups {
-            present.policy = group.unwrap_or_default();
+    /// Puts the stream and its groups under a policy, or under none.
+    pub fn govern(&mut self, governed: Option<&Arc<Governed>>) {
+        if governed.is_none() && self.governed.is_none() {
+            return;
         }
-        self.policy = policy;
+        self.governed = governed.cloned();
+        let policy = self.group_policy();
+        for group in &mut self.groups {
+            group.policy = policy;
+        }
     }
 
-    /// What the stream does by itself.
+    /// What its groups do by themselves.
+    pub(super) fn group_policy(&self) -> GroupPolicy {
+        let policy = self.governed.as_ref().map(|governed| GroupPolicy {
+            deliveries_max: governed.deliveries_max,
+            consumer_idle_ms_max: bound_ms(governed.bounds.idle_ms_max),
+        });
+        policy.unwrap_or_default()
+    }
+
+    /// The policy that holds for it.
     #[inline]
-    pub fn policy(&self) -> Option<&Arc<StreamPolicy>> {
-        self.policy.as_ref()
+    pub fn governed(&self) -> Option<&Arc<Governed>> {
+        self.governed.as_ref()
+    }
+
+    /// Its bounds, if it has any.
+    #[inline]
+    pub fn bounds(&self) -> Option<QueueBounds> {
+        Some(self.governed()?.bounds)
     }
 
     /// Whether the background tick has something to see to here.
     #[inline]
     pub fn wants_tending(&self) -> bool {
-        self.policy.is_some() || self.idempotence.is_some()
+        self.idempotence.is_some() || self.bounds().is_some_and(|bounds| bounds.is_timed())
     }
 
     /// Whether entries are too old; O(1).
     #[inline]
     pub fn is_overdue(&self, now_ms: u64) -> bool {
-        let Some(policy) = &self.policy else {
+        let Some(bounds) = self.bounds() else {
             return false;
         };
-        let oldest_ms = self.log.first_id().ms;
-        policy.age_ms_max > 0
-            && !self.log.is_empty()
-            && now_ms.saturating_sub(oldest_ms) > policy.age_ms_max
+        let age_ms = now_ms.saturating_sub(self.log.first_id().ms);
+        !self.log.is_empty() && age_ms > bounds.age_ms_max
     }
 
     /// Drops what is too old, a bounded amount; whether there is more.
-    pub fn drop_overdue(&mut self, now_ms: u64) -> (Lost, bool) {
-        let age_ms_max = match &self.policy {
-            Some(policy) if policy.age_ms_max > 0 => policy.age_ms_max,
-            _ => return (Lost::default(), false),
-        };
-        self.expire(now_ms, age_ms_max, SEGMENTS_PER_CALL_MAX)
+    pub(in crate::store) fn drop_overdue(&mut self, now_ms: u64) -> (Tally, bool) {
+        match self.bounds() {
+            Some(bounds) if self.is_overdue(now_ms) => {
+                self.expire(now_ms, bounds.age_ms_max, SEGMENTS_PER_CALL_MAX)
+            }
+            _ => (Tally::default(), false),
+        }
     }
 
     /// Drops what is too old, forgets producers' old marks, and removes consumers that have gone.
-    pub fn tend(&mut self, now_ms: u64) -> Tended {
+    pub(in crate::store) fn tend(&mut self, now_ms: u64) -> Tended {
         let (expired, more) = self.drop_overdue(now_ms);
         if let Some(known) = &mut self.idempotence {
             known.expire(now_ms);

@@ -14,7 +14,7 @@
 
 use smallvec::SmallVec;
 
-use super::entry::{DEAD, Entries, MS_LOW, MS_MORE, MS_SHIFT, SEQ_NEXT, SHARED};
+use super::entry::{DEAD, Entries, Entry, MS_LOW, MS_MORE, MS_SHIFT, SEQ_NEXT, SHARED};
 use super::id::StreamId;
 use super::node_size;
 use super::varint;
@@ -292,11 +292,11 @@ impl Segment {
         }
     }
 
-    /// Marks live entries dead from the front on while `goes` says so of their ids; returns their
+    /// Marks live entries dead from the front on while `goes` says so of them; returns their
     /// payload bytes and the id of the first one that stays.
     pub fn kill_front(
         &mut self,
-        mut goes: impl FnMut(StreamId) -> bool,
+        mut goes: impl FnMut(&Entry<'_>) -> bool,
     ) -> (u64, Option<StreamId>) {
         let mut starts: SmallVec<[usize; 8]> = SmallVec::new();
         let (mut payload_bytes, mut dead_bytes) = (0, 0);
@@ -305,7 +305,7 @@ impl Segment {
         let mut head = (entries.at, entries.previous);
         while let Some(placed) = entries.next() {
             if !placed.dead {
-                if !goes(placed.entry.id) {
+                if !goes(&placed.entry) {
                     kept = Some(placed.entry.id);
                     break;
                 }

@@ -54,7 +54,7 @@ fn segments_end_where_nodes_of_redis_end() {
     for (len_max, len) in [(100, 120), (67, 120), (66, 66), (50, 66), (10, 12)] {
         let lost = stream.trim(trim(TrimTo::MaxLen(len_max), true));
         assert_eq!(stream.log().len(), len);
-        assert_eq!(lost.bytes, lost.entries * 69);
+        assert_eq!(lost.bytes, lost.messages * 69);
     }
     let mut stream = filled(350, b"1");
     assert_eq!(
@@ -68,7 +68,7 @@ fn segments_end_where_nodes_of_redis_end() {
     let _ = stream.trim(trim(TrimTo::MinId(id(301)), true));
     assert_eq!(stream.log().first_id(), id(301));
     let lost = stream.trim(trim(TrimTo::MaxLen(0), true));
-    assert_eq!((lost.entries, stream.log().radix_nodes()), (50, 1));
+    assert_eq!((lost.messages, stream.log().radix_nodes()), (50, 1));
 }
 
 #[test]
@@ -78,9 +78,9 @@ fn limit_stops_before_the_segment_that_would_pass_it() {
         limit,
         ..trim(TrimTo::MaxLen(10), true)
     };
-    assert_eq!(stream.trim(limited(99)).entries, 0);
-    assert_eq!(stream.trim(limited(199)).entries, 100);
-    assert_eq!(stream.trim(limited(0)).entries, 200);
+    assert_eq!(stream.trim(limited(99)).messages, 0);
+    assert_eq!(stream.trim(limited(199)).messages, 100);
+    assert_eq!(stream.trim(limited(0)).messages, 200);
 }
 
 #[test]
@@ -97,14 +97,14 @@ fn acked_trimming_spares_what_a_group_still_needs() {
         references: References::Acked,
         ..trim(TrimTo::MaxLen(len_max), approximate)
     };
-    assert_eq!(stream.trim(acked(300, false)).entries, 50);
-    assert_eq!(stream.trim(acked(200, false)).entries, 75);
+    assert_eq!(stream.trim(acked(300, false)).messages, 50);
+    assert_eq!(stream.trim(acked(200, false)).messages, 75);
     assert_eq!(stream.log().first_id(), id(2));
     // 8.6 and later: whole segments only, but within them whatever may go.
     for ms in (2..=250).step_by(2) {
         stream.group_mut(b"group").expect("there").ack(id(ms));
     }
-    assert_eq!(stream.trim(acked(150, true)).entries, 50);
+    assert_eq!(stream.trim(acked(150, true)).messages, 50);
     stream.verify();
 }
 
@@ -113,7 +113,10 @@ fn deleting_gives_memory_back() {
     let mut stream = filled(54 * 20, &[b'x'; 64]);
     let full = stream.log().heap_bytes();
     for ms in (1..=54 * 20).filter(|ms| ms % 9 != 0) {
-        assert_eq!(stream.delete(id(ms), References::Keep), Deleted::Gone(69));
+        assert_eq!(
+            stream.delete(id(ms), References::Keep),
+            Deleted::Gone(Tally::one(69))
+        );
     }
     assert_eq!(stream.log().segments(), 20);
     assert!(
@@ -121,7 +124,10 @@ fn deleting_gives_memory_back() {
         "segments were rewritten"
     );
     for ms in (9..=54 * 20).step_by(9) {
-        assert_eq!(stream.delete(id(ms), References::Keep), Deleted::Gone(69));
+        assert_eq!(
+            stream.delete(id(ms), References::Keep),
+            Deleted::Gone(Tally::one(69))
+        );
     }
     assert_eq!(stream.log().segments(), 0);
     assert!(stream.log().heap_bytes() < 500, "one slot of the directory");
@@ -325,12 +331,12 @@ fn deliveries_past_the_bound_are_handed_back() {
 fn entries_expire_by_age_in_slices() {
     let mut stream = filled(350, b"1");
     let (lost, more) = stream.expire(1000, 850, 1);
-    assert_eq!((lost.entries, more), (100, true));
+    assert_eq!((lost.messages, more), (100, true));
     let (lost, more) = stream.expire(1000, 850, 10);
-    assert_eq!((lost.entries, lost.bytes, more), (49, 49 * 6, false));
+    assert_eq!((lost.messages, lost.bytes, more), (49, 49 * 6, false));
     assert_eq!(stream.log().first_id(), id(150));
-    assert_eq!(stream.expire(1000, 850, 10), (Lost::default(), false));
-    assert_eq!(stream.expire(u64::MAX, 0, 10).0.entries, 201);
+    assert_eq!(stream.expire(1000, 850, 10), (Tally::default(), false));
+    assert_eq!(stream.expire(u64::MAX, 0, 10).0.messages, 201);
     assert_eq!(stream.log().max_deleted_id(), StreamId::MIN);
 }
 

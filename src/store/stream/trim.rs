@@ -5,28 +5,16 @@
 //! the entries of a segment are looked at one by one, because groups hold references to them.
 //! `~` with those two does what Redis does since 8.6 (8.2 and 8.4 trim nothing then).
 //!
-//! Everything here returns what was lost, for the ledger.
+//! Everything here counts what went in the account of the stream, by cause, and returns it for
+//! that of the database: see `shard::streams`, through which commands come here.
 
 use super::Stream;
+use super::entry::Entry;
+use super::group::Left;
 use super::id::StreamId;
-use super::log::Emptied;
-
-/// What was lost: entries and the bytes of their names and values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use = "what is lost is counted"]
-pub struct Lost {
-    /// Entries that are gone.
-    pub entries: u64,
-    /// Bytes of their names and values.
-    pub bytes: u64,
-}
-
-impl Lost {
-    fn add(&mut self, entries: u64, bytes: u64) {
-        self.entries += entries;
-        self.bytes += bytes;
-    }
-}
+use super::log::{Emptied, Log};
+use crate::overflow::QueueBounds;
+use crate::store::ledger::{Cause, Tally};
 
 /// What becomes of the places where groups hold an entry that is to go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,8 +57,8 @@ pub enum Deleted {
     NotFound,
     /// It was pending and is acknowledged now, but had left the stream before.
     GoneBefore,
-    /// It is gone; these are the bytes of its names and values.
-    Gone(u64),
+    /// It is gone: one entry, with the bytes of its names and values.
+    Gone(Tally),
     /// A group still has to read or acknowledge it, so it stays.
     Referenced,
 }
@@ -78,8 +66,8 @@ pub enum Deleted {
 impl Stream {
     /// XTRIM, and the trimming of XADD. O(log s) for each segment dropped whole, O(entries) for
     /// those looked at one by one.
-    pub fn trim(&mut self, trim: Trim) -> Lost {
-        let mut lost = Lost::default();
+    pub fn trim(&mut self, trim: Trim) -> Tally {
+        let mut lost = Tally::default();
         let mut from = StreamId::MIN;
         while let Some((base, segment)) = self.log.segment_from(from) {
             let (live, end_id) = (segment.live(), segment.last());
@@ -92,13 +80,11 @@ impl Stream {
                 }
                 TrimTo::MinId(min_id) => end_id < min_id,
             };
-            if trim.limit > 0 && lost.entries + live > trim.limit {
+            if trim.limit > 0 && lost.messages + live > trim.limit {
                 break;
             }
             if whole && trim.references == References::Keep {
-                // LOSS: trimmed
-                let (entries, bytes) = self.log.drop_segment(base);
-                lost.add(entries, bytes);
+                lost += self.log.drop_segment(base);
             } else if live == 0 && whole {
                 // An empty place, kept when its entries went; nothing is lost with it.
                 let _ = self.log.drop_segment(base);
@@ -111,11 +97,13 @@ impl Stream {
             let Some(next) = end_id.next() else { break };
             from = next;
         }
+        // LOSS: trimmed
+        self.lost.add(Cause::Trimmed, lost);
         lost
     }
 
     /// Trims the entries of one segment one by one.
-    fn trim_within(&mut self, base: StreamId, end_id: StreamId, trim: Trim, lost: &mut Lost) {
+    fn trim_within(&mut self, base: StreamId, end_id: StreamId, trim: Trim, lost: &mut Tally) {
         let emptied = match trim.to {
             TrimTo::MinId(min_id) if end_id >= min_id => Emptied::Keep,
             _ => Emptied::Drop,
@@ -125,13 +113,12 @@ impl Stream {
                 TrimTo::MaxLen(len_max) => self.log.len().saturating_sub(len_max),
                 TrimTo::MinId(_) => u64::MAX,
             };
-            // LOSS: trimmed
-            let (entries, bytes) = self.log.trim_front(base, emptied, |id| {
-                let goes = left > 0 && !matches!(trim.to, TrimTo::MinId(min_id) if id >= min_id);
+            *lost += self.log.trim_front(base, emptied, |entry| {
+                let stays = matches!(trim.to, TrimTo::MinId(min_id) if entry.id >= min_id);
+                let goes = left > 0 && !stays;
                 left -= u64::from(goes);
                 goes
             });
-            lost.add(entries, bytes);
             return;
         }
         let ids: Vec<StreamId> = self.log.range(base, end_id).map(|entry| entry.id).collect();
@@ -143,16 +130,23 @@ impl Stream {
             if reached {
                 break;
             }
-            // LOSS: trimmed
-            if let Deleted::Gone(bytes) = self.let_go(id, trim.references, emptied) {
-                lost.add(1, bytes);
+            if let Deleted::Gone(gone) = self.let_go(id, trim.references, emptied) {
+                *lost += gone;
             }
         }
     }
 
     /// XDEL and XDELEX: deletes one entry by name. O(log s), and a segment's worth of steps.
-    pub fn delete(&mut self, id: StreamId, references: References) -> Deleted {
-        // LOSS: deleted
+    pub(in crate::store) fn delete(&mut self, id: StreamId, references: References) -> Deleted {
+        let deleted = self.delete_uncounted(id, references);
+        if let Deleted::Gone(gone) = deleted {
+            // LOSS: removed
+            self.lost.add(Cause::Removed, gone);
+        }
+        deleted
+    }
+
+    fn delete_uncounted(&mut self, id: StreamId, references: References) -> Deleted {
         let deleted = self.let_go(id, references, Emptied::Drop);
         if matches!(deleted, Deleted::Gone(_)) {
             self.log.note_deleted(id);
@@ -161,19 +155,24 @@ impl Stream {
     }
 
     /// XACKDEL: acknowledges the entry for one group, then deletes it as [`Stream::delete`] does.
-    /// `None` when there is no such group; `NotFound` when the entry is not pending there.
-    pub fn ack_delete(
+    /// `None` when there is no such group; `NotFound` when the entry is not pending there. What
+    /// goes so was delivered and done with: it counts as delivered, not as lost.
+    pub(in crate::store) fn ack_delete(
         &mut self,
         group: &[u8],
         id: StreamId,
         references: References,
     ) -> Option<Deleted> {
         let place = self.find_group(group).ok()?;
-        if self.groups[place].forget(id).is_none() {
+        if self.groups[place].forget(id, Left::Acked).is_none() {
             return Some(Deleted::NotFound);
         }
-        Some(match self.delete(id, references) {
+        Some(match self.delete_uncounted(id, references) {
             Deleted::NotFound => Deleted::GoneBefore,
+            Deleted::Gone(gone) => {
+                self.out += gone;
+                Deleted::Gone(gone)
+            }
             deleted => deleted,
         })
     }
@@ -183,28 +182,68 @@ impl Stream {
     /// looked at, so that a tick stays short; `true` means that there is more to do.
     ///
     /// Age is taken from ids, so it is true where ids are given by the server.
-    pub fn expire(&mut self, now_ms: u64, age_ms_max: u64, segments_max: usize) -> (Lost, bool) {
+    pub(in crate::store) fn expire(
+        &mut self,
+        now_ms: u64,
+        age_ms_max: u64,
+        segments_max: usize,
+    ) -> (Tally, bool) {
         let min_id = StreamId::new(now_ms.saturating_sub(age_ms_max), 0);
-        let mut lost = Lost::default();
+        let mut lost = Tally::default();
+        let is_old = |log: &Log| !log.is_empty() && log.first_id() < min_id;
         for _ in 0..segments_max {
-            if self.log.is_empty() || self.log.first_id() >= min_id {
-                return (lost, false);
-            }
             let Some((base, segment)) = self.log.segment_from(StreamId::MIN) else {
-                return (lost, false);
+                break;
             };
-            if segment.last() < min_id {
-                // LOSS: expired
-                let (entries, bytes) = self.log.drop_segment(base);
-                lost.add(entries, bytes);
-                continue;
+            if !is_old(&self.log) {
+                break;
             }
-            // LOSS: expired
-            let (entries, bytes) = self.log.trim_front(base, Emptied::Drop, |id| id < min_id);
-            lost.add(entries, bytes);
+            lost += if segment.last() < min_id {
+                self.log.drop_segment(base)
+            } else {
+                let is_old = |entry: &Entry<'_>| entry.id < min_id;
+                self.log.trim_front(base, Emptied::Drop, is_old)
+            };
         }
-        let more = !self.log.is_empty() && self.log.first_id() < min_id;
-        (lost, more)
+        // LOSS: expired-age
+        self.lost.add(Cause::ExpiredAge, lost);
+        (lost, is_old(&self.log))
+    }
+
+    /// Drops the oldest entries until the rest is within bounds: O(1) for each segment that goes
+    /// whole, and a walk within one. Groups keep what they have pending, as with XTRIM.
+    pub(in crate::store) fn drop_surplus(&mut self, bounds: &QueueBounds) -> Tally {
+        let mut lost = Tally::default();
+        while !bounds.hold(self.log.len(), self.log.payload_bytes())
+            && let Some((base, segment)) = self.log.segment_from(StreamId::MIN)
+        {
+            let mut len = self.log.len();
+            let mut bytes = self.log.payload_bytes();
+            let (rest, rest_bytes) = (len - segment.live(), bytes - segment.payload_bytes());
+            lost += if bounds.hold(rest, rest_bytes) {
+                self.log.trim_front(base, Emptied::Drop, |entry| {
+                    let goes = !bounds.hold(len, bytes);
+                    if goes {
+                        len -= 1;
+                        bytes -= entry.fields.payload_bytes();
+                    }
+                    goes
+                })
+            } else {
+                self.log.drop_segment(base)
+            };
+        }
+        // LOSS: overflow-oldest
+        self.lost.add(Cause::OverflowOldest, lost);
+        lost
+    }
+
+    /// Takes back the entry that was just added, for which there is no room.
+    pub(in crate::store) fn drop_newest(&mut self, id: StreamId) -> Tally {
+        let gone = self.log.remove(id, Emptied::Drop).unwrap_or_default();
+        // LOSS: overflow-newest
+        self.lost.add(Cause::OverflowNewest, gone);
+        gone
     }
 
     /// Removes an entry if its references allow, and does to them what is to be done.
@@ -214,13 +253,11 @@ impl Stream {
         }
         if references == References::Delete {
             for group in &mut self.groups {
-                group.forget(id);
+                group.forget(id, Left::Gone);
             }
         }
-        match self.log.remove(id, emptied) {
-            Some(bytes) => Deleted::Gone(bytes),
-            None => Deleted::NotFound,
-        }
+        let gone = self.log.remove(id, emptied);
+        gone.map_or(Deleted::NotFound, Deleted::Gone)
     }
 
     /// Whether a group has yet to read or to acknowledge the entry. O(groups · log pending).

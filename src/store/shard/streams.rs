@@ -1,0 +1,309 @@
+//! Streams under their shard: with the account of their database, under the policies of their
+//! keys, and what the tick does for them.
+//!
+//! Whoever adds entries or takes some away goes through a [`StreamSlot`], which writes both
+//! accounts and keeps the bounds. A shard keeps a list of streams that time changes, so that a
+//! tick costs what there is to see to and not a walk over all keys. A key on the list may be gone
+//! by now; the next tick takes it off.
+
+use crate::overflow::{QueueBounds, QueueOverflow};
+use crate::policy::{Kind, Policies};
+use crate::store::key::Key;
+use crate::store::ledger::{Cause, Ledger, Tally};
+use crate::store::lines::WaitKey;
+use crate::store::stream::{
+    AddError, Deleted, NewId, NodeLimits, References, Stream, StreamId, Tended, Trim,
+};
+use crate::store::value::Value;
+
+use super::{Database, Shard, WrongType, quarters};
+
+/// A stream with the account of its database.
+#[derive(Debug)]
+pub struct StreamSlot<'s> {
+    /// The stream.
+    pub stream: &'s mut Stream,
+    ledger: &'s mut Ledger,
+}
+
+impl StreamSlot<'_> {
+    /// Adds an entry: XADD. A policy that refuses what does not fit refuses it with
+    /// [`AddError::Full`], and nothing has changed then. The caller calls
+    /// [`StreamSlot::keep_bounds`] when it has trimmed what it wants to.
+    pub fn add<A: AsRef<[u8]>>(
+        &mut self,
+        new: NewId,
+        pairs: &[A],
+        limits: NodeLimits,
+        now_ms: u64,
+    ) -> Result<StreamId, AddError> {
+        if let Some(bounds) = self.stream.bounds()
+            && bounds.overflow == QueueOverflow::Reject
+        {
+            let (mut after, adding) = (self.stream.held(), tally_of(pairs));
+            after += adding;
+            if !bounds.hold(after.messages, after.bytes) {
+                return Err(AddError::Full(adding));
+            }
+        }
+        let before = self.stream.held();
+        let id = self.stream.add(new, pairs, limits, now_ms)?;
+        self.ledger.came += self.stream.held() - before;
+        Ok(id)
+    }
+
+    /// Brings the stream within the bounds of its policy after the entry `newest` was added.
+    /// Returns whether that one stayed.
+    #[inline]
+    pub fn keep_bounds(&mut self, newest: StreamId) -> bool {
+        match self.stream.bounds() {
+            Some(bounds) => self.keep_within(&bounds, newest),
+            None => true,
+        }
+    }
+
+    fn keep_within(&mut self, bounds: &QueueBounds, newest: StreamId) -> bool {
+        let held = self.stream.held();
+        if bounds.overflow == QueueOverflow::Reject || bounds.hold(held.messages, held.bytes) {
+            return true;
+        }
+        let entry = self.stream.log().get(newest);
+        let bytes = entry.map_or(0, |entry| entry.fields.payload_bytes());
+        // What is larger than all may be would push out the others and then go itself.
+        if bounds.overflow == QueueOverflow::DropNewest || bytes > bounds.bytes_max {
+            let gone = self.stream.drop_newest(newest);
+            self.ledger.lost.add(Cause::OverflowNewest, gone);
+            return false;
+        }
+        let lost = self.stream.drop_surplus(bounds);
+        self.ledger.lost.add(Cause::OverflowOldest, lost);
+        true
+    }
+
+    /// Trims as XTRIM does; returns how many entries went.
+    pub fn trim(&mut self, trim: Trim) -> u64 {
+        let lost = self.stream.trim(trim);
+        self.ledger.lost.add(Cause::Trimmed, lost);
+        lost.messages
+    }
+
+    /// Deletes one entry by name, as XDEL and XDELEX do.
+    pub fn delete(&mut self, id: StreamId, references: References) -> Deleted {
+        let deleted = self.stream.delete(id, references);
+        if let Deleted::Gone(gone) = deleted {
+            self.ledger.lost.add(Cause::Removed, gone);
+        }
+        deleted
+    }
+
+    /// Acknowledges an entry for a group and deletes it, as XACKDEL does; `None` without the group.
+    pub fn ack_delete(
+        &mut self,
+        group: &[u8],
+        id: StreamId,
+        references: References,
+    ) -> Option<Deleted> {
+        let deleted = self.stream.ack_delete(group, id, references);
+        if let Some(Deleted::Gone(gone)) = deleted {
+            self.ledger.out += gone;
+        }
+        deleted
+    }
+}
+
+/// An entry of these names and values.
+fn tally_of<A: AsRef<[u8]>>(pairs: &[A]) -> Tally {
+    Tally::one(pairs.iter().map(|part| part.as_ref().len()).sum())
+}
+
+/// Whether a value is a stream that the tick is to look after.
+#[inline]
+pub(super) fn wants_tending(value: &Value) -> bool {
+    matches!(value, Value::Stream(stream) if stream.wants_tending())
+}
+
+impl Shard {
+    /// The stream at a key with its account, for changing what it holds.
+    #[inline]
+    pub fn stream_slot(
+        &mut self,
+        key: &Key,
+        now_ms: u64,
+    ) -> Result<Option<StreamSlot<'_>>, WrongType> {
+        if !self.tended.is_empty() {
+            self.drop_overdue(key, now_ms);
+        }
+        let Some(place) = self.locate(key, now_ms) else {
+            return Ok(None);
+        };
+        let used = quarters(now_ms);
+        self.used = used;
+        let Database { table, streams, .. } = &mut self.dbs[usize::from(key.db)];
+        let entry = table.at_mut(place).ok_or(WrongType)?;
+        entry.used = used;
+        match &mut entry.value {
+            Value::Stream(stream) => Ok(Some(StreamSlot {
+                stream,
+                ledger: streams,
+            })),
+            _ => Err(WrongType),
+        }
+    }
+
+    /// An empty stream as it is to be at an absent key: `fill` may add to it before it comes to
+    /// its key, and says whether it is to come there.
+    pub fn make_stream<R>(
+        &mut self,
+        key: &Key,
+        fill: impl FnOnce(&mut StreamSlot<'_>) -> (R, bool),
+    ) -> R {
+        let mut stream: Box<Stream> = Box::default();
+        let policies = self.policies.as_ref();
+        stream.govern(policies.and_then(|all| all.governing(Kind::Stream, key.name)));
+        // Its account is its own until it has come.
+        let mut ledger = Ledger::default();
+        let (result, comes) = fill(&mut StreamSlot {
+            stream: &mut stream,
+            ledger: &mut ledger,
+        });
+        if comes {
+            self.insert_new(key, Value::Stream(stream), None);
+        }
+        result
+    }
+
+    /// Takes a stream into the account of its database and under the policy of its key, which it
+    /// is about to come to.
+    pub(super) fn welcome_stream(&mut self, key: &Key, stream: &mut Stream) {
+        let streams = &mut self.dbs[usize::from(key.db)].streams;
+        if stream.is_booked {
+            streams.carry_in(stream.held());
+        } else {
+            streams.add(&stream.ledger());
+            stream.is_booked = true;
+        }
+        let policies = self.policies.as_ref();
+        stream.govern(policies.and_then(|all| all.governing(Kind::Stream, key.name)));
+        cut(stream, streams);
+    }
+
+    /// Puts all streams under other policies, and has those that may lose entries lose what is
+    /// too much. O(keys).
+    pub(super) fn govern_streams(&mut self, policies: &Policies) {
+        let mut tended = Vec::new();
+        for (db, database) in (0..).zip(&mut self.dbs) {
+            for entry in &mut database.table {
+                let Value::Stream(stream) = &mut entry.value else {
+                    continue;
+                };
+                stream.govern(policies.governing(Kind::Stream, &entry.name));
+                if cut(stream, &mut database.streams) > 0 {
+                    self.watched.changed(&Key {
+                        db,
+                        hash: entry.hash,
+                        name: &entry.name,
+                    });
+                }
+                if stream.wants_tending() {
+                    tended.push(WaitKey {
+                        db,
+                        hash: entry.hash,
+                        name: entry.name.clone(),
+                    });
+                }
+            }
+        }
+        // The list holds whoever wants tending: no others are left now.
+        self.tended = tended;
+    }
+
+    /// Puts a stream on the list of those that the tick looks after.
+    pub fn tend(&mut self, key: &Key) {
+        let is_listed = |listed: &WaitKey| listed.db == key.db && *listed.name == *key.name;
+        if !self.tended.iter().any(is_listed) {
+            self.tended.push(key.into());
+        }
+    }
+
+    /// Whether the tick has anything to do here.
+    pub fn has_tended(&self) -> bool {
+        !self.tended.is_empty()
+    }
+
+    /// Does for every listed stream what is due, and tells `visit` where that was something.
+    /// Costs a look-up for each; true while there is more to do at once.
+    pub fn tend_all(&mut self, now_ms: u64, mut visit: impl FnMut(&Key, Tended)) -> bool {
+        let mut more = false;
+        let mut at = 0;
+        while let Some(listed) = self.tended.get(at).cloned() {
+            let key = listed.as_key();
+            let tended = match self.look(&key, now_ms).map(|entry| &mut entry.value) {
+                Some(Value::Stream(stream)) if stream.wants_tending() => stream.tend(now_ms),
+                _ => {
+                    self.tended.swap_remove(at);
+                    continue;
+                }
+            };
+            at += 1;
+            self.note_overdue(&key, tended.expired);
+            more |= tended.more;
+            if tended != Tended::default() {
+                visit(&key, tended);
+            }
+        }
+        more
+    }
+
+    /// Drops what is too old in a stream that is about to be looked at.
+    pub(super) fn drop_overdue(&mut self, key: &Key, now_ms: u64) {
+        let mut expired = Tally::default();
+        if let Some(entry) = self.look(key, now_ms)
+            && let Value::Stream(stream) = &mut entry.value
+        {
+            while stream.is_overdue(now_ms) {
+                let (lost, more) = stream.drop_overdue(now_ms);
+                expired += lost;
+                if !more {
+                    break;
+                }
+            }
+        }
+        self.note_overdue(key, expired);
+    }
+
+    fn note_overdue(&mut self, key: &Key, expired: Tally) {
+        if !expired.is_zero() {
+            let streams = &mut self.dbs[usize::from(key.db)].streams;
+            // LOSS: expired-age
+            streams.lost.add(Cause::ExpiredAge, expired);
+            self.watched.changed(key);
+        }
+    }
+
+    /// Counts entries of the stream at a key that a group was handed too often: so many went to
+    /// the dead-letter stream, the others are lost to the group.
+    pub fn note_exhausted(&mut self, key: &Key, group: &[u8], len: u64, buried: u64) {
+        self.dead_lettered += buried;
+        // LOSS: max-deliveries
+        self.exhausted += len - buried;
+        let found = self.dbs[usize::from(key.db)]
+            .table
+            .find_mut(key.hash, |entry| key.is_named(&entry.name));
+        if let Some(Value::Stream(stream)) = found.map(|entry| &mut entry.value) {
+            stream.note_dead_lettered(group, buried);
+        }
+    }
+}
+
+/// Lets go of the oldest entries that a policy, which came later than they, has no room for,
+/// unless it refuses what comes instead. Returns how many went.
+fn cut(stream: &mut Stream, ledger: &mut Ledger) -> u64 {
+    match stream.bounds() {
+        Some(bounds) if bounds.overflow != QueueOverflow::Reject => {
+            let lost = stream.drop_surplus(&bounds);
+            ledger.lost.add(Cause::OverflowOldest, lost);
+            lost.messages
+        }
+        _ => 0,
+    }
+}
