@@ -6,13 +6,14 @@
 //!
 //! Costs: reading n new entries is O(n) and a search; acknowledging is O(log pending).
 
+use crate::store::meter::Meter;
+
 use super::consumer::{Consumer, ConsumerIndex, Consumers};
 use super::entry::Entry;
 use super::id::StreamId;
 use super::log::Log;
 use super::pending::{DELIVERIES_MAX, Pending, PendingList};
 use super::range::Spot;
-use crate::store::meter::Meter;
 
 /// Most due entries that are collected and sorted by id before a walk by id looks cheaper.
 const DUE_SORT_MAX: u64 = 1024;
@@ -78,9 +79,9 @@ pub struct Group {
     pub(super) consumers: Consumers,
     pub(super) pending: PendingList,
     pub(super) policy: GroupPolicy,
-    /// What is measured: see `measure`.
+    pub(super) ledger: GroupLedger,
+    /// How fast it delivers and acknowledges, and how old entries were: see `measure`.
     pub(super) meter: Option<Box<Meter>>,
-    ledger: GroupLedger,
     /// The greatest id delivered when it was noted, and where in the log that was: what spares
     /// a reader of one entry at a time the search for its place.
     spot: Option<(StreamId, Spot)>,
@@ -95,8 +96,8 @@ impl Group {
             consumers: Consumers::default(),
             pending: PendingList::default(),
             policy: GroupPolicy::default(),
-            meter: None,
             ledger: GroupLedger::default(),
+            meter: None,
             spot: None,
         }
     }

@@ -66,10 +66,6 @@ pub struct Stream {
     )]
     groups: Vec<Box<Group>>,
     idempotence: Option<Box<Idempotence>>,
-    /// The quarter of a second of the last use: see `measure`.
-    rolled: u32,
-    /// How fast entries come, once there is something to measure.
-    meter: Option<Box<Meter>>,
     governed: Option<Arc<Governed>>,
     /// Entries that were ever added, with their payload bytes.
     came: Tally,
@@ -79,6 +75,10 @@ pub struct Stream {
     lost: Losses,
     /// Whether it is in the account of a database: written by its shard.
     pub(super) is_booked: bool,
+    /// The quarter of a second of the last use: see `measure`.
+    rolled: u32,
+    /// How fast entries come, once there is something to measure.
+    meter: Option<Box<Meter>>,
 }
 
 impl Clone for Stream {
