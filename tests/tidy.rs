@@ -115,6 +115,7 @@ const TERMS: &[(&str, &str)] = &[
     ("src/command/string/lcs.rs", "common"),
     ("src/command/string/lcs/table.rs", "common"),
     ("tests/differential/families/strings.rs", "common"),
+    ("src/http/listener.rs", "util"),
     ("tests/frameworks/redis-crate/src/main.rs", "util"),
     ("tests/frameworks/redis-crate/src/main.rs", "manager"),
 ];
