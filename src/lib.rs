@@ -2,6 +2,7 @@
 //!
 //! Rooms in reading order; `docs/ARCHITECTURE.md` says what each may know.
 
+pub mod acl;
 pub mod allocator;
 pub mod banner;
 pub mod clients;

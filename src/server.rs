@@ -50,6 +50,7 @@ pub fn run(start: &Start) -> anyhow::Result<()> {
         seed,
         clock::now(),
     );
+    engine.load_users().map_err(anyhow::Error::msg)?;
     let engine = Arc::new(engine);
     runtime.block_on(serve(engine, &settings))
 }

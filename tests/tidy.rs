@@ -45,10 +45,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("config", &["policy", "sync"]),
     ("script", &["protocol"]),
+    ("acl", &["glob", "sync"]),
     (
         "command",
         &[
-            "clients", "clock", "config", "ends", "glob", "limits", "metrics", "outbox",
+            "acl", "clients", "clock", "config", "ends", "glob", "limits", "metrics", "outbox",
             "overflow", "policy", "protocol", "pubsub", "script", "store", "sync",
         ],
     ),

@@ -63,7 +63,7 @@ impl Bench {
         let client = Client::new(id, origin, Seat::default(), self.now.mono_us);
         let client = Arc::new(client);
         self.engine.clients.insert(&client);
-        let session = Session::new(client, !self.engine.has_password());
+        let session = Session::new(client, !self.engine.asks_who());
         Player {
             session,
             reply: Reply::new(Resp::V2),

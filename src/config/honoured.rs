@@ -87,6 +87,9 @@ const fn output_limits() -> Kind {
 const fn policies() -> Kind {
     Kind::Policies
 }
+const fn users() -> Kind {
+    Kind::Users
+}
 const fn routes() -> Kind {
     Kind::Routes
 }
@@ -104,6 +107,10 @@ pub(super) const NETWORK: &[Spec] = honoured! { Network:
     "unixsocketperm" octal(0o777) = "0", Start, "permissions of the Unix socket; 0 leaves them to the umask";
     "protected-mode" yes_no() = "yes", Live, "without a password, serve only clients on this machine";
     "requirepass" text() = "", Live, "password that clients must give; empty for none";
+    "user" users() = "", Start, "a user and its rules, as in ACL SETUSER; several add up. Clients change them by ACL";
+    "aclfile" path() = "", Start, "file of users, instead of lines of user; ACL LOAD reads and ACL SAVE writes it. A relative path counts from dir";
+    "acl-pubsub-default" choice(&["allchannels", "resetchannels"]) = "resetchannels", Live, "whether a new user may use every channel or none";
+    "acllog-max-len" int(0, MAX) = "128", Live, "refusals that ACL LOG remembers";
     "enable-debug-command" choice(&["no", "yes", "local"]) = "no", Start, "whether clients may run DEBUG: all, or with local those on this machine";
     "tcp-backlog" int(0, INT) = "511", Start, "connections the system may hold before they are accepted";
     "tcp-keepalive" int(0, INT) = "300", Live, "seconds of silence after which a peer is probed; 0 never";

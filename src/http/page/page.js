@@ -78,9 +78,15 @@ function time(ms) {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
+const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 const stateName = (state) => state.replace("-", " ");
 const causeName = (cause) => cause.replace("_", " ");
-const drain = (queue) => queue.waiting === 0 ? "–" : queue.drain_s === null ? "never" : time(queue.drain_s * 1000);
+/** When it will be empty. A queue that flows is neither filling nor draining worth the word. */
+function drain(queue) {
+  if (queue.waiting === 0) return "–";
+  if (queue.drain_s !== null) return time(queue.drain_s * 1000);
+  return queue.state === "flowing" ? "steady" : "never";
+}
 const share = (part, whole) => `${Math.min(100, whole ? (100 * part) / whole : 0).toFixed(1)}%`;
 
 function advice(queue) {
@@ -158,7 +164,7 @@ function meter(part, whole) {
 function drawTiles({ server, totals: sums }) {
   const budget = server.budget_bytes;
   $("tiles").replaceChildren(
-    tile("Messages waiting", count(sums.waiting), "", `in ${count(sums.queues)} queues and ${count(sums.streams)} streams`,
+    tile("Messages waiting", count(sums.waiting), "", `in ${plural(sums.queues, "queue")}${sums.streams ? `, ${plural(sums.streams, "stream")}` : ""}`,
       sparkline([{ points: totals.waiting }], 30, "messages waiting over the last two minutes")),
     tile("Oldest message", time(sums.oldest_age_ms), "", sums.stalled ? `${sums.stalled} stalled` : "nothing is stalled",
       sparkline([{ points: totals.age, kind: sums.stalled ? "age" : "" }]), sums.stalled ? "bad" : ""),
@@ -192,7 +198,7 @@ function drawRow(queue) {
     cell("In /s", count(queue.rate_in_10s), queue.rate_in_10s ? "" : "zero"),
     cell("Out /s", count(queue.rate_out_10s), queue.rate_out_10s ? "" : "zero"),
     cell("Wait p99", time(queue.wait_p99_ms), queue.wait_p99_ms === null ? "zero" : ""),
-    cell("Drains in", drain(queue), queue.waiting && queue.drain_s === null ? "warn" : "zero"),
+    cell("Drains in", drain(queue), drain(queue) === "never" ? "warn" : "zero"),
     cell("Consumers", count(queue.consumers_waiting), queue.consumers_waiting ? "" : "zero"),
     cell("Lost", count(queue.dropped), queue.dropped ? "" : "zero"));
 }
