@@ -57,7 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "net",
         &[
-            "clients", "clock", "command", "outbox", "protocol", "worker",
+            "clients", "clock", "command", "outbox", "protocol", "sync", "worker",
         ],
     ),
     ("logging", &["config"]),
@@ -93,6 +93,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("tokio", &["net", "server"]),
     ("mio", &["worker"]),
     ("rustix", &["net"]),
+    ("rustls", &["net"]),
     ("SystemTime", &["clock"]),
     ("UNIX_EPOCH", &["clock"]),
     ("Mutex", &["sync"]),
