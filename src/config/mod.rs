@@ -68,7 +68,9 @@ impl fmt::Debug for LevelHook {
 }
 
 /// Tries settings of TLS, which this room does not know, before they hold.
-struct TlsHook(Box<dyn Fn(&Settings) -> Result<(), String> + Send + Sync>);
+struct TlsHook(Box<TryTls>);
+
+type TryTls = dyn Fn(&Settings) -> Result<(), String> + Send + Sync;
 
 impl fmt::Debug for TlsHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
