@@ -77,7 +77,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("main", &["config", "server"]),
+    ("bench", &["clock"]),
+    ("main", &["bench", "config", "server"]),
 ];
 
 /// Single names that a room may use of another one that is closed to it.
@@ -91,7 +92,7 @@ const EXCEPTIONS: &[(&str, &str, &[&str])] = &[
 /// Who may name a crate or type that the others reach through a room, if at all.
 const RESERVED: &[(&str, &[&str])] = &[
     ("tokio", &["net", "server"]),
-    ("mio", &["worker"]),
+    ("mio", &["bench", "worker"]),
     ("rustix", &["net"]),
     ("rustls", &["net"]),
     ("SystemTime", &["clock"]),
@@ -100,7 +101,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("RwLock", &["sync"]),
     ("Condvar", &["sync"]),
     ("parking_lot", &["sync"]),
-    ("anyhow", &["main", "server", "logging", "config"]),
+    ("anyhow", &["main", "server", "logging", "config", "bench"]),
 ];
 
 /// Words that say nothing about what they name.

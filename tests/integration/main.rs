@@ -12,6 +12,7 @@
     reason = "a test panics, prints what it measured and reads the clock to give up"
 )]
 
+mod bench;
 mod clients;
 mod handoff;
 mod hostile;
