@@ -57,7 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "net",
         &[
-            "clients", "clock", "command", "outbox", "protocol", "worker",
+            "clients", "clock", "command", "outbox", "protocol", "sync", "worker",
         ],
     ),
     ("http", &["clock", "command", "metrics", "pubsub", "store"]),
@@ -97,6 +97,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("hyper", &["http"]),
     ("mio", &["bench", "worker"]),
     ("rustix", &["net"]),
+    ("rustls", &["net"]),
     ("SystemTime", &["clock"]),
     ("UNIX_EPOCH", &["clock"]),
     ("Mutex", &["sync"]),
