@@ -16,6 +16,7 @@ use crate::pubsub::PubSub;
 use crate::store::{Held, Keyspace, ShardSet};
 use crate::sync::Lock;
 
+use super::early::Early;
 use super::latency::LatencyLog;
 use super::pause::Pauses;
 use super::pressure::Pressure;
@@ -110,6 +111,8 @@ pub struct Engine {
     routes: Lock<Arc<Routes>>,
     /// Whether there are routes, so that publishers need not ask where there are none.
     pub has_routes: AtomicBool,
+    /// When workers are to look again before their next tick.
+    pub early: Early,
     /// Whether any policy lets messages go for memory.
     pub sheds: AtomicBool,
     /// What is known of the pressure on memory; of the tick.
@@ -169,6 +172,7 @@ impl Engine {
             addresses: Lock::default(),
             routes: Lock::default(),
             has_routes: AtomicBool::new(false),
+            early: Early::new(workers_len),
             sheds: AtomicBool::new(false),
             pressure: Lock::default(),
             nobody: Arc::new(Client::new(

@@ -21,6 +21,8 @@ use crate::store::{SHARDS, ShardSet, WaitKey};
 use super::engine::{Engine, Gates};
 use super::spec::{Command, KeyPositions};
 
+/// Hundredths of the budget from which on memory is looked at more often.
+const NEAR: u64 = 75;
 /// Microseconds that the resident size is given to follow what was shed.
 const PATIENCE_US: u64 = 1_000_000;
 /// A queue that somebody popped from or waited for within so many milliseconds has a consumer.
@@ -104,6 +106,13 @@ impl Engine {
 /// Whether shedding does not keep up.
 fn is_beyond(resident_bytes: u64, budget_bytes: u64) -> bool {
     resident_bytes > share(budget_bytes, 106)
+}
+
+/// Whether memory is so near the budget that a burst could pass it before the next tick.
+pub(super) fn is_near(engine: &Engine) -> bool {
+    let budget_bytes = engine.config.live().maxmemory_bytes();
+    let resident_bytes = engine.resident_bytes.load(Ordering::Relaxed);
+    budget_bytes > 0 && resident_bytes > share(budget_bytes, NEAR)
 }
 
 /// Lets messages go if memory is over the budget and policies allow it. For the tick of one
