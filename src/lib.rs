@@ -2,14 +2,17 @@
 //!
 //! Rooms in reading order; `docs/ARCHITECTURE.md` says what each may know.
 
+pub mod acl;
 pub mod allocator;
 pub mod banner;
+pub mod bench;
 pub mod clients;
 pub mod clock;
 pub mod command;
 pub mod config;
 pub mod ends;
 pub mod glob;
+pub mod http;
 pub mod limits;
 pub mod logging;
 pub mod metrics;

@@ -3,12 +3,19 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use weir::bench;
 use weir::config::{Loaded, load};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == bench::SUBCOMMAND)
+    {
+        return ExitCode::from(bench::main(std::env::args_os().skip(1)));
+    }
     use_small_pages();
     match load(std::env::args_os(), std::env::vars_os()) {
         Ok(Loaded::Answer(text)) => {

@@ -45,10 +45,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("config", &["policy", "sync"]),
     ("script", &["protocol"]),
+    ("acl", &["glob", "sync"]),
     (
         "command",
         &[
-            "clients", "clock", "config", "ends", "glob", "limits", "metrics", "outbox",
+            "acl", "clients", "clock", "config", "ends", "glob", "limits", "metrics", "outbox",
             "overflow", "policy", "protocol", "pubsub", "script", "store", "sync",
         ],
     ),
@@ -59,6 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "clients", "clock", "command", "outbox", "protocol", "worker",
         ],
     ),
+    ("http", &["clock", "command", "metrics", "pubsub", "store"]),
     ("logging", &["config"]),
     ("banner", &["config"]),
     (
@@ -69,6 +71,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "clock",
             "command",
             "config",
+            "http",
             "logging",
             "net",
             "outbox",
@@ -76,7 +79,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("main", &["config", "server"]),
+    ("bench", &["clock"]),
+    ("main", &["bench", "config", "server"]),
 ];
 
 /// Single names that a room may use of another one that is closed to it.
@@ -89,8 +93,9 @@ const EXCEPTIONS: &[(&str, &str, &[&str])] = &[
 
 /// Who may name a crate or type that the others reach through a room, if at all.
 const RESERVED: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "server"]),
-    ("mio", &["worker"]),
+    ("tokio", &["http", "net", "server"]),
+    ("hyper", &["http"]),
+    ("mio", &["bench", "worker"]),
     ("rustix", &["net"]),
     ("SystemTime", &["clock"]),
     ("UNIX_EPOCH", &["clock"]),
@@ -98,7 +103,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("RwLock", &["sync"]),
     ("Condvar", &["sync"]),
     ("parking_lot", &["sync"]),
-    ("anyhow", &["main", "server", "logging", "config"]),
+    ("anyhow", &["main", "server", "logging", "config", "bench"]),
 ];
 
 /// Words that say nothing about what they name.
@@ -112,6 +117,7 @@ const TERMS: &[(&str, &str)] = &[
     ("src/command/string/lcs.rs", "common"),
     ("src/command/string/lcs/table.rs", "common"),
     ("tests/differential/families/strings.rs", "common"),
+    ("src/http/listener.rs", "util"),
     ("tests/frameworks/redis-crate/src/main.rs", "util"),
     ("tests/frameworks/redis-crate/src/main.rs", "manager"),
 ];

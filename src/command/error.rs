@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::protocol::c_string;
 use crate::store::WrongType;
 
 /// Why a command was refused. Clients match on these texts, so they are Redis's to the byte.
@@ -73,13 +74,13 @@ pub(super) const BUSY: Error = Error::line(
     "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
 );
 
-/// Most bytes of a request that an error repeats, as in Redis.
+/// Most bytes of an unknown command that an error repeats, as in Redis. Most other errors repeat
+/// all of an argument.
 pub(super) const SHOWN_BYTES_MAX: usize = 128;
 
-/// The part of an argument that an error repeats: cut where Redis's C strings end.
-pub(super) fn shown(argument: &[u8]) -> &[u8] {
-    let argument = &argument[..argument.len().min(SHOWN_BYTES_MAX)];
-    argument.split(|&byte| byte == 0).next().unwrap_or_default()
+/// The part of a command's name that an error repeats.
+pub(super) fn shown(name: &[u8]) -> &[u8] {
+    c_string(&name[..name.len().min(SHOWN_BYTES_MAX)])
 }
 
 impl From<WrongType> for Error {

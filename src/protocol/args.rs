@@ -236,3 +236,8 @@ impl fmt::Debug for OwnedArgs {
         self.as_args().fmt(f)
     }
 }
+/// The part of some bytes that a C string of them has: where Redis takes or repeats an argument as
+/// such, it ends at the first zero.
+pub fn c_string(bytes: &[u8]) -> &[u8] {
+    &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
+}

@@ -11,7 +11,7 @@ pub mod number;
 pub mod reply;
 pub mod request;
 
-pub use args::{Args, OwnedArgs};
+pub use args::{Args, OwnedArgs, c_string};
 pub use error::ProtocolError;
 pub use reply::{Later, Mark, Reply, Resp};
 pub use request::{Limits, Parsed, Parser};

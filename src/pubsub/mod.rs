@@ -62,6 +62,17 @@ impl Subscribers {
         }
         delivery.receivers += self.0.len() as u64;
     }
+
+    fn sight(&self, name: &[u8], space: Option<Space>, traffic: Traffic) -> ChannelSight {
+        let outboxes = self.0.iter().map(|mailbox| mailbox.backlog_bytes());
+        ChannelSight {
+            name: name.into(),
+            space,
+            subscribers: self.0.len() as u64,
+            traffic,
+            outbox_bytes_max: outboxes.max().unwrap_or(0),
+        }
+    }
 }
 
 /// One publication on its way.
@@ -77,11 +88,47 @@ pub struct Delivery<'a> {
     pub dropped: u64,
 }
 
+/// What went through a channel or pattern since it had its first subscriber.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Messages published.
+    pub published: u64,
+    /// Messages left with subscribers.
+    pub delivered: u64,
+    /// Messages that full outboxes let go of for them.
+    pub dropped: u64,
+}
+
+impl Traffic {
+    /// Counts what a delivery added since it stood so.
+    fn note(&mut self, delivery: &Delivery<'_>, (receivers, dropped): (u64, u64)) {
+        self.published += 1;
+        self.delivered += delivery.receivers - receivers;
+        self.dropped += delivery.dropped - dropped;
+    }
+}
+
+/// A channel or pattern with subscribers, as a survey sees it.
+#[derive(Clone, Debug)]
+pub struct ChannelSight {
+    /// Its name, or the pattern.
+    pub name: Box<[u8]>,
+    /// The name space, `None` for patterns.
+    pub space: Option<Space>,
+    /// Who is subscribed.
+    pub subscribers: u64,
+    /// What went through.
+    pub traffic: Traffic,
+    /// Bytes that wait in the fullest outbox of a subscriber.
+    pub outbox_bytes_max: usize,
+}
+
 #[derive(Debug)]
 struct Channel {
     hash: u64,
     name: Box<[u8]>,
     subscribers: Subscribers,
+    traffic: Traffic,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +142,7 @@ struct Index {
 struct Pattern {
     glob: Box<[u8]>,
     subscribers: Subscribers,
+    traffic: Traffic,
 }
 
 /// The index of all subscriptions.
@@ -163,6 +211,7 @@ impl PubSub {
             hash,
             name: channel.into(),
             subscribers,
+            traffic: Traffic::default(),
         };
         part.insert_unique(hash, new, |channel| channel.hash);
         self.index(space)
@@ -198,6 +247,7 @@ impl PubSub {
         patterns.push(Pattern {
             glob: glob.into(),
             subscribers,
+            traffic: Traffic::default(),
         });
         self.patterns_len.store(patterns.len(), Ordering::Relaxed);
     }
@@ -227,16 +277,20 @@ impl PubSub {
     ) {
         if self.index(space).channels_len.load(Ordering::Relaxed) > 0 {
             let (part, hash) = self.part(space, channel);
-            if let Some(found) = part.lock().find(hash, |other| *other.name == *channel) {
+            if let Some(found) = part.lock().find_mut(hash, |other| *other.name == *channel) {
+                let before = (delivery.receivers, delivery.dropped);
                 found.subscribers.send(delivery, |resp| encode(resp, None));
+                found.traffic.note(delivery, before);
             }
         }
         if space == Space::Global && self.patterns_len.load(Ordering::Relaxed) > 0 {
-            for pattern in self.patterns.lock().iter() {
+            for pattern in self.patterns.lock().iter_mut() {
                 if glob::matches(&pattern.glob, channel, false) {
+                    let before = (delivery.receivers, delivery.dropped);
                     pattern
                         .subscribers
                         .send(delivery, |resp| encode(resp, Some(&pattern.glob)));
+                    pattern.traffic.note(delivery, before);
                 }
             }
         }
@@ -252,6 +306,51 @@ impl PubSub {
             found.extend(wanted.filter(matches).map(Box::from));
         }
         found
+    }
+
+    /// Visits every subscription: the channel or pattern, whether it is a pattern, and the ids of
+    /// its subscribers' clients. One part is locked while it is visited.
+    pub fn each_subscription(
+        &self,
+        mut visit: impl FnMut(&[u8], bool, &mut dyn Iterator<Item = u64>),
+    ) {
+        let ids = |subscribers: &Subscribers| {
+            let ids = subscribers.0.iter().map(|mailbox| mailbox.client_id());
+            ids.collect::<Vec<_>>().into_iter()
+        };
+        for part in self.global.parts.iter().chain(&self.shard.parts) {
+            for channel in part.lock().iter() {
+                visit(&channel.name, false, &mut ids(&channel.subscribers));
+            }
+        }
+        for pattern in self.patterns.lock().iter() {
+            visit(&pattern.glob, true, &mut ids(&pattern.subscribers));
+        }
+    }
+
+    /// All channels and patterns that have subscribers, in no order. Part by part, so nobody waits
+    /// for more than a part of it.
+    pub fn survey(&self) -> Vec<ChannelSight> {
+        let mut seen = Vec::new();
+        for space in [Space::Global, Space::Shard] {
+            for part in &self.index(space).parts {
+                let part = part.lock();
+                let sights = part.iter().map(|channel| {
+                    channel
+                        .subscribers
+                        .sight(&channel.name, Some(space), channel.traffic)
+                });
+                seen.extend(sights);
+            }
+        }
+        let patterns = self.patterns.lock();
+        let sights = patterns.iter().map(|pattern| {
+            pattern
+                .subscribers
+                .sight(&pattern.glob, None, pattern.traffic)
+        });
+        seen.extend(sights);
+        seen
     }
 
     /// How many channels have subscribers.

@@ -81,11 +81,6 @@ pub(super) fn bytes(lua: &Lua, args: &[Value], index: usize) -> mlua::Result<Vec
     value.ok_or_else(|| wrong_type(lua, args, index, "string"))
 }
 
-/// The part of a text that a C string of it has: error and status lines go no further.
-pub(super) fn c_string(text: &[u8]) -> &[u8] {
-    &text[..memchr::memchr(0, text).unwrap_or(text.len())]
-}
-
 /// The value of a number, 0 of anything else.
 pub(super) fn as_f64(value: &Value) -> f64 {
     match value {

@@ -2,9 +2,8 @@
 
 use mlua::{Table, Value};
 
-use super::arguments::c_string;
 use super::number::to_integer;
-use crate::protocol::{Reply, Resp};
+use crate::protocol::{Reply, Resp, c_string};
 
 /// Deepest nesting of tables that is written.
 const DEPTH_MAX: usize = 1000;

@@ -13,13 +13,13 @@ use hashbrown::HashMap;
 use mlua::chunk::ChunkMode;
 use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 
-use super::arguments::{as_bytes, c_string};
+use super::arguments::as_bytes;
 use super::failure::{self, Failure, failure_in};
 use super::host::{Host, Verdict, hosted, with_host};
 use super::redis::Shared;
 use super::source::{Script, Sha};
 use super::{bit, from_lua, json, msgpack, random, redis, structs};
-use crate::protocol::{Args, Reply, Resp};
+use crate::protocol::{Args, Reply, Resp, c_string};
 
 /// Most memory that the Lua code of one worker may hold, in bytes: past it a script ends with
 /// Lua's "not enough memory".

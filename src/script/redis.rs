@@ -10,13 +10,13 @@ use std::rc::Rc;
 
 use mlua::{Lua, LuaString, MultiValue, Table, Value, Variadic};
 
-use super::arguments::{as_bytes, as_number, c_string, integer};
+use super::arguments::{as_bytes, as_number, integer};
 use super::failure::{self, Failure, line};
 use super::host::{Ending, with_host};
 use super::interpreter::Failed;
 use super::to_lua;
 use crate::protocol::number::Double;
-use crate::protocol::{OwnedArgs, Reply, Resp};
+use crate::protocol::{OwnedArgs, Reply, Resp, c_string};
 
 /// The version of Redis whose scripting this is, as scripts see it.
 const VERSION: &str = "7.2.9";

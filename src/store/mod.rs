@@ -4,6 +4,7 @@
 //! out. Rooms in reading order: [`Key`] names a value, [`Shard`] keeps a share of the keys,
 //! [`Keyspace`] is all shards and [`Held`] the locks on some of them.
 
+mod backlog;
 mod deadlines;
 pub mod hash;
 pub mod hyperloglog;
@@ -11,6 +12,7 @@ mod key;
 mod keyspace;
 pub mod ledger;
 mod lines;
+pub mod meter;
 pub mod packed;
 pub mod queue;
 pub mod reclaim;
@@ -24,6 +26,7 @@ mod value;
 mod vanished;
 mod watch;
 
+pub use backlog::{Backlog, Figures, GroupBacklog, Sight, State};
 pub use hash::Hash;
 pub use key::{Key, ShardSet};
 pub use keyspace::{Held, Keyspace, SHARDS};

@@ -12,9 +12,11 @@
     reason = "a test panics, prints what it measured and reads the clock to give up"
 )]
 
+mod bench;
 mod clients;
 mod handoff;
 mod hostile;
+mod http;
 mod limits;
 mod load;
 mod policy;

@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use crate::command::call::Call;
-use crate::command::error::{Error, shown};
+use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::command::session::ReplyMode;
-use crate::protocol::Args;
+use crate::protocol::{Args, c_string};
 
 use super::parse_switch;
 
@@ -50,7 +50,7 @@ pub fn setinfo(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let (attribute, value) = (args.at(2), args.at(3));
     let is_name = attribute.eq_ignore_ascii_case(b"lib-name");
     if !is_name && !attribute.eq_ignore_ascii_case(b"lib-ver") {
-        let line = [b"ERR Unrecognized option '", shown(attribute), b"'"].concat();
+        let line = [b"ERR Unrecognized option '", c_string(attribute), b"'"].concat();
         return Err(Error::Bytes(line));
     }
     if !is_plain(value) {

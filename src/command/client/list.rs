@@ -7,11 +7,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::clients::Client;
 use crate::clock::Now;
 use crate::command::call::Call;
-use crate::command::error::{Error, shown};
+use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::command::table::table;
 use crate::protocol::number::parse_i64;
-use crate::protocol::{Args, Resp};
+use crate::protocol::{Args, Resp, c_string};
 
 /// CLIENT ID
 pub fn id(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
@@ -91,7 +91,7 @@ impl Class {
             b"pubsub" => Ok(Self::Subscriber),
             b"master" | b"replica" | b"slave" => Ok(Self::Replication),
             _ => {
-                let line = [b"ERR Unknown client type '", shown(argument), b"'"].concat();
+                let line = [b"ERR Unknown client type '", c_string(argument), b"'"].concat();
                 Err(Error::Bytes(line))
             }
         }
@@ -130,7 +130,7 @@ fn flags_of(client: &Client) -> String {
 }
 
 /// A client's line, ended by a newline. Names are bytes, so the line is too.
-fn describe(client: &Client, now: Now) -> Vec<u8> {
+pub fn describe(client: &Client, now: Now) -> Vec<u8> {
     let seconds_since = |us: u64| now.mono_us.saturating_sub(us) / 1_000_000;
     let identity = client.identity.lock().clone();
     let mailbox = &client.mailbox;
@@ -141,7 +141,7 @@ fn describe(client: &Client, now: Now) -> Vec<u8> {
         table().name(command)
     };
     let output_bytes = client.output_bytes.load(Relaxed);
-    let outbox_bytes = mailbox.backlog_bytes();
+    let (outbox_bytes, outbox) = (mailbox.backlog_bytes(), mailbox.ledger());
     let head = format!(
         "id={} addr={} laddr={} fd={} name=",
         client.id, client.address, client.local_address, client.fd
@@ -168,7 +168,7 @@ fn describe(client: &Client, now: Now) -> Vec<u8> {
     );
     let tail = format!(
         " redir=-1 resp={} lib-name={} lib-ver={} io-thread={} tot-net-in={} tot-net-out={} \
-         tot-cmds={} outbox-dropped={}\n",
+         tot-cmds={} outbox-dropped={} outbox-delivered={} outbox-len={} outbox-bytes={outbox_bytes}\n",
         if mailbox.resp() == Resp::V3 { 3 } else { 2 },
         String::from_utf8_lossy(&identity.library),
         String::from_utf8_lossy(&identity.library_version),
@@ -177,6 +177,8 @@ fn describe(client: &Client, now: Now) -> Vec<u8> {
         client.sent_bytes.load(Relaxed),
         client.commands_total.get(),
         mailbox.dropped_messages(),
+        outbox.taken.messages,
+        outbox.held.messages,
     );
     [
         head.as_bytes(),

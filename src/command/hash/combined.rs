@@ -1,11 +1,11 @@
 //! HGETDEL HGETEX HSETEX: two things to the same fields in one step.
 
 use crate::command::call::Call;
-use crate::command::error::{Error, shown};
+use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
-use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
+use crate::protocol::{Args, c_string};
 use crate::store::{Hash, Key};
 
 use super::deadline::{NOT_POSITIVE, finish, parse_fields, parse_moment};
@@ -219,7 +219,7 @@ impl<'a> SetOptions<'a> {
                 }
             } else {
                 return Err(Error::Bytes(
-                    [b"ERR unknown argument: ", shown(word)].concat(),
+                    [b"ERR unknown argument: ", c_string(word)].concat(),
                 ));
             }
         }

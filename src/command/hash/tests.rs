@@ -285,6 +285,7 @@ fn values_are_taken_and_given_with_deadlines() {
 
 #[test]
 fn wrong_arguments_are_refused_as_in_redis() {
+    let long = "x".repeat(300);
     let bench = Bench::new();
     bench.run("HSET h a 1");
     let misplaced = "-ERR Mandatory argument FIELDS is missing or not at the right position";
@@ -327,6 +328,10 @@ fn wrong_arguments_are_refused_as_in_redis() {
                 "-ERR Only one of FXX or FNX arguments can be specified",
             ),
             ("HSETEX h FOO FIELDS 1 a 1", "-ERR unknown argument: FOO"),
+            (
+                &format!("HSETEX h {long} FIELDS 1 a 1"),
+                &format!("-ERR unknown argument: {long}"),
+            ),
             ("HSETEX h FIELDS 0 a 1", "-ERR invalid number of fields"),
             (
                 "HSETEX h FIELDS 2 a 1",

@@ -1,11 +1,11 @@
 //! EXPIRE EXPIREAT PEXPIRE PEXPIREAT PERSIST.
 
 use crate::command::call::Call;
-use crate::command::error::{Error, shown};
+use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
-use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
+use crate::protocol::{Args, c_string};
 
 use super::del::delete;
 
@@ -92,7 +92,7 @@ impl Condition {
                 b"lt" => &mut wanted.earlier,
                 _ => {
                     return Err(Error::Bytes(
-                        [b"ERR Unsupported option ", shown(option)].concat(),
+                        [b"ERR Unsupported option ", c_string(option)].concat(),
                     ));
                 }
             };

@@ -55,7 +55,7 @@ fn pop(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
 /// Pops `count` messages, of which the list has as many, straight into the reply; removes the key
 /// of a drained list, and tells of both.
 pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, count: usize) {
-    let now_ms = call.now_ms();
+    let (now_ms, tick) = (call.now_ms(), call.tick());
     let taken = &mut call.session.taken;
     let reply = &mut *call.reply;
     let Ok(Some(mut slot)) = call.held.shard_of(key).slot(key, now_ms) else {
@@ -67,7 +67,7 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
         if has_ttls {
             slot.queue.take_ttl(end);
         }
-        slot.queue.pop_with(end, |message, arrival| {
+        let arrival = slot.queue.pop_with(end, |message, arrival| {
             match message.shared() {
                 Some(shared) => reply.bulk_shared(shared),
                 None => reply.bulk(message.bytes()),
@@ -80,7 +80,9 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
                     place: Place::Queue { end, arrival },
                 });
             }
+            arrival
         });
+        slot.queue.note_waited(arrival, tick);
     }
     slot.note_out(before);
     let is_drained = slot.queue.is_empty();

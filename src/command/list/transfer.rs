@@ -56,6 +56,7 @@ pub(super) fn transfer(
         return Ok(false);
     };
     slot.note_out(before);
+    slot.queue.note_waited(Some(moved.arrival), tick);
     let is_drained = slot.queue.is_empty();
     // A list that is moved from and to itself may be drained only for this moment.
     let is_same = source.name == destination.name;

@@ -2,11 +2,12 @@
 //! key with the element in place of the star, `prefix*suffix->field` a field of the hash there.
 
 use crate::command::call::Call;
+use crate::protocol::c_string;
 use crate::store::Value;
 
 /// What a pattern finds for an element, if anything.
 pub(super) fn find(call: &mut Call<'_, '_>, pattern: &[u8], element: &[u8]) -> Option<Vec<u8>> {
-    if super::c_string(pattern) == b"#" {
+    if c_string(pattern) == b"#" {
         return Some(element.to_vec());
     }
     let (name, field) = resolve(pattern, element)?;
@@ -30,13 +31,9 @@ pub(super) fn find(call: &mut Call<'_, '_>, pattern: &[u8], element: &[u8]) -> O
 
 /// The key and perhaps the field that a pattern means for an element.
 fn resolve<'p>(pattern: &'p [u8], element: &[u8]) -> Option<(Vec<u8>, Option<&'p [u8]>)> {
-    let star = super::c_string(pattern)
-        .iter()
-        .position(|&byte| byte == b'*')?;
+    let star = c_string(pattern).iter().position(|&byte| byte == b'*')?;
     let (prefix, rest) = (&pattern[..star], &pattern[star + 1..]);
-    let arrow = super::c_string(rest)
-        .windows(2)
-        .position(|pair| pair == b"->");
+    let arrow = c_string(rest).windows(2).position(|pair| pair == b"->");
     // An arrow without a field is part of the name.
     let arrow = arrow.filter(|&at| rest.get(at + 2).is_some_and(|&byte| byte != 0));
     let (suffix, field) = match arrow {

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::command::error::Error;
 use crate::command::outcome::Result;
-use crate::protocol::Reply;
+use crate::protocol::{Reply, c_string};
 use crate::store::stream::{Entry, StreamId};
 
 /// Ids of one request.
@@ -90,15 +90,10 @@ pub(super) fn write_entries<'a>(reply: &mut Reply, entries: impl Iterator<Item =
     reply.close_array(later, len);
 }
 
-/// An argument as an error repeats it: up to where Redis's C strings end.
-fn shown(argument: &[u8]) -> &[u8] {
-    argument.split(|&byte| byte == 0).next().unwrap_or_default()
-}
-
 /// An error line that repeats two arguments, with text before, between and behind them.
 pub(super) fn error_with(pieces: [&str; 3], arguments: [&[u8]; 2]) -> Error {
     let [before, between, behind] = pieces.map(str::as_bytes);
-    let [first, second] = arguments.map(shown);
+    let [first, second] = arguments.map(c_string);
     Error::Bytes([before, first, between, second, behind].concat())
 }
 

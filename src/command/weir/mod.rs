@@ -1,6 +1,7 @@
 //! Commands that only Weir has: the ledger, policies, messages with a time to live or a delay,
 //! routes. Their arguments look like Redis's, so that stock clients reach them as any command.
 
+mod backlog;
 mod ledger;
 #[cfg(test)]
 mod model_tests;
@@ -34,6 +35,8 @@ macro_rules! weir {
 pub const COMMANDS: &[Command] = &[
     weir!("weir.ledger", -1, flags![READONLY, WALKS_KEYS], Keys::ALL,
         "Returns how many messages came, were delivered, are held and were lost by each cause.", ledger::ledger),
+    weir!("weir.backlog", -1, flags![READONLY, WALKS_KEYS], Keys::None,
+        "Returns how much waits in queues and streams, how old it is, how fast it comes and goes, and what was lost.", backlog::backlog),
     Command {
         subcommands: &[
             weir!("set", -3, flags![WRITE, ADMIN, ALL_KEYS], Keys::None,

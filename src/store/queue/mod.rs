@@ -28,6 +28,7 @@ mod arrivals;
 mod bounded;
 mod chunk;
 mod edit;
+mod measure;
 mod message;
 mod segment;
 mod stale;
@@ -45,6 +46,7 @@ use bytes::Bytes;
 use crate::policy::Governed;
 
 use super::ledger::{Cause, Ledger, Losses, Tally};
+use super::meter::Meter;
 use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use chunk::Chunk;
 use segment::{Segment, record_bytes};
@@ -68,6 +70,10 @@ pub struct Queue {
     heap: usize,
     /// Whether its messages are in the account of a database: false for a copy on its way there.
     pub(super) is_booked: bool,
+    /// The quarter of a second of the last touch: see `measure`.
+    rolled: u32,
+    /// How fast messages come, go and wait, once there is something to measure.
+    meter: Option<Box<Meter>>,
     /// What most queues have nothing of.
     extra: Option<Box<Extra>>,
 }
@@ -148,7 +154,7 @@ impl Queue {
     /// All memory the queue owns beside itself, unused room included. O(1).
     #[inline]
     pub fn heap_bytes(&self) -> usize {
-        self.heap + self.chunks.capacity() * size_of::<Chunk>()
+        self.heap + self.chunks.capacity() * size_of::<Chunk>() + self.meter_bytes()
     }
 
     /// Adds a message at one end. O(1), amortised over the growth of small queues.
@@ -553,6 +559,8 @@ impl Clone for Queue {
             gone: Tally::default(),
             heap,
             is_booked: false,
+            rolled: 0,
+            meter: None,
             extra: None,
         }
     }

@@ -7,10 +7,11 @@ use crate::overflow::QueueBounds;
 use crate::policy::{Governed, Kind, Policies};
 use crate::store::key::{Key, ShardSet};
 use crate::store::ledger::{Cause, Ledger, Tally};
-use crate::store::lines::WaitKey;
+use crate::store::lines::{Line, Lines, WaitKey};
 use crate::store::queue::{End, Letter, Queue};
-use crate::store::table::Place;
+use crate::store::table::{Place, Table};
 use crate::store::value::Value;
+use crate::store::vanished::Vanished;
 
 use super::{Database, Entry, Shard, WrongType, quarters};
 
@@ -152,6 +153,7 @@ impl Shard {
         let Value::Queue(queue) = &mut entry.value else {
             return Err(WrongType);
         };
+        queue.touch(used);
         Ok(Slot { queue, ledger })
     }
 
@@ -181,6 +183,7 @@ impl Shard {
         let Value::Queue(queue) = &mut entry.value else {
             unreachable!("only queues vanish and come back")
         };
+        queue.touch(used);
         Slot { queue, ledger }
     }
 
@@ -326,6 +329,39 @@ impl Shard {
             Some(Value::Queue(queue)) => Ok(Some(queue.ledger())),
             Some(_) => Err(WrongType),
         }
+    }
+
+    /// What a survey walks over: the keys of a database, the queues that have vanished, the lines.
+    pub(in crate::store) fn measured(
+        &mut self,
+        db: u8,
+    ) -> (&mut Table<Entry>, &mut Vanished, &Lines) {
+        let table = &mut self.dbs[usize::from(db)].table;
+        (table, &mut self.vanished, &self.lines)
+    }
+
+    /// The keys that clients wait for and that are neither there nor remembered, with the number
+    /// of those who wait.
+    pub(in crate::store) fn waited_for(&self, db: u8) -> impl Iterator<Item = (Key<'_>, usize)> {
+        let table = &self.dbs[usize::from(db)].table;
+        self.lines.keys_of(db).filter_map(move |key| {
+            let key = key.as_key();
+            let is_it = |entry: &Entry| key.is_named(&entry.name);
+            let is_known =
+                table.find(key.hash, is_it).is_some() || self.vanished.get(&key).is_some();
+            let len = self.lines.get(&key).map_or(0, Line::len);
+            (!is_known).then_some((key, len))
+        })
+    }
+
+    /// The value at a key, or of the queue that vanished from there, for reading what is measured
+    /// of it: no use of the key.
+    pub(in crate::store) fn measurable(&mut self, key: &Key, now_ms: u64) -> Option<&mut Value> {
+        if self.peek(key, now_ms).is_none() {
+            let is_it = |entry: &Entry| *entry.name == *key.name;
+            return self.vanished.find_mut(key.db, key.hash, is_it);
+        }
+        self.look(key, now_ms).map(|entry| &mut entry.value)
     }
 
     /// Adds the queues whose messages may go when memory is short. O(keys).

@@ -6,6 +6,8 @@
 //!
 //! Costs: reading n new entries is O(n) and a search; acknowledging is O(log pending).
 
+use crate::store::meter::Meter;
+
 use super::consumer::{Consumer, ConsumerIndex, Consumers};
 use super::entry::Entry;
 use super::id::StreamId;
@@ -77,7 +79,9 @@ pub struct Group {
     pub(super) consumers: Consumers,
     pub(super) pending: PendingList,
     pub(super) policy: GroupPolicy,
-    ledger: GroupLedger,
+    pub(super) ledger: GroupLedger,
+    /// How fast it delivers and acknowledges, and how old entries were: see `measure`.
+    pub(super) meter: Option<Box<Meter>>,
     /// The greatest id delivered when it was noted, and where in the log that was: what spares
     /// a reader of one entry at a time the search for its place.
     spot: Option<(StreamId, Spot)>,
@@ -93,6 +97,7 @@ impl Group {
             pending: PendingList::default(),
             policy: GroupPolicy::default(),
             ledger: GroupLedger::default(),
+            meter: None,
             spot: None,
         }
     }
@@ -442,6 +447,7 @@ impl<'a> GroupMut<'a> {
                 _ => log.position(entry.id),
             };
             group.last_id = entry.id;
+            group.note_wait(entry.id, now_ms);
             if noack {
                 group.ledger.delivered += 1;
                 group.ledger.acked += 1;

@@ -6,13 +6,14 @@
 //! touch both, because an entry that leaves may be referenced.
 //!
 //! Reading order: `id`, `entry`, `segment` (with `varint`, `node_size`), `sorted`, `log`, `range`,
-//! `pending`, `consumer`, `group`, `claim`, `trim`, `idempotence`, `policy`, `shed`. Time is handed in as Unix milliseconds.
+//! `pending`, `consumer`, `group`, `claim`, `trim`, `idempotence`, `policy`, `measure`, `shed`. Time is handed in as Unix milliseconds.
 //! Nothing here knows the protocol: commands parse, call, and write replies from the views they
 //! are handed.
 
 use std::sync::Arc;
 
 use super::ledger::{Ledger, Losses, Tally};
+use super::meter::Meter;
 use crate::policy::Governed;
 
 mod claim;
@@ -24,6 +25,7 @@ mod group;
 mod id;
 mod idempotence;
 mod log;
+mod measure;
 #[cfg(test)]
 mod model_tests;
 mod node_size;
@@ -73,6 +75,10 @@ pub struct Stream {
     lost: Losses,
     /// Whether it is in the account of a database: written by its shard.
     pub(super) is_booked: bool,
+    /// The quarter of a second of the last use: see `measure`.
+    rolled: u32,
+    /// How fast entries come, once there is something to measure.
+    meter: Option<Box<Meter>>,
 }
 
 impl Clone for Stream {
@@ -86,6 +92,8 @@ impl Clone for Stream {
             out: Tally::default(),
             lost: Losses::default(),
             is_booked: false,
+            rolled: 0,
+            meter: None,
         }
     }
 }

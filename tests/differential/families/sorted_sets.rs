@@ -34,7 +34,10 @@ pub const COMMANDS: &[Entry] = &[
     (4, random),
     (6, scan),
     (4, |g| {
-        Command::new("OBJECT").arg("ENCODING").arg(g.sorted_key())
+        Command::new("OBJECT")
+            .arg("ENCODING")
+            .arg(g.sorted_key())
+            .compared(Compare::Encoding)
     }),
     (10, by_member),
 ];

@@ -7,6 +7,8 @@ use crate::command::weir::Totals;
 use crate::command::{Call, Engine};
 use crate::limits::DATABASES;
 
+use super::backlog::Backlogs;
+
 /// One database.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Database {
@@ -48,6 +50,8 @@ pub(super) struct Facts<'e> {
     pub(super) removal_waited_keys_len: usize,
     pub(super) clients: Clients,
     pub(super) totals: Totals,
+    /// Only where they are asked for: they cost a walk over all queues.
+    pub(super) backlogs: Option<Backlogs>,
 }
 
 impl<'e> Facts<'e> {
@@ -81,6 +85,7 @@ impl<'e> Facts<'e> {
             removal_waited_keys_len,
             clients: clients(call.engine),
             totals,
+            backlogs: None,
         }
     }
 

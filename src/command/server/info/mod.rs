@@ -3,6 +3,7 @@
 //! Fields have Redis's names and units. A field of Redis that would have to be invented is left
 //! out; one that is truly nothing here (evictions, forks, replicas) is 0.
 
+mod backlog;
 mod facts;
 mod process;
 mod sections;
@@ -14,6 +15,7 @@ use crate::protocol::Args;
 
 use super::super::call::Call;
 use super::super::outcome::{Outcome, Result};
+use backlog::Backlogs;
 use facts::Facts;
 
 /// The text as it grows.
@@ -59,6 +61,7 @@ const SECTIONS: &[Section] = &[
     ("stats", "Stats", true, totals::stats),
     ("weir", "Weir", true, totals::weir),
     ("ledger", "Ledger", true, totals::ledger),
+    ("backlog", "Backlog", false, backlog::backlog),
     ("replication", "Replication", true, sections::replication),
     ("cpu", "CPU", true, sections::cpu),
     ("modules", "Modules", true, |_, _| {}),
@@ -73,13 +76,16 @@ const SECTIONS: &[Section] = &[
 
 /// INFO [section [section ...]]
 pub(super) fn info(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let facts = Facts::gather(call);
     let asked = |word: &str| {
         args.from(1)
             .any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
     };
     let by_default = args.len() == 1 || asked("default");
     let all = asked("all") || asked("everything");
+    let mut facts = Facts::gather(call);
+    if all || asked("backlog") {
+        facts.backlogs = Some(Backlogs::gather(call));
+    }
     let mut text = Text::default();
     for (name, title, is_default, write) in SECTIONS {
         if all || by_default && *is_default || asked(name) {
@@ -136,6 +142,21 @@ mod tests {
             text.contains("total_blocking_keys:3 total_blocking_keys_on_nokey:1"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn backlogs_are_shown_when_asked_for() {
+        let bench = Bench::new();
+        bench.run("RPUSH jobs a bb");
+        bench.run("XADD log * k v");
+        let text = bench.run("INFO backlog");
+        for field in [
+            "# Backlog queues:1 streams:1 idle:0 flowing:1 building_up:1 stalled:0 length:3 ",
+            " queue0:db=0,name=jobs,state=building-up,length=2,bytes=3,oldest_age_ms=0,",
+        ] {
+            assert!(text.contains(field), "{field} in {text}");
+        }
+        assert!(!bench.run("INFO").contains("# Backlog"));
     }
 
     #[test]

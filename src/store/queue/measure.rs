@@ -1,0 +1,125 @@
+//! What is measured of a queue beside its account: see `store::meter`.
+//!
+//! A queue has a meter from its first delivery on, or from [`METERED_FROM`] messages on if nobody
+//! takes any. A queue without one was never popped from, so its arrival times tell how fast
+//! messages come.
+
+use super::{End, Queue};
+use crate::store::meter::{Meter, Rates, Waited, per_second};
+
+/// Messages that ever came to a queue from which on it has a meter in any case: few enough to look
+/// at each one's arrival, so many that the meter is little beside them.
+const METERED_FROM: u64 = 256;
+
+/// Milliseconds of a quarter.
+const QUARTER_MS: u64 = 256;
+
+/// The windows of rates, for a queue without a meter.
+const WINDOWS_MS: [u64; 3] = [1000, 10_000, 60_000];
+
+impl Queue {
+    /// Somebody is about to use it in this quarter of a second on the wall clock. One comparison,
+    /// unless it is the first use in this quarter.
+    #[inline]
+    pub fn touch(&mut self, quarter: u32) {
+        if self.rolled != quarter {
+            self.roll(quarter);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn roll(&mut self, quarter: u32) {
+        self.rolled = quarter;
+        let (came, out) = (self.came.messages, self.out().messages);
+        match &mut self.meter {
+            Some(meter) => meter.roll(quarter, came, out),
+            None if came >= METERED_FROM => {
+                self.meter = Some(Box::new(Meter::new(quarter, came, out)));
+            }
+            None => {}
+        }
+    }
+
+    /// Notes the wait of a message that was just popped, if one was.
+    #[inline]
+    pub fn note_waited(&mut self, arrival: Option<u64>, tick: u64) {
+        let Some(arrival) = arrival else { return };
+        let wait_ms = tick.saturating_sub(arrival);
+        match &mut self.meter {
+            Some(meter) => meter.note_wait(wait_ms),
+            None => self.make_meter(tick, arrival).note_wait(wait_ms),
+        }
+    }
+
+    /// A meter for a queue from which the first message, of this arrival, was popped at this tick.
+    #[cold]
+    #[inline(never)]
+    fn make_meter(&mut self, tick: u64, arrival: u64) -> &mut Meter {
+        let (came, out) = (self.came.messages, self.out().messages);
+        let meter = if self.gone.messages <= 1 && came < METERED_FROM {
+            // All that came is here but for the message in hand.
+            let since = |ago: u32| {
+                let begin = tick.saturating_sub(u64::from(ago) * QUARTER_MS + QUARTER_MS / 2);
+                let came_since = self.came_since(begin) + u64::from(arrival >= begin);
+                (came - came_since, 0)
+            };
+            Meter::since(self.rolled, since)
+        } else {
+            Meter::new(self.rolled, came, out)
+        };
+        self.meter.insert(Box::new(meter))
+    }
+
+    /// How many of the messages held arrived at this tick or later. O(messages); for short queues.
+    fn came_since(&self, tick: u64) -> u64 {
+        let ticks = (0..self.len()).filter_map(|index| self.arrival(index));
+        ticks.filter(|&arrival| arrival >= tick).count() as u64
+    }
+
+    /// How fast messages come and go at this tick, in this quarter. O(1) with a meter, else at most
+    /// a look at each of few messages.
+    pub fn rates(&mut self, quarter: u32, tick: u64) -> Rates {
+        self.touch(quarter);
+        if let Some(meter) = &self.meter {
+            return meter.rates();
+        }
+        let newest = [End::Front, End::Back].map(|end| self.peek(end).map_or(0, |(_, at)| at));
+        let oldest_window = tick.saturating_sub(WINDOWS_MS[2]);
+        if newest.into_iter().max() < Some(oldest_window) {
+            return Rates::default();
+        }
+        Rates {
+            came: WINDOWS_MS.map(|ms| {
+                let since = tick.saturating_sub(ms - 1);
+                per_second(self.came_since(since), ms)
+            }),
+            ..Rates::default()
+        }
+    }
+
+    /// How long messages waited that were delivered lately, if any were.
+    pub fn waited(&self) -> Option<Waited> {
+        self.meter.as_ref()?.waited()
+    }
+
+    /// The distribution behind [`Queue::waited`].
+    pub fn wait_steps(&self) -> Vec<(u64, u64)> {
+        let meter = self.meter.as_ref();
+        meter.map_or_else(Vec::new, |meter| meter.wait_steps())
+    }
+
+    /// Bytes that measuring takes.
+    pub fn meter_bytes(&self) -> usize {
+        let meter = self.meter.as_ref();
+        meter.map_or(0, |meter| size_of::<Meter>() + meter.heap_bytes())
+    }
+
+    /// Messages ever delivered and messages ever lost.
+    pub fn out_and_lost(&self) -> (u64, u64) {
+        let out = self.out().messages;
+        (out, self.gone.messages - out)
+    }
+}
+
+const _: () = assert!(size_of::<Queue>() == 96, "an idle queue pays one pointer");

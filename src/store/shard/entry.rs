@@ -1,0 +1,67 @@
+//! A key with its value.
+
+use crate::store::value::Value;
+
+/// A key with its value: one cache line.
+#[derive(Debug)]
+pub struct Entry {
+    pub(super) name: Box<[u8]>,
+    pub(super) hash: u64,
+    /// Wall clock in milliseconds; 0 is never.
+    pub(super) deadline_ms: u64,
+    /// Wall clock of the last access in quarters of a second (see [`quarters`]), for OBJECT IDLETIME.
+    pub(super) used: u32,
+    /// What the key holds.
+    pub value: Value,
+}
+
+const _: () = assert!(size_of::<Entry>() == 64, "large values are boxed");
+
+impl Entry {
+    /// The key's bytes.
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// The hash of its name.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// When it expires, in milliseconds since the epoch.
+    pub fn deadline_ms(&self) -> Option<u64> {
+        (self.deadline_ms != 0).then_some(self.deadline_ms)
+    }
+
+    /// Whole seconds since the last access, right to half a unit.
+    pub fn idle_s(&self, now_ms: u64) -> u64 {
+        let idle = u64::from(quarters(now_ms).wrapping_sub(self.used));
+        (idle * QUARTER_MS + QUARTER_MS / 2) / 1000
+    }
+
+    /// Name, hash and value, the last for changing what is measured of it.
+    pub(in crate::store) fn parts_mut(&mut self) -> (&[u8], u64, &mut Value) {
+        (&self.name, self.hash, &mut self.value)
+    }
+
+    /// Bytes that the key and its value take.
+    pub fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.name.len() + self.value.heap_bytes()
+    }
+
+    /// Whether its time is over: it is gone for every reader, though not yet removed.
+    #[inline]
+    pub fn is_due(&self, now_ms: u64) -> bool {
+        self.deadline_ms != 0 && self.deadline_ms <= now_ms
+    }
+}
+
+/// Milliseconds of the unit in which accesses are noted: a power of two near a quarter of a second.
+const QUARTER_MS: u64 = 256;
+
+/// A wall-clock moment in that unit. It wraps after 34 years, long after any access.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "it may wrap")]
+pub(in crate::store) fn quarters(now_ms: u64) -> u32 {
+    (now_ms / QUARTER_MS) as u32
+}
