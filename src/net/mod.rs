@@ -7,7 +7,13 @@ mod connection;
 mod duty;
 mod listener;
 mod stream;
+#[cfg(test)]
+mod virtual_socket;
 
+#[cfg(test)]
+pub use connection::Connection;
 pub use duty::{Arrival, NetDuty};
 pub use listener::{Listener, bind_tcp, bind_unix, is_local, refuse};
 pub use stream::{Socket, Stream};
+#[cfg(test)]
+pub use virtual_socket::VirtualSocket;
