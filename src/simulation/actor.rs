@@ -162,7 +162,7 @@ impl Actor {
                 answer.kind()
             )
         });
-        settle(ask, answer, self.number, record);
+        settle(&ask, answer, self.number, record);
     }
 
     fn hear_channel(&mut self, answer: Answer<'_>) {

@@ -276,7 +276,7 @@ impl Writer<'_> {
         self.put(&["MULTI"]);
         let mut asks = vec![Ask::Plain];
         let mut inner = Vec::new();
-        for _ in 0..1 + self.dice.below(3) {
+        for _ in 0..=self.dice.below(3) {
             inner.push(match self.dice.below(3) {
                 0 => self.transfer(),
                 1 => {
@@ -331,12 +331,12 @@ impl Writer<'_> {
 
 /// Takes the answer to a request: notes messages that came, and refuses any other answer than one
 /// that fits.
-pub fn settle(ask: Ask, answer: Answer<'_>, client: usize, record: &mut Record) {
+pub fn settle(ask: &Ask, answer: Answer<'_>, client: usize, record: &mut Record) {
     record.replies += 1;
     record.nothings += u64::from(answer.kind() == Kind::Null);
     let at = &mut 0;
     let kind = answer.kind();
-    settle_at(&ask, answer, at, client, record);
+    settle_at(ask, answer, at, client, record);
     assert!(
         *at == answer.tokens().len(),
         "{ask:?} was answered by {kind:?} with {:?}",
