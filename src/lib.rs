@@ -2,6 +2,7 @@
 //!
 //! Rooms in reading order; `docs/ARCHITECTURE.md` says what each may know.
 
+pub mod acl;
 pub mod allocator;
 pub mod banner;
 pub mod bench;
@@ -11,6 +12,7 @@ pub mod command;
 pub mod config;
 pub mod ends;
 pub mod glob;
+pub mod http;
 pub mod limits;
 pub mod logging;
 pub mod metrics;

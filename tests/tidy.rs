@@ -45,10 +45,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("config", &["policy", "sync"]),
     ("script", &["protocol"]),
+    ("acl", &["glob", "sync"]),
     (
         "command",
         &[
-            "clients", "clock", "config", "ends", "glob", "limits", "metrics", "outbox",
+            "acl", "clients", "clock", "config", "ends", "glob", "limits", "metrics", "outbox",
             "overflow", "policy", "protocol", "pubsub", "script", "store", "sync",
         ],
     ),
@@ -59,6 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "clients", "clock", "command", "outbox", "protocol", "worker",
         ],
     ),
+    ("http", &["clock", "command", "metrics", "pubsub", "store"]),
     ("logging", &["config"]),
     ("banner", &["config"]),
     (
@@ -69,6 +71,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "clock",
             "command",
             "config",
+            "http",
             "logging",
             "net",
             "outbox",
@@ -96,7 +99,8 @@ const EXCEPTIONS: &[(&str, &str, &[&str])] = &[
 
 /// Who may name a crate or type that the others reach through a room, if at all.
 const RESERVED: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "server"]),
+    ("tokio", &["http", "net", "server"]),
+    ("hyper", &["http"]),
     ("mio", &["bench", "worker"]),
     ("rustix", &["net"]),
     ("SystemTime", &["clock"]),
@@ -119,6 +123,7 @@ const TERMS: &[(&str, &str)] = &[
     ("src/command/string/lcs.rs", "common"),
     ("src/command/string/lcs/table.rs", "common"),
     ("tests/differential/families/strings.rs", "common"),
+    ("src/http/listener.rs", "util"),
     ("tests/frameworks/redis-crate/src/main.rs", "util"),
     ("tests/frameworks/redis-crate/src/main.rs", "manager"),
 ];

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::outcome::{Outcome, Result};
 use super::session::ReplyMode;
 use super::spec::{Command, Keys};
-use super::{client, monitor, pubsub, transaction};
+use super::{acl, client, monitor, pubsub, transaction};
 
 /// The Redis version whose behaviour clients may expect; they choose commands by it.
 pub const REDIS_VERSION: &str = "7.2.9";
@@ -168,10 +168,11 @@ fn hello(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         },
     };
     let mut name = None;
+    let mut login = None;
     let mut at = 2;
     while let Some(option) = args.get(at) {
         if option.eq_ignore_ascii_case(b"auth") && at + 2 < args.len() {
-            authenticate(call, args.at(at + 1), args.at(at + 2))?;
+            login = Some((args.at(at + 1), args.at(at + 2)));
             at += 3;
         } else if option.eq_ignore_ascii_case(b"setname") && at + 1 < args.len() {
             name = Some(client::checked_name(args.at(at + 1))?);
@@ -183,7 +184,10 @@ fn hello(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
             )));
         }
     }
-    if !call.session.is_authenticated {
+    if let Some((user, password)) = login {
+        acl::authenticate(call, args.at(0), user, password)?;
+    }
+    if !call.session.is_authenticated && call.engine.asks_who() {
         return Err(Error::line(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
              HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
@@ -239,36 +243,9 @@ fn auth(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         3 => (args.at(1), args.at(2)),
         _ => return Err(Error::Syntax),
     };
-    authenticate(call, user, password)?;
+    acl::authenticate(call, args.at(0), user, password)?;
     call.reply.ok();
     Ok(Outcome::Done)
-}
-
-/// Checks a name and password; a server without a password takes any from the default user.
-fn authenticate(call: &mut Call<'_, '_>, user: &[u8], password: &[u8]) -> Result<()> {
-    let settings = call.engine.config.settings();
-    let is_right = match &settings.requirepass {
-        None => true,
-        Some(wanted) => equal_in_constant_time(wanted.as_bytes(), password),
-    };
-    if user != b"default" || !is_right {
-        return Err(Error::line(
-            "WRONGPASS invalid username-password pair or user is disabled.",
-        ));
-    }
-    call.session.is_authenticated = true;
-    call.session.note_state();
-    Ok(())
-}
-
-/// Compares without telling by its duration where the first difference is.
-fn equal_in_constant_time(wanted: &[u8], given: &[u8]) -> bool {
-    let mut difference = wanted.len() ^ given.len();
-    for (at, &byte) in given.iter().enumerate() {
-        let against = wanted.get(at % wanted.len().max(1)).copied().unwrap_or(0);
-        difference |= usize::from(byte ^ against);
-    }
-    difference == 0
 }
 
 /// RESET
@@ -276,7 +253,8 @@ fn reset(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     leave(call);
     call.session.db = 0;
     call.session.reply_mode = ReplyMode::On;
-    call.session.is_authenticated = !call.engine.has_password();
+    call.session.is_authenticated = !call.engine.asks_who();
+    call.session.badge = None;
     let client = &call.session.client;
     {
         // The library stays the same whatever connection it pools.
@@ -304,33 +282,12 @@ pub fn leave(call: &mut Call<'_, '_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::equal_in_constant_time;
     use crate::command::testing::Bench;
-
-    #[test]
-    fn passwords_are_equal_only_to_themselves() {
-        for (wanted, given, equal) in [
-            ("a", "a", true),
-            ("a", "b", false),
-            ("ab", "a", false),
-            ("a", "aa", false),
-            ("", "", true),
-        ] {
-            assert_eq!(
-                equal_in_constant_time(wanted.as_bytes(), given.as_bytes()),
-                equal
-            );
-        }
-    }
 
     #[test]
     fn nobody_runs_commands_before_the_password() {
         let bench = Bench::new();
-        bench
-            .engine
-            .config
-            .set(&[("requirepass", "secret")])
-            .expect("a valid setting");
+        bench.run("CONFIG SET requirepass secret");
         let mut player = bench.client();
         assert_eq!(
             bench.play(&mut player, "get x"),

@@ -1,15 +1,17 @@
 //! From a request to its outcome: look-up, checks, locks, handler, bookkeeping.
 //!
 //! The order of the checks is Redis's, because clients see which error comes first: unknown
-//! command, arity, authentication, subscribed mode, transaction, pause, memory.
+//! command, arity, authentication, permissions, subscribed mode, transaction, pause, memory.
 
 use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
+use crate::acl::Context;
 use crate::clock;
 use crate::protocol::Args;
 use crate::store::ShardSet;
 
+use super::acl;
 use super::bounds;
 use super::call::Call;
 use super::engine::Gates;
@@ -130,10 +132,19 @@ fn unknown_subcommand(command: &Command, args: Args<'_>) -> Error {
 }
 
 /// Whether this client may run the command now.
-fn check(call: &Call<'_, '_>, found: &Found, args: Args<'_>, gates: u32) -> Result<(), Error> {
+fn check(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>, gates: u32) -> Result<(), Error> {
     let flags = found.command.flags;
-    if !call.session.is_authenticated && !flags.any(Flags::NO_AUTH) {
+    let is_nobody = !call.session.is_authenticated && call.engine.asks_who();
+    if is_nobody && !flags.any(Flags::NO_AUTH) {
         return Err(Error::line("NOAUTH Authentication required."));
+    }
+    let context = if call.session.transaction.is_some() {
+        Context::Multi
+    } else {
+        Context::TopLevel
+    };
+    if let Err(denial) = acl::check(call, found, args, context) {
+        return Err(acl::refusal(call, denial, found, args, "NOPERM "));
     }
     if call.session.transaction.is_some() && flags.any(Flags::NO_MULTI) {
         return Err(Error::text("Command not allowed inside a transaction"));
@@ -286,6 +297,25 @@ pub(super) fn invoke(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) -> O
     }
 }
 
+/// From which argument on a request is nobody's business: names and passwords.
+fn secret_from(command: &Command, args: Args<'_>) -> usize {
+    let is = |at: usize, word: &str| {
+        let argument = args.get(at);
+        argument.is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    let is_of_users = matches!(command.name, "setuser" | "deluser" | "getuser") && is(0, "acl");
+    let sets_password = is(0, "config") && (2..args.len()).any(|at| is(at, "requirepass"));
+    if is_of_users || sets_password {
+        2
+    } else if is(0, "hello") {
+        (2..args.len())
+            .find(|&at| is(at, "auth"))
+            .map_or(usize::MAX, |at| at + 1)
+    } else {
+        usize::MAX
+    }
+}
+
 pub(super) fn note_slow(
     call: &Call<'_, '_>,
     command: &Command,
@@ -317,7 +347,7 @@ pub(super) fn note_slow(
         id: 0,
         unix_s: call.now.unix_ms / 1000,
         took_us,
-        arguments: shortened(args),
+        arguments: shortened(args, secret_from(command, args)),
         address,
         name,
     };

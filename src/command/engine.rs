@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
+use crate::acl::{Log, Users};
 use crate::clients::{Client, Clients, Origin};
 use crate::clock::Now;
 use crate::config::{Config, PubsubOverflow};
@@ -16,6 +17,7 @@ use crate::pubsub::PubSub;
 use crate::store::{Held, Keyspace, ShardSet};
 use crate::sync::Lock;
 
+use super::alerts::Alerts;
 use super::latency::LatencyLog;
 use super::pause::Pauses;
 use super::pressure::Pressure;
@@ -40,6 +42,8 @@ impl Gates {
     /// nobody hangs on them, and whoever gets one meanwhile must not use it: they look at this gate
     /// once more when they hold what they need.
     pub const BUSY: u32 = 1 << 4;
+    /// The default user may not do everything, so sessions must ask even if they are nobody else.
+    pub const RESTRICTED: u32 = 1 << 5;
 
     /// The reasons in force. Relaxed: a command that races with the change may miss it.
     #[inline]
@@ -112,8 +116,18 @@ pub struct Engine {
     pub has_routes: AtomicBool,
     /// Whether any policy lets messages go for memory.
     pub sheds: AtomicBool,
+    /// Whether any policy asks to be told of queues.
+    pub has_alarms: AtomicBool,
+    /// What was told of queues; of the tick, and of those who read it.
+    pub alerts: Lock<Alerts>,
+    /// Where metrics and the dashboard are, once that is known.
+    pub http_address: OnceLock<String>,
     /// What is known of the pressure on memory; of the tick.
     pub(super) pressure: Lock<Pressure>,
+    /// Who may do what.
+    pub users: Users,
+    /// What was refused.
+    pub denials: Log,
     /// Stands in where time acts and no client does.
     pub nobody: Arc<Client>,
     /// The policies in force; changed while all shards are held.
@@ -170,7 +184,12 @@ impl Engine {
             routes: Lock::default(),
             has_routes: AtomicBool::new(false),
             sheds: AtomicBool::new(false),
+            has_alarms: AtomicBool::new(false),
+            alerts: Lock::default(),
+            http_address: OnceLock::new(),
             pressure: Lock::default(),
+            users: Users::new(super::acl::catalogue()),
+            denials: Log::default(),
             nobody: Arc::new(Client::new(
                 0,
                 Origin::default(),
@@ -186,6 +205,7 @@ impl Engine {
             entropy: AtomicU64::new(seed),
         };
         engine.note_settings();
+        super::acl::set_default_password(&engine);
         // The settings were read with the same rules.
         let policies = Policies::parse(&engine.config.policy_text()).unwrap_or_default();
         engine.govern(&mut engine.keyspace.hold(), policies);
@@ -281,9 +301,26 @@ impl Engine {
         }
     }
 
-    /// Whether clients must give a password.
+    /// Whether the default user has a password, so that protected mode has nothing to protect.
     pub fn has_password(&self) -> bool {
-        self.config.settings().requirepass.is_some()
+        !self.users.default_account().user().takes_any_password()
+    }
+
+    /// Whether clients must say who they are.
+    pub fn asks_who(&self) -> bool {
+        !self.users.is_open()
+    }
+
+    /// Makes the users that the settings and the ACL file speak of; once, at start.
+    pub fn load_users(&self) -> Result<(), String> {
+        super::acl::load_at_start(self)
+    }
+
+    /// Works out the gate that depends on users, after any of them changed.
+    pub fn note_users(&self) {
+        let default = self.users.default_account().user();
+        self.gates
+            .set(Gates::RESTRICTED, !default.may_do_everything());
     }
 
     /// Notes where the server listens, for INFO.

@@ -1,8 +1,10 @@
-//! The HELP subcommands: the subcommands with their summaries, from the table.
+//! What containers have alike: HELP, the subcommands with their summaries from the table, and
+//! nothing to do without a subcommand.
 
 use crate::protocol::{Args, Reply};
 
 use super::call::Call;
+use super::error::Error;
 use super::outcome::{Outcome, Result};
 use super::spec::Command;
 use super::table::table;
@@ -33,4 +35,9 @@ pub(super) fn write(reply: &mut Reply, container: &str, subcommands: &[Command])
     }
     reply.simple("HELP");
     reply.simple("    Print this help.");
+}
+
+/// A container without a subcommand; its arity keeps requests away.
+pub(super) fn container(_call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
+    Err(Error::Syntax)
 }

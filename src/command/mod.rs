@@ -5,6 +5,11 @@
 //! returns an [`Outcome`]; only the session in `net` awaits anything. Families live in the file of
 //! their name, with their part of the command table on top.
 
+#[macro_use]
+mod rows;
+
+mod acl;
+pub mod alerts;
 pub mod backlog;
 mod bits;
 mod bounds;

@@ -9,6 +9,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::acl::{Badge, Context};
 use crate::clients::{Client, Place, Served, Taken, Wait};
 use crate::clock::{self, Now};
 use crate::outbox::WakeList;
@@ -16,6 +17,7 @@ use crate::protocol::{Args, OwnedArgs, Reply, Resp};
 use crate::store::Delayed;
 use crate::store::{self, Cause, Held, Key, ShardSet, Tally, WaitKey, Waiter};
 
+use super::acl;
 use super::bounds;
 use super::call::Call;
 use super::dispatch;
@@ -34,6 +36,7 @@ struct Attempt {
     request: OwnedArgs,
     resp: Resp,
     db: u8,
+    badge: Option<Badge>,
 }
 
 impl store::Attempt for Attempt {}
@@ -78,6 +81,7 @@ pub(super) fn wait(
         request: block.retry.unwrap_or_else(|| args.to_vec()),
         resp: call.reply.resp(),
         db: call.session.db,
+        badge: call.session.badge.clone(),
     };
     let waiter = Arc::new(Waiter {
         ticket: call.engine.next_ticket(),
@@ -215,7 +219,7 @@ fn unasked(
     act: impl FnOnce(&mut Call<'_, '_>),
 ) {
     let mut held = engine.keyspace.hold();
-    let mut session = Session::stand_in(Arc::clone(&engine.nobody), key.db);
+    let mut session = Session::stand_in(Arc::clone(&engine.nobody), key.db, None);
     let mut reply = Reply::new(Resp::V2);
     let mut call = Call::new(
         engine,
@@ -277,7 +281,11 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
     let Some(attempt) = attempt_of(waiter) else {
         return;
     };
-    let mut session = Session::stand_in(Arc::clone(&attempt.client), attempt.db);
+    let mut session = Session::stand_in(
+        Arc::clone(&attempt.client),
+        attempt.db,
+        attempt.badge.clone(),
+    );
     let mut reply = Reply::new(attempt.resp);
     let (held, wakes) = (&mut *call.held, &mut *call.wakes);
     let mut stand_in = Call::new(
@@ -292,7 +300,17 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
     let args = attempt.request.as_args();
     let is_timed = call.engine.gates.load() & Gates::TIMED != 0;
     let started_us = is_timed.then(clock::mono_us);
-    let outcome = dispatch::invoke(&mut stand_in, attempt.found, args);
+    let outcome = match acl::check(&mut stand_in, &attempt.found, args, Context::TopLevel) {
+        Ok(()) => dispatch::invoke(&mut stand_in, attempt.found, args),
+        Err(denial) => {
+            // The permission went while it waited.
+            stand_in.stats.commands[attempt.found.index].rejected.add(1);
+            let error = acl::refusal(&stand_in, denial, &attempt.found, args, "NOPERM ");
+            stand_in.reply.error(&error.as_line());
+            stand_in.stats.note_error(&error.as_line());
+            Outcome::Done
+        }
+    };
     if matches!(outcome, Outcome::Blocked) {
         return;
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use hashbrown::HashSet;
 
+use crate::acl::Badge;
 use crate::clients::{Client, Taken};
 use crate::protocol::{OwnedArgs, Resp};
 use crate::store::{WaitKey, WatchFlag};
@@ -63,6 +64,8 @@ pub struct Session {
     pub db: u8,
     /// Whether it may run commands.
     pub is_authenticated: bool,
+    /// Who it is, and what it may do; `None` is the default user, who was not asked about yet.
+    pub badge: Option<Badge>,
     /// What becomes of replies.
     pub reply_mode: ReplyMode,
     /// The command that runs confirmed a subscription or its end.
@@ -104,9 +107,10 @@ impl Session {
 
     /// A stand-in for a client that blocks, to try its request again. What others see of the
     /// client stays as it is.
-    pub fn stand_in(client: Arc<Client>, db: u8) -> Self {
+    pub fn stand_in(client: Arc<Client>, db: u8, badge: Option<Badge>) -> Self {
         Self {
             db,
+            badge,
             taken: Some(Vec::new()),
             ..Self::blank(client, true)
         }
@@ -117,6 +121,7 @@ impl Session {
             client,
             db: 0,
             is_authenticated,
+            badge: None,
             reply_mode: ReplyMode::On,
             has_confirmed: false,
             channels: Names::default(),
@@ -146,7 +151,9 @@ impl Session {
 
     /// Works out `is_special` and what others see, after any change to what they depend on.
     pub fn note_state(&mut self) {
+        let is_other = |badge: &Badge| !badge.is_default();
         self.is_special = !self.is_authenticated
+            || self.badge.as_ref().is_some_and(is_other)
             || self.reply_mode != ReplyMode::On
             || self.transaction.is_some()
             || self.is_subscribed();

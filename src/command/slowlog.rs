@@ -66,14 +66,21 @@ impl Slowlog {
 }
 
 /// A request as the log keeps it: long arguments and long lists of them cut, with a word on what
-/// is missing.
-pub fn shortened(args: Args<'_>) -> Vec<Vec<u8>> {
+/// is missing; those from `secret_from` on are not told.
+pub fn shortened(args: Args<'_>, secret_from: usize) -> Vec<Vec<u8>> {
     let kept = if args.len() > ARGUMENTS_KEPT_MAX {
         ARGUMENTS_KEPT_MAX - 1
     } else {
         args.len()
     };
-    let mut arguments: Vec<Vec<u8>> = args.iter().take(kept).map(shortened_argument).collect();
+    let shown = |(at, argument)| {
+        if at < secret_from {
+            shortened_argument(argument)
+        } else {
+            b"(redacted)".to_vec()
+        }
+    };
+    let mut arguments: Vec<Vec<u8>> = args.iter().take(kept).enumerate().map(shown).collect();
     if kept < args.len() {
         arguments.push(format!("... ({} more arguments)", args.len() - kept).into_bytes());
     }

@@ -168,6 +168,8 @@ impl Keys {
 /// The integer that an argument begins with, 0 where it begins with none: Redis reads counts of
 /// keys so when it only looks for keys.
 fn leading_integer(argument: &[u8]) -> i64 {
+    let argument = argument.trim_ascii_start();
+    let argument = argument.strip_prefix(b"+").unwrap_or(argument);
     let digits = argument
         .iter()
         .skip(1)

@@ -28,6 +28,7 @@ const FAMILIES: &[&[Command]] = &[
     super::transaction::COMMANDS,
     super::script::COMMANDS,
     super::server::COMMANDS,
+    super::acl::COMMANDS,
     super::weir::COMMANDS,
 ];
 
@@ -158,6 +159,21 @@ impl Table {
             }
             at = (at + 1) % SLOTS;
         }
+    }
+
+    /// The index of a full name in lower case, `command` or `command|subcommand`. Looks through
+    /// all of them.
+    pub fn find_full(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| known == name)
+    }
+
+    /// The command or subcommand of an index for counting, with its name. Looks through all of
+    /// them.
+    pub fn command_at(&self, index: usize) -> (&str, &'static Command) {
+        let name = self.name(index);
+        let mut all = self.with_subcommands();
+        let found = all.find(|(known, _)| *known == name);
+        found.unwrap_or((name, self.commands[0]))
     }
 
     /// All commands, each followed by its subcommands, with their names for counting.

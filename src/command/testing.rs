@@ -14,7 +14,7 @@ use super::{Call, Engine, Outcome, Session, execute, finish};
 /// An engine with any number of clients, at a moment that the test moves.
 pub struct Bench {
     /// The engine.
-    pub engine: Engine,
+    pub engine: Arc<Engine>,
     /// The moment of the next command.
     pub now: Now,
 }
@@ -45,7 +45,7 @@ impl Bench {
             mono_us: 1_000_000,
         };
         Self {
-            engine: Engine::new(config, 1, 7, now),
+            engine: Arc::new(Engine::new(config, 1, 7, now)),
             now,
         }
     }
@@ -63,7 +63,7 @@ impl Bench {
         let client = Client::new(id, origin, Seat::default(), self.now.mono_us);
         let client = Arc::new(client);
         self.engine.clients.insert(&client);
-        let session = Session::new(client, !self.engine.has_password());
+        let session = Session::new(client, !self.engine.asks_who());
         Player {
             session,
             reply: Reply::new(Resp::V2),
@@ -74,6 +74,13 @@ impl Bench {
     pub fn pass(&mut self, ms: u64) {
         self.now = self.now.after(std::time::Duration::from_millis(ms));
         while super::tick::age(&self.engine, 0, self.now) {}
+    }
+
+    /// Looks at all queues for alerts, as a second of ticks does, in no time.
+    pub fn watch(&self) {
+        for _ in 0..10 {
+            super::alerts::watch(&self.engine, self.now);
+        }
     }
 
     /// What a new client gets for one command, with `\r\n` shown as a blank.

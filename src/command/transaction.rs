@@ -5,10 +5,12 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::acl::Context;
 use crate::flags;
 use crate::protocol::{Args, OwnedArgs};
 use crate::store::{ShardSet, WaitKey};
 
+use super::acl;
 use super::call::Call;
 use super::dispatch;
 use super::engine::Gates;
@@ -210,6 +212,12 @@ fn run_queued(call: &mut Call<'_, '_>, transaction: &Transaction) -> Outcome {
     let mut after = Outcome::Done;
     let is_monitored = call.engine.gates.load() & Gates::MONITORED != 0;
     for (found, request) in &transaction.queued {
+        if let Err(denial) = acl::check(call, found, request.as_args(), Context::Multi) {
+            let line = acl::rights_changed(denial);
+            call.reply.error(&line.as_line());
+            call.stats.note_error(&line.as_line());
+            continue;
+        }
         let stats = &call.stats.commands[found.index];
         stats.calls.add(1);
         if let Outcome::Close = dispatch::invoke(call, *found, request.as_args()) {

@@ -77,7 +77,7 @@ fn parse_toml(text: &str) -> Result<Vec<Entry>, Fault> {
     for (name, item) in table {
         let start = table.key(name).and_then(toml_edit::Key::span);
         let line = line_at(text, start.map_or(0, |span| span.start));
-        let separator = if is_lines(name) { "; " } else { " " };
+        let separator = find(name).map_or(" ", |index| TABLE[index].kind.separator());
         let text = item_text(item, separator).ok_or_else(|| Fault {
             line,
             message: format!(
@@ -123,13 +123,7 @@ fn line_at(text: &str, offset: usize) -> usize {
 }
 
 /// Directives of redis.conf that are no settings.
-const UNSUPPORTED: [&str; 5] = [
-    "include",
-    "loadmodule",
-    "loadmodule-ex",
-    "rename-command",
-    "user",
-];
+const UNSUPPORTED: [&str; 4] = ["include", "loadmodule", "loadmodule-ex", "rename-command"];
 
 fn parse_lines(text: &str) -> Result<Vec<Entry>, Fault> {
     let mut entries = Vec::new();

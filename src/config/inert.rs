@@ -144,9 +144,6 @@ pub(super) const TLS: &[Spec] = inert! { Tls:
 };
 
 pub(super) const INTERNALS: &[Spec] = inert! { Internals:
-    "acl-pubsub-default" choice(&["allchannels", "resetchannels"]) = "resetchannels", Live;
-    "aclfile" text() = "", Start;
-    "acllog-max-len" int(0, MAX) = "128", Live;
     "active-defrag-cycle-max" int(1, 99) = "25", Live;
     "active-defrag-cycle-min" int(1, 99) = "1", Live;
     "active-defrag-ignore-bytes" size(1, MAX) = "104857600", Live;

@@ -90,6 +90,8 @@ pub enum Kind {
     Policies,
     /// Routes, separated by `;`.
     Routes,
+    /// Users with their rules, one a line.
+    Users,
 }
 
 const NOT_AN_INTEGER: &str = "argument couldn't be parsed into an integer";
@@ -153,6 +155,10 @@ impl Kind {
             Self::SavePoints => limits::save_points(text).map(Value::Text),
             Self::Percentiles => limits::percentiles(text).map(Value::Text),
             Self::OomScores => limits::oom_scores(text).map(Value::Text),
+            Self::Users => {
+                let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+                Ok(Value::Text(lines.collect::<Vec<_>>().join("\n")))
+            }
             Self::Routes => match Routes::parse(text) {
                 Ok(routes) => Ok(Value::Text(routes.to_lines().join("; "))),
                 Err(reason) => Err(reason.into()),
@@ -213,6 +219,9 @@ impl Kind {
             Self::SavePoints => "pairs of seconds and changes, or \"\"".to_owned(),
             Self::Percentiles => "percentiles from 0 to 100, such as 50 99 99.9".to_owned(),
             Self::OomScores => "three numbers from -2000 to 2000".to_owned(),
+            Self::Users => {
+                "a user and its rules, such as 'alice on >secret ~jobs:* +@list'".to_owned()
+            }
             Self::Routes => "routes such as 'news:* archive'; docs/POLICY.md".to_owned(),
             Self::Policies => {
                 "policies such as 'logs:* max-length 1000'; docs/POLICY.md".to_owned()
@@ -239,6 +248,7 @@ impl Kind {
             Self::Percentiles | Self::OomScores => "N...",
             Self::Policies => "POLICY",
             Self::Routes => "ROUTE",
+            Self::Users => "USER RULE...",
         }
     }
 
@@ -258,7 +268,16 @@ impl Kind {
 
     /// Whether the value is made of lines, which a configuration file gives one by one.
     pub const fn is_lines(self) -> bool {
-        matches!(self, Self::Policies | Self::Routes)
+        matches!(self, Self::Policies | Self::Routes | Self::Users)
+    }
+
+    /// What stands between those lines in a value.
+    pub const fn separator(self) -> &'static str {
+        match self {
+            Self::Users => "\n",
+            Self::Policies | Self::Routes => "; ",
+            _ => " ",
+        }
     }
 
     /// Whether a configuration file may hold the value as a bare number.

@@ -90,6 +90,8 @@ impl Live {
     readers! {
         /// Writes are refused above this many bytes; 0 for no limit.
         maxmemory_bytes -> u64 = "maxmemory";
+        /// Queues that metrics name.
+        metrics_queues -> usize = "metrics-queues";
         /// Connections at once.
         maxclients -> u32 = "maxclients";
         /// Seconds of idleness after which a connection is closed; 0 never.
@@ -108,6 +110,8 @@ impl Live {
         slowlog_slower_than_us -> i64 = "slowlog-log-slower-than";
         /// Commands that SLOWLOG remembers.
         slowlog_len_max -> u64 = "slowlog-max-len";
+        /// Refusals that ACL LOG remembers.
+        acllog_len_max -> u64 = "acllog-max-len";
         /// Milliseconds from which LATENCY notes an event; 0 never.
         latency_threshold_ms -> u64 = "latency-monitor-threshold";
         /// Milliseconds after which a script may be killed.
@@ -138,6 +142,12 @@ impl Live {
     #[inline]
     pub fn protected_mode(&self) -> bool {
         self.number(const { index_of("protected-mode") }) != 0
+    }
+
+    /// Whether a new user may use every channel.
+    #[inline]
+    pub fn acl_all_channels(&self) -> bool {
+        self.number(const { index_of("acl-pubsub-default") }) == 0
     }
 
     /// Classes of keyspace events to publish.

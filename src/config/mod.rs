@@ -159,6 +159,8 @@ impl Config {
     pub fn get(&self, mut matches: impl FnMut(&str) -> bool) -> Vec<(&'static str, String)> {
         let state = self.state.lock();
         let mut found: Vec<_> = table::names()
+            // Redis does not show users here, and their passwords are nobody's business.
+            .filter(|(_, index)| TABLE[*index].kind != Kind::Users)
             .filter(|(name, _)| matches(name))
             .map(|(name, index)| (name, state.values.render(index)))
             .collect();
@@ -228,6 +230,23 @@ impl Config {
     pub fn route_text(&self) -> String {
         let state = self.state.lock();
         state.values.text(const { index_of("route") }).to_owned()
+    }
+
+    /// The users that the settings speak of: the name of each, and its rules.
+    pub fn users(&self) -> Vec<Vec<String>> {
+        let state = self.state.lock();
+        let lines = state.values.text(const { index_of("user") }).lines();
+        // Lines with bad quotes are taken word by word.
+        let words = |line: &str| {
+            file::split_words(line)
+                .unwrap_or_else(|| line.split_whitespace().map(str::to_owned).collect())
+        };
+        lines.map(words).collect()
+    }
+
+    /// Takes over users that were changed by commands, for `CONFIG REWRITE`.
+    pub fn keep_user_text(&self, text: &str) {
+        self.keep(const { index_of("user") }, text);
     }
 
     /// Takes over policies that were changed by other ways than `CONFIG SET`, so that

@@ -94,6 +94,14 @@ pub struct Settings {
     pub protected_mode: bool,
     /// Password that clients must give.
     pub requirepass: Option<String>,
+    /// Address of the HTTP listener; `None` is no listener.
+    pub http_bind: Option<String>,
+    /// Its port; 0 picks a free one.
+    pub http_port: u16,
+    /// Token that it asks for.
+    pub http_token: Option<String>,
+    /// File of users.
+    pub aclfile: Option<PathBuf>,
     /// Connections the system may hold before they are accepted.
     pub tcp_backlog: u32,
     /// Silence after which a peer is probed; 0 never.
@@ -168,6 +176,10 @@ impl Settings {
             unixsocketperm: Some(permissions).filter(|bits| *bits != 0),
             protected_mode: values.int(const { index_of("protected-mode") }) != 0,
             requirepass: text!(values, "requirepass"),
+            http_bind: text!(values, "http-bind"),
+            http_port: number!(values, "http-port"),
+            http_token: text!(values, "http-token"),
+            aclfile: aclfile(values),
             tcp_backlog: number!(values, "tcp-backlog"),
             tcp_keepalive_s: number!(values, "tcp-keepalive"),
             timeout_s: number!(values, "timeout"),
@@ -206,6 +218,13 @@ impl Default for Settings {
     fn default() -> Self {
         Self::of(&Values::defaults(&Machine::detect()))
     }
+}
+
+/// The file of users; a relative path counts from `dir`, as in Redis.
+fn aclfile(values: &Values) -> Option<PathBuf> {
+    let name = values.text(const { index_of("aclfile") });
+    let folder = PathBuf::from(values.text(const { index_of("dir") }));
+    (!name.is_empty()).then(|| folder.join(name))
 }
 
 /// The limits of `client-output-buffer-limit`.

@@ -97,7 +97,8 @@ impl<'a> Layer<'a> {
             return self.values.assign(index, &text, self.machine);
         }
         if again && TABLE[index].kind.is_lines() {
-            let text = format!("{}; {text}", self.values.text(index));
+            let separator = TABLE[index].kind.separator();
+            let text = format!("{}{separator}{text}", self.values.text(index));
             return self.values.assign(index, &text, self.machine);
         }
         self.values.assign(index, text, self.machine)

@@ -101,6 +101,14 @@ pub struct WorkerStats {
     pub outbox_dropped: Counter,
     /// Published messages that a queue at the end of a route did not take.
     pub routes_refused: Counter,
+    /// Names and passwords that were wrong.
+    pub denied_logins: Counter,
+    /// Commands that their user may not run.
+    pub denied_commands: Counter,
+    /// Requests that their user may not make for a key.
+    pub denied_keys: Counter,
+    /// Requests that their user may not make for a channel.
+    pub denied_channels: Counter,
     /// Reads from sockets.
     pub reads: Counter,
     /// Writes to sockets.
@@ -125,6 +133,10 @@ impl WorkerStats {
             delivered: Counter::default(),
             outbox_dropped: Counter::default(),
             routes_refused: Counter::default(),
+            denied_logins: Counter::default(),
+            denied_commands: Counter::default(),
+            denied_keys: Counter::default(),
+            denied_channels: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
         }
@@ -173,6 +185,10 @@ impl WorkerStats {
             &self.delivered,
             &self.outbox_dropped,
             &self.routes_refused,
+            &self.denied_logins,
+            &self.denied_commands,
+            &self.denied_keys,
+            &self.denied_channels,
             &self.reads,
             &self.writes,
         ]

@@ -53,7 +53,7 @@ impl Duty<Arrival> for NetDuty {
         let client = Client::new(clients.next_id(), arrived.origin, seat, clock::mono_us());
         let client = Arc::new(client);
         clients.insert(&client);
-        let session = Session::new(client, !self.engine.has_password());
+        let session = Session::new(client, !self.engine.asks_who());
         let stream = Stream::new(arrived.socket);
         let engine = Arc::clone(&self.engine);
         Ok(Connection::new(engine, self.worker, stream, session))

@@ -308,6 +308,26 @@ impl PubSub {
         found
     }
 
+    /// Visits every subscription: the channel or pattern, whether it is a pattern, and the ids of
+    /// its subscribers' clients. One part is locked while it is visited.
+    pub fn each_subscription(
+        &self,
+        mut visit: impl FnMut(&[u8], bool, &mut dyn Iterator<Item = u64>),
+    ) {
+        let ids = |subscribers: &Subscribers| {
+            let ids = subscribers.0.iter().map(|mailbox| mailbox.client_id());
+            ids.collect::<Vec<_>>().into_iter()
+        };
+        for part in self.global.parts.iter().chain(&self.shard.parts) {
+            for channel in part.lock().iter() {
+                visit(&channel.name, false, &mut ids(&channel.subscribers));
+            }
+        }
+        for pattern in self.patterns.lock().iter() {
+            visit(&pattern.glob, true, &mut ids(&pattern.subscribers));
+        }
+    }
+
     /// All channels and patterns that have subscribers, in no order. Part by part, so nobody waits
     /// for more than a part of it.
     pub fn survey(&self) -> Vec<ChannelSight> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::clients::Client;
 use crate::command::call::Call;
+use crate::command::engine::Engine;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::command::serve;
@@ -26,7 +27,7 @@ struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    fn parse(args: Args<'a>) -> Result<Self> {
+    fn parse(engine: &Engine, args: Args<'a>) -> Result<Self> {
         let mut filter = Self {
             id: None,
             class: None,
@@ -46,7 +47,7 @@ impl<'a> Filter<'a> {
                         Some(id.map_err(|_| Error::text("client-id should be greater than 0"))?);
                 }
                 b"type" => filter.class = Some(Class::parse(value)?),
-                b"user" => filter.user = Some(known_user(value)?),
+                b"user" => filter.user = Some(known_user(engine, value)?),
                 b"addr" => filter.address = Some(value),
                 b"laddr" => filter.local_address = Some(value),
                 b"maxage" => {
@@ -86,8 +87,8 @@ impl<'a> Filter<'a> {
     }
 }
 
-fn known_user(name: &[u8]) -> Result<&[u8]> {
-    if name == b"default" {
+fn known_user<'a>(engine: &Engine, name: &'a [u8]) -> Result<&'a [u8]> {
+    if engine.users.get(name).is_some() {
         return Ok(name);
     }
     Err(Error::Bytes(
@@ -100,14 +101,14 @@ fn known_user(name: &[u8]) -> Result<&[u8]> {
 pub fn kill(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let is_old_form = args.len() == 3;
     let filter = if is_old_form {
-        let blank = Filter::parse(args.head(2))?;
+        let blank = Filter::parse(call.engine, args.head(2))?;
         Filter {
             address: Some(args.at(2)),
             spares_self: false,
             ..blank
         }
     } else {
-        Filter::parse(args)?
+        Filter::parse(call.engine, args)?
     };
     let mut killed = 0;
     let mut is_suicide = false;

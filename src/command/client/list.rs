@@ -130,7 +130,7 @@ fn flags_of(client: &Client) -> String {
 }
 
 /// A client's line, ended by a newline. Names are bytes, so the line is too.
-fn describe(client: &Client, now: Now) -> Vec<u8> {
+pub fn describe(client: &Client, now: Now) -> Vec<u8> {
     let seconds_since = |us: u64| now.mono_us.saturating_sub(us) / 1_000_000;
     let identity = client.identity.lock().clone();
     let mailbox = &client.mailbox;

@@ -17,6 +17,7 @@ use super::outcome::{Outcome, Result};
 use super::spec::{Command, Keys};
 
 pub(super) use identity::checked_name;
+pub(super) use list::describe;
 
 /// A row of the table: a subcommand of CLIENT.
 macro_rules! client {

@@ -3,11 +3,13 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::acl::Context;
 use crate::clock;
 use crate::protocol::{Args, Reply};
 use crate::script::{Ending, Host, Verdict};
 use crate::store::ShardSet;
 
+use super::super::acl;
 use super::super::call::Call;
 use super::super::dispatch;
 use super::super::engine::Gates;
@@ -133,6 +135,13 @@ impl Host for ScriptHost<'_, '_, '_> {
             stats.rejected.add(1);
             return self.refuse("ERR Wrong number of args calling Redis command from script");
         }
+        if let Err(denial) = acl::check(self.call, &found, args, Context::Script) {
+            let head = "ERR ACL failure in script: ";
+            let error = acl::refusal(self.call, denial, &found, args, head);
+            self.call.stats.note_error(&error.as_line());
+            reply.error(&error.as_line());
+            return Ending::Replied;
+        }
         if let Some(line) = self.refusal(&found) {
             stats.rejected.add(1);
             return self.refuse(line);
@@ -161,7 +170,8 @@ impl Host for ScriptHost<'_, '_, '_> {
 
     fn may_run(&mut self, args: Args<'_>) -> Option<bool> {
         let found = table().resolve(args)?;
-        (!found.is_unknown_subcommand).then_some(true)
+        let is_known = !found.is_unknown_subcommand;
+        is_known.then(|| acl::is_allowed(self.call, &found, args))
     }
 
     fn look_around(&mut self) -> Verdict {

@@ -402,15 +402,7 @@ fn getkeys(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 fn getkeysandflags(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let (request, found, positions) = keys_of(args)?;
     let name = table().name(found.index);
-    let (mut first_does, others_do) = key_specs::of(name, found.command);
-    if name == "set" {
-        let reads = |option: &[u8]| option.eq_ignore_ascii_case(b"get");
-        first_does = if request.from(3).any(reads) {
-            "RW access update"
-        } else {
-            "OW update"
-        };
-    }
+    let (first_does, others_do) = key_specs::of_request(name, found.command, request);
     call.reply.array(positions.len());
     for (index, position) in positions.into_iter().enumerate() {
         call.reply.array(2);

@@ -5,6 +5,7 @@ use crate::glob;
 use crate::metrics::{Counter, WorkerStats};
 use crate::protocol::Args;
 
+use super::super::acl;
 use super::super::call::Call;
 use super::super::error::Error;
 use super::super::outcome::{Outcome, Result};
@@ -52,7 +53,10 @@ fn set(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         .map(|at| (args.at(at), args.at(at + 1)))
         .collect();
     let changed = call.engine.config.set(&pairs);
-    changed.map_err(|error| Error::Bytes(error.to_string().into_bytes()))?;
+    let changed = changed.map_err(|error| Error::Bytes(error.to_string().into_bytes()))?;
+    if changed.iter().any(|changed| changed.name == "requirepass") {
+        acl::set_default_password(call.engine);
+    }
     call.engine.note_settings();
     call.reply.ok();
     Ok(Outcome::Done)
@@ -70,6 +74,9 @@ fn resetstat(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 
 /// CONFIG REWRITE
 fn rewrite(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
+    call.engine
+        .config
+        .keep_user_text(&acl::user_lines(call.engine).join("\n"));
     let rewritten = call.engine.config.rewrite();
     rewritten.map_err(|error| Error::Bytes(error.to_string().into_bytes()))?;
     call.reply.ok();

@@ -11,7 +11,6 @@ use crate::store::{Key, ShardSet, Text, Value};
 use super::super::call::Call;
 use super::super::error::Error;
 use super::super::outcome::{Outcome, Result};
-use super::wrong_arguments;
 
 /// Longest DEBUG SLEEP: an hour.
 const SLEEP_SECONDS_MAX: f64 = 3600.0;
@@ -54,7 +53,7 @@ pub(super) fn debug(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
             call.reply.ok();
             Ok(Outcome::Done)
         }
-        _ => Err(wrong_arguments(args, "DEBUG")),
+        _ => Err(Error::subcommand("DEBUG", args.at(1))),
     }
 }
 

@@ -4,6 +4,8 @@
 //! others what happens to its content. A command whose keys differ has one entry for its first
 //! key (or the one that it names apart) and one for the others.
 
+use crate::protocol::Args;
+
 use super::super::spec::{Command, Flags};
 
 const MOVED: &str = "RW access delete";
@@ -42,8 +44,8 @@ const ALIKE: &[(&str, &[&str])] = &[
     (
         MOVED,
         &[
-            "blmpop", "blpop", "brpop", "bzmpop", "bzpopmax", "bzpopmin", "getdel", "lmpop",
-            "lpop", "migrate", "rpop", "spop", "zmpop", "zpopmax", "zpopmin",
+            "blmpop", "blpop", "brpop", "bzmpop", "bzpopmax", "bzpopmin", "getdel", "hgetdel",
+            "lmpop", "lpop", "migrate", "rpop", "spop", "zmpop", "zpopmax", "zpopmin",
         ],
     ),
     (
@@ -94,6 +96,7 @@ const ALIKE: &[(&str, &[&str])] = &[
             "hpexpire",
             "hpexpireat",
             "hset",
+            "hsetex",
             "lset",
             "persist",
             "pexpire",
@@ -109,11 +112,12 @@ const ALIKE: &[(&str, &[&str])] = &[
             "zadd",
         ],
     ),
+    ("RW access update", &["eval", "evalsha"]),
     ("RW update delete", &["xackdel"]),
     ("RW access", &["pfcount"]),
     ("RO access", &["xreadgroup"]),
     // As GETKEYSANDFLAGS finds out, it depends on the options.
-    ("RW access update variable_flags", &["set"]),
+    ("RW access update variable_flags", &["bitfield", "set"]),
 ];
 
 /// Commands whose first key is treated unlike the others: names, first, others.
@@ -145,7 +149,7 @@ const UNLIKE: &[(&[&str], &str, &str)] = &[
 ];
 
 /// What happens to a command's first key and to the others, and whether that differs.
-pub(super) fn of(name: &str, command: &Command) -> (&'static str, &'static str) {
+pub(in crate::command) fn of(name: &str, command: &Command) -> (&'static str, &'static str) {
     if let Some((_, first, others)) = UNLIKE.iter().find(|(names, ..)| names.contains(&name)) {
         return (first, others);
     }
@@ -157,4 +161,35 @@ pub(super) fn of(name: &str, command: &Command) -> (&'static str, &'static str) 
     } else {
         ("RO access", "RO access")
     }
+}
+
+/// The same for one request: with SET and BITFIELD it depends on the options.
+pub(in crate::command) fn of_request(
+    name: &str,
+    command: &Command,
+    request: Args<'_>,
+) -> (&'static str, &'static str) {
+    let is = |argument: &[u8], word: &str| argument.eq_ignore_ascii_case(word.as_bytes());
+    let first = match name {
+        "set" if request.from(3).any(|option| is(option, "get")) => "RW access update",
+        "set" => "OW update",
+        "bitfield" if !changes_bits(request) => "RO access",
+        _ => return of(name, command),
+    };
+    (first, first)
+}
+
+/// Whether a BITFIELD does more than to read.
+fn changes_bits(request: Args<'_>) -> bool {
+    let mut at = 2;
+    while let Some(word) = request.get(at) {
+        let is = |known: &str| word.eq_ignore_ascii_case(known.as_bytes());
+        let left = request.len() - at - 1;
+        at += match () {
+            () if is("get") && left >= 2 => 3,
+            () if is("overflow") && left >= 1 => 2,
+            () => return true,
+        };
+    }
+    false
 }

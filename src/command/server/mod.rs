@@ -1,55 +1,9 @@
 //! The server's own commands: facts about itself, settings, the command table, diagnostics.
 //!
 //! Containers have a file each with their part of the table on top. What Weir does not do
-//! (persistence, replication, cluster, modules, users) answers so that clients and tools go on,
+//! (persistence, replication, cluster, modules) answers so that clients and tools go on,
 //! and says so where they must know.
 
-/// A row of the table that names no key.
-macro_rules! row {
-    ($name:literal, $arity:literal, $flags:expr, $since:literal, $summary:literal, $handler:path) => {
-        $crate::command::Command::new(
-            $name,
-            $arity,
-            $flags,
-            $crate::command::Keys::None,
-            "server",
-            $since,
-            $summary,
-            $handler,
-        )
-    };
-}
-
-/// A command that only has subcommands, HELP among them.
-macro_rules! container {
-    ($name:literal, $group:literal, $since:literal, $summary:literal, [$($subcommand:expr),* $(,)?]) => {
-        $crate::command::Command {
-            name: $name,
-            arity: -2,
-            flags: $crate::flags![],
-            keys: $crate::command::Keys::None,
-            group: $group,
-            since: $since,
-            summary: $summary,
-            handler: super::container,
-            subcommands: &[
-                $($subcommand,)*
-                $crate::command::Command::new(
-                    "help",
-                    2,
-                    $crate::flags![LOADING, STALE],
-                    $crate::command::Keys::None,
-                    $group,
-                    "5.0.0",
-                    "Returns helpful text about the different subcommands.",
-                    crate::command::help::help,
-                ),
-            ],
-        }
-    };
-}
-
-mod acl;
 pub(super) mod categories;
 mod cluster;
 mod command_info;
@@ -59,7 +13,7 @@ mod debug;
 mod doc;
 mod flush;
 mod info;
-mod key_specs;
+pub(super) mod key_specs;
 mod latency;
 mod lolwut;
 mod memory;
@@ -74,7 +28,6 @@ use crate::flags;
 use crate::protocol::Args;
 
 use super::call::Call;
-use super::error::Error;
 use super::outcome::{Outcome, Result};
 use super::spec::Command;
 
@@ -128,18 +81,12 @@ pub const COMMANDS: &[Command] = &[
     cluster::row("readwrite", flags![LOADING, STALE, FAST]),
     cluster::CLUSTER,
     cluster::MODULE,
-    acl::ACL,
     command_info::COMMAND,
     config::CONFIG,
     latency::LATENCY,
     memory::MEMORY,
     slowlog::SLOWLOG,
 ];
-
-/// A container without a subcommand; its arity keeps requests away.
-fn container(_call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
-    Err(Error::Syntax)
-}
 
 /// TIME
 fn time(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
@@ -154,16 +101,4 @@ fn time(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 /// A count as a reply carries it.
 fn as_integer<N: TryInto<i64>>(count: N) -> i64 {
     count.try_into().unwrap_or(i64::MAX)
-}
-
-/// What a container answers to a known subcommand with arguments that it does not take.
-fn wrong_arguments(args: Args<'_>, container: &str) -> Error {
-    let line = [
-        b"ERR unknown subcommand or wrong number of arguments for '",
-        &args.at(1)[..args.at(1).len().min(128)],
-        b"'. Try ",
-        container.as_bytes(),
-        b" HELP.",
-    ];
-    Error::Bytes(line.concat())
 }

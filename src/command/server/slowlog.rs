@@ -8,7 +8,7 @@ use super::super::call::Call;
 use super::super::error::Error;
 use super::super::outcome::{Outcome, Result};
 use super::super::spec::Command;
-use super::{as_integer, wrong_arguments};
+use super::as_integer;
 
 /// SLOWLOG and its subcommands.
 #[rustfmt::skip]
@@ -25,7 +25,7 @@ pub(super) const SLOWLOG: Command =
 /// SLOWLOG GET [count]
 fn get(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     if args.len() > 3 {
-        return Err(wrong_arguments(args, "SLOWLOG"));
+        return Err(Error::subcommand("SLOWLOG", args.at(1)));
     }
     let count = match args.get(2).map(parse_i64) {
         None => 10,

@@ -18,6 +18,7 @@ use crate::store::packed::Item;
 use crate::store::sorted_set::Order;
 use crate::store::{End, Key, Queue, Set, Value};
 
+use super::acl;
 use super::call::Call;
 use super::error::Error;
 use super::outcome::{Outcome, Result};
@@ -79,13 +80,15 @@ pub(super) fn roams(args: Args<'_>) -> bool {
 /// SORT key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]
 /// [STORE destination]
 pub fn sort(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    answer(call, args, Wanted::parse(args, true)?)
+    let wanted = Wanted::parse(args, true, acl::may_roam(call, args))?;
+    answer(call, args, wanted)
 }
 
 /// `SORT_RO` key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC]
 /// [ALPHA]
 pub fn sort_ro(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    answer(call, args, Wanted::parse(args, false)?)
+    let wanted = Wanted::parse(args, false, acl::may_roam(call, args))?;
+    answer(call, args, wanted)
 }
 
 fn answer(call: &mut Call<'_, '_>, args: Args<'_>, mut wanted: Wanted<'_>) -> Result {

@@ -26,8 +26,8 @@ pub(super) struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// Reads the options.
-    pub fn parse(args: Args<'a>, may_store: bool) -> Result<Self> {
+    /// Reads the options. `may_roam` says whether the client may read any key.
+    pub fn parse(args: Args<'a>, may_store: bool, may_roam: bool) -> Result<Self> {
         let mut wanted = Self {
             descending: false,
             alpha: false,
@@ -58,10 +58,17 @@ impl<'a> Wanted<'a> {
             } else if is(b"by") && left >= 1 {
                 let pattern = args.at(at + 1);
                 wanted.by = Some(pattern);
+                let is_pattern = c_string(pattern).contains(&b'*');
+                if is_pattern && !may_roam {
+                    return Err(denied("BY"));
+                }
                 // Once said, this cannot be unsaid.
-                wanted.unsorted |= !c_string(pattern).contains(&b'*');
+                wanted.unsorted |= !is_pattern;
                 at += 1;
             } else if is(b"get") && left >= 1 {
+                if !may_roam {
+                    return Err(denied("GET"));
+                }
                 wanted.gets.push(args.at(at + 1));
                 at += 1;
             } else {
@@ -83,4 +90,11 @@ impl<'a> Wanted<'a> {
         };
         start..end
     }
+}
+
+/// What a client hears that may not read every key.
+fn denied(option: &str) -> Error {
+    Error::text(&format!(
+        "{option} option of SORT denied due to insufficient ACL permissions."
+    ))
 }

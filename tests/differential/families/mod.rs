@@ -2,6 +2,7 @@
 //! table, and a line in `FAMILIES`. `blocking`, `pubsub`, `events` and `stream_waits` need several
 //! clients at once and are driven by `crowd` instead.
 
+pub mod acl;
 pub mod bits;
 pub mod blocking;
 pub mod blocking_sorted;
@@ -98,6 +99,11 @@ pub const FAMILIES: &[Family] = &[
         name: "connection",
         weight: 5,
         commands: connection::COMMANDS,
+    },
+    Family {
+        name: "acl",
+        weight: 8,
+        commands: acl::COMMANDS,
     },
     Family {
         name: "server",

@@ -81,6 +81,28 @@ pub(super) fn stats(text: &mut Text, facts: &Facts<'_>) {
     );
     text.line("total_reads_processed", engine.sum(|stats| &stats.reads));
     text.line("total_writes_processed", engine.sum(|stats| &stats.writes));
+    denials(text, facts);
+}
+
+/// Counters of what ACL LOG tells more of.
+fn denials(text: &mut Text, facts: &Facts<'_>) {
+    let engine = facts.engine;
+    text.line(
+        "acl_access_denied_auth",
+        engine.sum(|stats| &stats.denied_logins),
+    );
+    text.line(
+        "acl_access_denied_cmd",
+        engine.sum(|stats| &stats.denied_commands),
+    );
+    text.line(
+        "acl_access_denied_key",
+        engine.sum(|stats| &stats.denied_keys),
+    );
+    text.line(
+        "acl_access_denied_channel",
+        engine.sum(|stats| &stats.denied_channels),
+    );
 }
 
 /// What Redis has no field for.
