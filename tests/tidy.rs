@@ -57,7 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "net",
         &[
-            "clients", "clock", "command", "outbox", "protocol", "worker",
+            "clients", "clock", "command", "outbox", "protocol", "sync", "worker",
         ],
     ),
     ("http", &["clock", "command", "metrics", "pubsub", "store"]),
