@@ -76,6 +76,11 @@ impl Bench {
         while super::tick::age(&self.engine, 0, self.now) {}
     }
 
+    /// Does what a tick does about clients that hold too much.
+    pub fn look_at_clients(&self) {
+        super::excess::end_excess(&self.engine, self.now);
+    }
+
     /// What a new client gets for one command, with `\r\n` shown as a blank.
     pub fn run(&self, command: &str) -> String {
         self.play(&mut self.client(), command)

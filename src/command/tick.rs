@@ -33,6 +33,7 @@ pub fn run(engine: &Engine, worker: usize) {
     if worker == 0 {
         engine.note_memory(resident_bytes());
         super::pressure::relieve(engine, now);
+        super::excess::end_excess(engine, now);
         engine.note_rates(clock::mono_us());
     }
 }

@@ -1,7 +1,7 @@
 //! Listening sockets, and what an accepted connection is given.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -156,9 +156,4 @@ pub fn refuse(arrival: Arrival, line: &[u8]) {
         Socket::Tcp(mut stream) => stream.write(line),
         Socket::Unix(mut stream) => stream.write(line),
     };
-}
-
-/// Whether an address is of this machine, for protected mode.
-pub fn is_local(ip: Option<IpAddr>) -> bool {
-    ip.is_none_or(|ip| ip.to_canonical().is_loopback())
 }

@@ -10,6 +10,6 @@ mod stream;
 mod tls;
 
 pub use duty::{Arrival, NetDuty};
-pub use listener::{Listener, bind_tcp, bind_unix, is_local, refuse};
+pub use listener::{Listener, bind_tcp, bind_unix, refuse};
 pub use stream::{Socket, Stream};
 pub use tls::{ClientCertificates, Encryption, TlsSettings};
