@@ -12,6 +12,7 @@ pub mod command;
 pub mod config;
 pub mod ends;
 pub mod glob;
+pub mod http;
 pub mod limits;
 pub mod logging;
 pub mod metrics;

@@ -18,6 +18,7 @@ use crate::banner::{Facts, banner};
 use crate::clock;
 use crate::command::{self, Engine};
 use crate::config::{Settings, Start, TlsAuthClients};
+use crate::http::Http;
 use crate::logging;
 use crate::net::{
     Arrival, ClientCertificates, Encryption, Listener, NetDuty, TlsSettings, bind_tcp, bind_unix,
@@ -66,6 +67,7 @@ async fn serve(engine: Arc<Engine>, settings: &Settings) -> anyhow::Result<()> {
     // Set once, here.
     let _ = engine.meanwhile.set(worker::serve_others);
     let workers = start_workers(&engine)?;
+    serve_http(&engine, settings)?;
     announce(&engine, settings, &addresses);
     {
         let accepting = listeners
@@ -196,11 +198,31 @@ fn start_workers(engine: &Arc<Engine>) -> io::Result<Vec<Worker<Arrival>>> {
         .collect()
 }
 
+/// Starts the listener for metrics and the dashboard, if there is to be one.
+fn serve_http(engine: &Arc<Engine>, settings: &Settings) -> anyhow::Result<()> {
+    let Some(host) = &settings.http_bind else {
+        return Ok(());
+    };
+    let port = settings.http_port;
+    let (http, is_taken) = Http::bind(host, port)
+        .with_context(|| format!("cannot listen on {host}:{port} for metrics (http-bind)"))?;
+    if is_taken {
+        tracing::warn!("http-port {port} is taken; metrics are at {}", http.address);
+    }
+    // Set once, here.
+    let _ = engine.http_address.set(http.address.to_string());
+    http.start(engine, settings.http_token.clone())?;
+    Ok(())
+}
+
 fn announce(engine: &Engine, settings: &Settings, addresses: &[String]) {
     let facts = Facts {
         addresses: addresses.to_vec(),
         pid: std::process::id(),
-        metrics: "INFO on any connection".to_owned(),
+        metrics: match engine.http_address.get() {
+            Some(address) => format!("http://{address}/ and INFO"),
+            None => "INFO on any connection".to_owned(),
+        },
     };
     tracing::info!("{}", banner(settings, engine.config.machine(), &facts));
     for address in addresses {

@@ -60,6 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "clients", "clock", "command", "outbox", "protocol", "sync", "worker",
         ],
     ),
+    ("http", &["clock", "command", "metrics", "pubsub", "store"]),
     ("logging", &["config"]),
     ("banner", &["config"]),
     (
@@ -70,6 +71,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "clock",
             "command",
             "config",
+            "http",
             "logging",
             "net",
             "outbox",
@@ -91,7 +93,8 @@ const EXCEPTIONS: &[(&str, &str, &[&str])] = &[
 
 /// Who may name a crate or type that the others reach through a room, if at all.
 const RESERVED: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "server"]),
+    ("tokio", &["http", "net", "server"]),
+    ("hyper", &["http"]),
     ("mio", &["bench", "worker"]),
     ("rustix", &["net"]),
     ("rustls", &["net"]),
@@ -115,6 +118,7 @@ const TERMS: &[(&str, &str)] = &[
     ("src/command/string/lcs.rs", "common"),
     ("src/command/string/lcs/table.rs", "common"),
     ("tests/differential/families/strings.rs", "common"),
+    ("src/http/listener.rs", "util"),
     ("tests/frameworks/redis-crate/src/main.rs", "util"),
     ("tests/frameworks/redis-crate/src/main.rs", "manager"),
 ];

@@ -17,6 +17,7 @@ use crate::pubsub::PubSub;
 use crate::store::{Held, Keyspace, ShardSet};
 use crate::sync::Lock;
 
+use super::alerts::Alerts;
 use super::latency::LatencyLog;
 use super::pause::Pauses;
 use super::pressure::Pressure;
@@ -115,6 +116,12 @@ pub struct Engine {
     pub has_routes: AtomicBool,
     /// Whether any policy lets messages go for memory.
     pub sheds: AtomicBool,
+    /// Whether any policy asks to be told of queues.
+    pub has_alarms: AtomicBool,
+    /// What was told of queues; of the tick, and of those who read it.
+    pub alerts: Lock<Alerts>,
+    /// Where metrics and the dashboard are, once that is known.
+    pub http_address: OnceLock<String>,
     /// What is known of the pressure on memory; of the tick.
     pub(super) pressure: Lock<Pressure>,
     /// Who may do what.
@@ -183,6 +190,9 @@ impl Engine {
             routes: Lock::default(),
             has_routes: AtomicBool::new(false),
             sheds: AtomicBool::new(false),
+            has_alarms: AtomicBool::new(false),
+            alerts: Lock::default(),
+            http_address: OnceLock::new(),
             pressure: Lock::default(),
             users: Users::new(super::acl::catalogue()),
             denials: Log::default(),

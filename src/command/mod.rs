@@ -9,6 +9,7 @@
 mod rows;
 
 mod acl;
+pub mod alerts;
 pub mod backlog;
 mod bits;
 mod bounds;

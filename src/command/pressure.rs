@@ -198,6 +198,8 @@ pub(super) fn note_policies(engine: &Engine) {
     let mut queues = policies.iter().filter(|rule| rule.kind == Kind::Queue);
     let sheds = queues.any(|rule| rule.queue_bounds().sheds);
     engine.sheds.store(sheds, Ordering::Relaxed);
+    let has_alarms = policies.iter().any(|rule| rule.alarms.is_some());
+    engine.has_alarms.store(has_alarms, Ordering::Relaxed);
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::{Call, Engine, Outcome, Session, execute, finish};
 /// An engine with any number of clients, at a moment that the test moves.
 pub struct Bench {
     /// The engine.
-    pub engine: Engine,
+    pub engine: Arc<Engine>,
     /// The moment of the next command.
     pub now: Now,
 }
@@ -45,7 +45,7 @@ impl Bench {
             mono_us: 1_000_000,
         };
         Self {
-            engine: Engine::new(config, 1, 7, now),
+            engine: Arc::new(Engine::new(config, 1, 7, now)),
             now,
         }
     }
@@ -79,6 +79,13 @@ impl Bench {
     /// Does what a tick does about clients that hold too much.
     pub fn look_at_clients(&self) {
         super::excess::end_excess(&self.engine, self.now);
+    }
+
+    /// Looks at all queues for alerts, as a second of ticks does, in no time.
+    pub fn watch(&self) {
+        for _ in 0..10 {
+            super::alerts::watch(&self.engine, self.now);
+        }
     }
 
     /// What a new client gets for one command, with `\r\n` shown as a blank.

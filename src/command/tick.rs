@@ -34,6 +34,7 @@ pub fn run(engine: &Engine, worker: usize) {
         engine.note_memory(resident_bytes());
         super::pressure::relieve(engine, now);
         super::excess::end_excess(engine, now);
+        super::alerts::watch(engine, now);
         engine.note_rates(clock::mono_us());
     }
 }

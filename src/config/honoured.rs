@@ -122,6 +122,9 @@ pub(super) const NETWORK: &[Spec] = honoured! { Network:
     "tcp-backlog" int(0, INT) = "511", Start, "connections the system may hold before they are accepted";
     "tcp-keepalive" int(0, INT) = "300", Live, "seconds of silence after which a peer is probed; 0 never";
     "timeout" int(0, INT) = "0", Live, "close a connection idle for this many seconds; 0 never";
+    "http-bind" text() = "127.0.0.1", Start, "address of the dashboard and of metrics; empty for neither";
+    "http-port" int(0, 65535) = "9121", Start, "port of the dashboard and of metrics; 0, or one that is taken, picks a free port";
+    "http-token" text() = "", Start, "token that the dashboard and metrics ask for; empty for none";
     "shutdown-timeout" int(0, INT) = "10", Live, "seconds that open connections get to take their replies at shutdown";
 };
 
@@ -162,6 +165,7 @@ pub(super) const OBSERVATION: &[Spec] = honoured! { Observation:
     "slowlog-log-slower-than" int(-1, MAX) = "10000", Live, "microseconds from which a command enters SLOWLOG; 0 logs all, -1 none";
     "slowlog-max-len" int(0, MAX) = "128", Live, "commands that SLOWLOG remembers";
     "latency-monitor-threshold" int(0, MAX) = "0", Live, "milliseconds from which LATENCY notes an event; 0 never";
+    "metrics-queues" int(0, 100_000) = "100", Live, "queues that metrics name one by one, the most troubled first; all are in the sums";
     "notify-keyspace-events" events() = "", Live, "classes of changes to publish to subscribers, as letters";
 };
 

@@ -90,6 +90,8 @@ impl Live {
     readers! {
         /// Writes are refused above this many bytes; 0 for no limit.
         maxmemory_bytes -> u64 = "maxmemory";
+        /// Queues that metrics name.
+        metrics_queues -> usize = "metrics-queues";
         /// Connections at once.
         maxclients -> u32 = "maxclients";
         /// Seconds of idleness after which a connection is closed; 0 never.

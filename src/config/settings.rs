@@ -120,6 +120,12 @@ pub struct Settings {
     pub protected_mode: bool,
     /// Password that clients must give.
     pub requirepass: Option<String>,
+    /// Address of the HTTP listener; `None` is no listener.
+    pub http_bind: Option<String>,
+    /// Its port; 0 picks a free one.
+    pub http_port: u16,
+    /// Token that it asks for.
+    pub http_token: Option<String>,
     /// File of users.
     pub aclfile: Option<PathBuf>,
     /// Connections the system may hold before they are accepted.
@@ -207,6 +213,9 @@ impl Settings {
             unixsocketperm: Some(permissions).filter(|bits| *bits != 0),
             protected_mode: values.int(const { index_of("protected-mode") }) != 0,
             requirepass: text!(values, "requirepass"),
+            http_bind: text!(values, "http-bind"),
+            http_port: number!(values, "http-port"),
+            http_token: text!(values, "http-token"),
             aclfile: aclfile(values),
             tcp_backlog: number!(values, "tcp-backlog"),
             tcp_keepalive_s: number!(values, "tcp-keepalive"),

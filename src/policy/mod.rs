@@ -16,6 +16,6 @@ mod tests;
 mod words;
 
 pub use routes::{Route, Routes};
-pub use rule::{Kind, Rule};
+pub use rule::{Alarms, Kind, Rule};
 pub use set::{Governed, Policies};
 pub use words::unit_bytes;

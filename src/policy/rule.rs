@@ -83,6 +83,22 @@ impl Overflow {
     }
 }
 
+/// When somebody is to be told of a queue: nothing goes, and nothing is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alarms {
+    /// Its oldest message has waited for so many milliseconds.
+    pub age_ms: Option<u64>,
+    /// So many messages wait in it.
+    pub length: Option<u64>,
+}
+
+impl Alarms {
+    /// Whether somebody may have to be told.
+    pub fn is_some(self) -> bool {
+        self.age_ms.is_some() || self.length.is_some()
+    }
+}
+
 /// A policy. Bounds that are `None` do not bind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
@@ -97,6 +113,8 @@ pub struct Rule {
     deliveries_max: Option<u64>,
     overflow: Option<Overflow>,
     sheds: bool,
+    /// When somebody is to be told of a queue or stream.
+    pub alarms: Alarms,
     /// Where what would be lost goes instead.
     pub dead_letter: Option<Box<[u8]>>,
 }
@@ -129,13 +147,13 @@ impl Rule {
                 let kind = Kind::parse(value);
                 self.kind = kind.ok_or_else(|| refuse("queue, stream or channel"))?;
             }
-            "max-length" | "max-deliveries" => {
+            "max-length" | "max-deliveries" | "alert-length" => {
                 let number = positive(text.parse().ok());
                 let number = number.ok_or_else(|| refuse("a number from 1"))?;
-                let bound = if option == "max-length" {
-                    &mut self.length_max
-                } else {
-                    &mut self.deliveries_max
+                let bound = match option {
+                    "max-length" => &mut self.length_max,
+                    "max-deliveries" => &mut self.deliveries_max,
+                    _ => &mut self.alarms.length,
                 };
                 *bound = Some(number);
             }
@@ -143,13 +161,13 @@ impl Rule {
                 let number = positive(parse_bytes(&text));
                 self.bytes_max = Some(number.ok_or_else(|| refuse("a size such as 64mb"))?);
             }
-            "max-age" | "expire-idle" => {
+            "max-age" | "expire-idle" | "alert-age" => {
                 let number = positive(parse_ms(&text));
                 let number = number.ok_or_else(|| refuse("milliseconds, or 30s"))?;
-                let bound = if option == "max-age" {
-                    &mut self.age_ms_max
-                } else {
-                    &mut self.idle_ms_max
+                let bound = match option {
+                    "max-age" => &mut self.age_ms_max,
+                    "expire-idle" => &mut self.idle_ms_max,
+                    _ => &mut self.alarms.age_ms,
                 };
                 *bound = Some(number);
             }
@@ -190,6 +208,8 @@ impl Rule {
             Kind::Channel if self.idle_ms_max.is_some() => refuse("expire-idle"),
             Kind::Channel if self.dead_letter.is_some() => refuse("dead-letter"),
             Kind::Stream | Kind::Channel if self.sheds => refuse("memory shed"),
+            Kind::Channel if self.alarms.age_ms.is_some() => refuse("alert-age"),
+            Kind::Channel if self.alarms.length.is_some() => refuse("alert-length"),
             _ => Ok(()),
         }
     }
@@ -204,6 +224,8 @@ impl Rule {
             ("max-age", self.age_ms_max),
             ("expire-idle", self.idle_ms_max),
             ("max-deliveries", self.deliveries_max),
+            ("alert-age", self.alarms.age_ms),
+            ("alert-length", self.alarms.length),
         ];
         for (name, value) in numbers {
             options.extend(value.map(|value| (name, number(value))));

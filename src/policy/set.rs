@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::overflow::QueueBounds;
 
-use super::rule::{Kind, Rule};
+use super::rule::{Alarms, Kind, Rule};
 use super::words::split;
 
 /// What governs a queue or a stream: shared by all of one policy.
@@ -14,10 +14,12 @@ pub struct Governed {
     pub bounds: QueueBounds,
     /// Where what would be lost goes instead.
     pub dead_letter: Option<Box<[u8]>>,
-    /// How often a group of a stream delivers an entry; 0 is without bound.
-    pub deliveries_max: u64,
     /// The pattern of the policy, by which its queues are shown together.
     pub pattern: Box<[u8]>,
+    /// When somebody is to be told of it.
+    pub alarms: Alarms,
+    /// How often a group of a stream delivers an entry; 0 is without bound.
+    pub deliveries_max: u64,
 }
 
 /// A set of policies. At most one per kind and pattern; no chain of dead letters is a circle.
@@ -70,8 +72,9 @@ impl Policies {
         let governed = Arc::new(Governed {
             bounds: rule.queue_bounds(),
             dead_letter: rule.dead_letter.clone(),
-            deliveries_max: rule.deliveries_max(),
             pattern: rule.pattern.clone(),
+            alarms: rule.alarms,
+            deliveries_max: rule.deliveries_max(),
         });
         let place = self.rules.binary_search_by(|(other, _)| {
             (other.kind, other.rank()).cmp(&(rule.kind, rule.rank()))

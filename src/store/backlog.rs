@@ -12,7 +12,7 @@ use super::lines::Lines;
 use super::meter::{Rates, Waited};
 use super::queue::Queue;
 use super::shard::{Shard, quarters};
-use super::stream::{Group, Log, Stream};
+use super::stream::{Group, GroupLedger, Log, Stream};
 use super::value::{Kind, Value};
 
 /// Work that nobody has taken for so long stands still.
@@ -146,10 +146,8 @@ pub struct GroupBacklog {
     pub oldest_unread_ms: Option<u64>,
     /// Milliseconds that the entry pending longest has been with its consumer.
     pub oldest_pending_ms: Option<u64>,
-    /// Entries ever delivered.
-    pub delivered: u64,
-    /// Deliveries of entries that had been delivered before.
-    pub redelivered: u64,
+    /// What became of the entries that it delivered.
+    pub ledger: GroupLedger,
     /// How fast it acknowledges (`came`) and delivers (`out`).
     pub rates: Rates,
     /// How old entries were when it delivered them.
@@ -165,7 +163,7 @@ pub struct Backlog {
     pub waited: Option<Waited>,
     /// The distribution of that: upper bounds in milliseconds, and how many messages.
     pub wait_steps: Vec<(u64, u64)>,
-    /// The account.
+    /// The account. What a stream delivers is in those of its groups.
     pub ledger: Ledger,
     /// Milliseconds until a message is too old by the policy, and the policy's pattern.
     pub governed: Option<Arc<Governed>>,
@@ -219,12 +217,13 @@ fn work_of(group: &Group, log: &Log, now_ms: u64) -> (u64, Option<u64>) {
 
 fn stream_figures(stream: &mut Stream, now: Now, consumers: usize) -> Figures {
     let came_rates = stream.came_rates(quarters(now.unix_ms), now.unix_ms);
-    let (log, ledger) = (stream.log(), stream.ledger());
+    let (held, came, lost) = (stream.held(), stream.came(), stream.lost_len());
+    let log = stream.log();
     let mut figures = Figures {
         kind: Kind::Stream,
-        held: stream.held(),
-        came: ledger.came.messages,
-        lost: ledger.lost.sum().messages,
+        held,
+        came: came.messages,
+        lost,
         consumers,
         ..Figures::default()
     };
@@ -233,7 +232,7 @@ fn stream_figures(stream: &mut Stream, now: Now, consumers: usize) -> Figures {
         let (work, age_ms) = work_of(group, log, now.unix_ms);
         figures.waiting = figures.waiting.max(work);
         figures.age_ms = figures.age_ms.max(age_ms);
-        figures.out += group.deliveries().0;
+        figures.out += group.ledger().delivered;
         for (sum, rate) in figures.rates.out.iter_mut().zip(group.rates().out) {
             *sum += rate;
         }
@@ -242,7 +241,7 @@ fn stream_figures(stream: &mut Stream, now: Now, consumers: usize) -> Figures {
 }
 
 fn group_backlog(group: &Group, log: &Log, now_ms: u64) -> GroupBacklog {
-    let (delivered, redelivered) = group.deliveries();
+    let ledger = group.ledger();
     GroupBacklog {
         name: group.name().into(),
         consumers: group.consumers_len(),
@@ -250,8 +249,7 @@ fn group_backlog(group: &Group, log: &Log, now_ms: u64) -> GroupBacklog {
         pending: group.pending(),
         oldest_unread_ms: group.oldest_unread_ms(log, now_ms),
         oldest_pending_ms: group.oldest_pending_ms(now_ms),
-        delivered,
-        redelivered,
+        ledger,
         rates: group.rates(),
         waited: group.waited(),
     }
@@ -338,12 +336,12 @@ impl Shard {
                 backlog.governed = queue.governed().cloned();
             }
             Value::Stream(stream) => {
-                backlog.ledger = stream.ledger();
-                backlog.governed = stream.governed().cloned();
                 let log = stream.log();
                 let groups = stream.groups();
                 let groups = groups.map(|group| group_backlog(group, log, now.unix_ms));
                 backlog.groups = groups.collect();
+                backlog.ledger = stream.ledger();
+                backlog.governed = stream.governed().cloned();
                 // The group that waits longest speaks for the stream.
                 let waits = backlog.groups.iter().filter_map(|group| group.waited);
                 backlog.waited = waits.max_by_key(|waited| waited.p99_ms);

@@ -16,6 +16,7 @@ mod bench;
 mod clients;
 mod handoff;
 mod hostile;
+mod http;
 mod limits;
 mod load;
 mod policy;

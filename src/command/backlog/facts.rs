@@ -116,8 +116,10 @@ fn facts_of_group(group: &GroupBacklog) -> Facts {
         ("pending", Fact::Count(group.pending)),
         ("oldest_unread_ms", optional(group.oldest_unread_ms)),
         ("oldest_pending_ms", optional(group.oldest_pending_ms)),
-        ("delivered", Fact::Count(group.delivered)),
-        ("redelivered", Fact::Count(group.redelivered)),
+        ("delivered", Fact::Count(group.ledger.delivered)),
+        ("redelivered", Fact::Count(group.ledger.redelivered)),
+        ("acked", Fact::Count(group.ledger.acked)),
+        ("dead_lettered", Fact::Count(group.ledger.dead_lettered)),
     ];
     let rates = &group.rates;
     add_rates(

@@ -7,18 +7,24 @@
 #[cfg(test)]
 mod accuracy_tests;
 mod facts;
+mod glance;
+mod json;
 mod order;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Now;
+use crate::command::engine::{Engine, Gates};
 use crate::glob;
 use crate::limits::DATABASES;
 use crate::policy::Governed;
-use crate::store::{Backlog, Figures, Held, Key, Kind, Shard, ShardSet, Sight, State};
+use crate::store::{
+    Backlog, Cause, Figures, Held, Key, Kind, Ledger, SHARDS, Shard, ShardSet, Sight, State, Tally,
+};
 
 pub use facts::{Fact, facts_of, facts_of_sums};
+pub use glance::Glimpse;
 pub use order::{Order, Pick};
 
 /// Which queues and streams a survey is to name, and how many of them.
@@ -102,6 +108,9 @@ pub struct Survey<'w> {
     pub sums: Sums,
     /// The same for the queues of each policy.
     by_policy: BTreeMap<Box<[u8]>, Sums>,
+    /// The accounts of all queues and of all streams, those that have gone included, whether they
+    /// match or not.
+    pub ledgers: [Ledger; 2],
 }
 
 impl<'w> Survey<'w> {
@@ -114,6 +123,7 @@ impl<'w> Survey<'w> {
             now,
             sums: Sums::default(),
             by_policy: BTreeMap::new(),
+            ledgers: Default::default(),
         }
     }
 
@@ -125,11 +135,28 @@ impl<'w> Survey<'w> {
             }
             let is_untouched = shard.keys_len(db) == 0
                 && shard.ledger(db).came.is_zero()
+                && shard.streams_ledger(db).came.is_zero()
                 && shard.lines.is_empty();
             if !is_untouched {
+                self.ledgers[0].add(shard.ledger(db));
+                self.ledgers[1].add(shard.streams_ledger(db));
                 shard.survey(db, self.now, |sight| self.see(&sight));
             }
         }
+    }
+
+    /// Looks at all shards, one after the other; nobody may hold any meanwhile. `None` while a script
+    /// is over its time and has a claim to them.
+    pub fn walk(mut self, engine: &Engine) -> Option<Self> {
+        for shard in 0..SHARDS {
+            let mut held = engine.keyspace.hold();
+            held.need(ShardSet::one(shard));
+            if engine.gates.load() & Gates::BUSY != 0 {
+                return None;
+            }
+            self.visit(held.shard(shard));
+        }
+        Some(self)
     }
 
     fn see(&mut self, sight: &Sight<'_>) {
@@ -148,6 +175,16 @@ impl<'w> Survey<'w> {
         }
         self.named
             .offer(sight.key.db, sight.key.name, &sight.figures);
+    }
+
+    /// What all queues and streams together lost, by cause.
+    pub fn lost(&self) -> impl Iterator<Item = (Cause, Tally)> {
+        let lost = Cause::ALL.into_iter().map(|cause| {
+            let mut lost = self.ledgers[0].lost.of(cause);
+            lost += self.ledgers[1].lost.of(cause);
+            (cause, lost)
+        });
+        lost.filter(|(_, lost)| !lost.is_zero())
     }
 
     /// The queues and streams it names, in order.
@@ -200,4 +237,22 @@ pub fn rows_of(held: &mut Held<'_>, named: Vec<Named>, now: Now) -> Vec<Row> {
         row_of(held, &key, now)
     });
     rows.collect()
+}
+
+/// Looks at one queue or stream from outside of any command, and at the messages at its ends, `count`
+/// from each. `None` while a script that is over its time has a claim to the shards.
+pub fn glance_at(
+    engine: &Engine,
+    (db, name): (u8, &[u8]),
+    now: Now,
+    count: usize,
+) -> Option<(Row, Vec<Glimpse>)> {
+    let key = engine.keyspace.key(db, name);
+    let mut held = engine.keyspace.hold();
+    held.need(ShardSet::one(engine.keyspace.shard_of(&key)));
+    if engine.gates.load() & Gates::BUSY != 0 {
+        return None;
+    }
+    let row = row_of(&mut held, &key, now);
+    Some((row, glance::at(&held, &key, now, count)))
 }

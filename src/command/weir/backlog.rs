@@ -190,7 +190,7 @@ mod tests {
         for field in [
             "$6 length :3",
             "$7 waiting :3 $13 oldest_age_ms :1700",
-            "$6 groups *1 *36 $4 name $1 g $9 consumers :1 $3 lag :1 $7 pending :2 \
+            "$6 groups *1 *40 $4 name $1 g $9 consumers :1 $3 lag :1 $7 pending :2 \
              $16 oldest_unread_ms :1700 $17 oldest_pending_ms :1000 $9 delivered :2 $11 redelivered :1",
             "$12 rate_out_10s $3 0.2",
         ] {

@@ -5,6 +5,7 @@
 //! entries were when it first delivered them; it is made with the first delivery.
 
 use super::{Group, Log, Stream, StreamId};
+use crate::store::ledger::Tally;
 use crate::store::meter::{Meter, Rates, Waited, per_second};
 
 /// Entries that ever came to a stream from which on it has a meter.
@@ -25,7 +26,7 @@ impl Stream {
     #[inline(never)]
     fn roll(&mut self, quarter: u32) {
         self.rolled = quarter;
-        let came = self.log.entries_added();
+        let came = self.came.messages;
         match &mut self.meter {
             Some(meter) => meter.roll(quarter, came, 0),
             None if came >= METERED_FROM => {
@@ -34,10 +35,21 @@ impl Stream {
             None => {}
         }
         for group in &mut self.groups {
+            let ledger = group.ledger();
             if let Some(meter) = &mut group.meter {
-                meter.roll(quarter, group.ledger.acked, group.ledger.delivered);
+                meter.roll(quarter, ledger.acked, ledger.delivered);
             }
         }
+    }
+
+    /// Entries that ever came, with their payload bytes.
+    pub fn came(&self) -> Tally {
+        self.came
+    }
+
+    /// Entries that were lost, for whatever cause.
+    pub fn lost_len(&self) -> u64 {
+        self.lost.sum().messages
     }
 
     /// Entries per second over the last second, ten seconds and minute.
@@ -55,7 +67,7 @@ impl Stream {
 }
 
 impl Group {
-    /// Notes how long an entry has waited that is delivered for the first time.
+    /// Notes that an entry is delivered for the first time.
     #[inline]
     pub(super) fn note_wait(&mut self, id: StreamId, now_ms: u64) {
         #[allow(clippy::cast_possible_truncation, reason = "it may wrap")]
@@ -75,11 +87,6 @@ impl Group {
     /// How old entries were that it delivered lately for the first time, if it did.
     pub fn waited(&self) -> Option<Waited> {
         self.meter.as_ref()?.waited()
-    }
-
-    /// Entries that it ever delivered, and how often it did so again.
-    pub fn deliveries(&self) -> (u64, u64) {
-        (self.ledger.delivered, self.ledger.redelivered)
     }
 
     /// Milliseconds since the delivery of the pending entry that has been idle longest, or since

@@ -51,6 +51,8 @@ pub(super) fn server(text: &mut Text, facts: &Facts<'_>) {
         };
         text.line(&format!("listener{index}"), listener);
     }
+    let http = engine.http_address.get();
+    text.line("http_address", http.map_or("", String::as_str));
 }
 
 /// Host and port of where the server listens, unless that is a Unix socket.

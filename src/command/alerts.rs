@@ -1,0 +1,349 @@
+//! Telling somebody when a queue is too long or too old for its policy (`alert-length`,
+//! `alert-age`): on a channel, in the log, in the metrics.
+//!
+//! The first worker's tick looks at a few shards each time, all of them in about a second, and only
+//! while a policy asks for it. An alert is raised at its threshold and cleared a fifth below it, so
+//! that a queue that hovers there is told of once.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::clock::Now;
+use crate::limits::DATABASES;
+use crate::outbox::WakeList;
+use crate::policy::Governed;
+use crate::pubsub::Space;
+use crate::store::{SHARDS, ShardSet, Sight};
+
+use super::backlog::Fact;
+use super::engine::{Engine, Gates};
+
+/// The channel on which alerts are published.
+pub const CHANNEL: &str = "__weir__:alerts";
+
+/// Shards that one tick looks at: all of them in a second at ten ticks a second.
+const SHARDS_PER_TICK: u32 = 7;
+/// Alerts that are remembered for those who come later.
+const RECENT_MAX: usize = 256;
+
+/// What an alert is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Concern {
+    /// How many milliseconds the oldest message has waited.
+    Age,
+    /// How many messages wait.
+    Length,
+}
+
+impl Concern {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Age, Self::Length];
+
+    /// The name of its policy's option, and of the alert.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Age => "alert-age",
+            Self::Length => "alert-length",
+        }
+    }
+}
+
+/// That a queue passed a threshold, or came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Its place among all alerts, from 1.
+    pub number: u64,
+    /// Wall clock in milliseconds.
+    pub at_ms: u64,
+    /// The database of the queue.
+    pub db: u8,
+    /// The queue.
+    pub name: Box<[u8]>,
+    /// What about it.
+    pub concern: Concern,
+    /// Whether it passed the threshold, or came back below it.
+    pub is_raised: bool,
+    /// Milliseconds or messages, when that was seen.
+    pub value: u64,
+    /// From which on it is an alert.
+    pub threshold: u64,
+    /// The pattern of the policy that says so.
+    pub policy: Box<[u8]>,
+}
+
+impl Alert {
+    /// What is told of it.
+    pub fn facts(&self) -> Fact {
+        let state = if self.is_raised { "raised" } else { "cleared" };
+        Fact::Map(vec![
+            ("number", Fact::Count(self.number)),
+            ("at_ms", Fact::Count(self.at_ms)),
+            ("alert", Fact::Text(self.concern.name().into())),
+            ("state", Fact::Text(state.into())),
+            ("db", Fact::Count(self.db.into())),
+            ("queue", Fact::Text(self.name.to_vec())),
+            ("value", Fact::Count(self.value)),
+            ("threshold", Fact::Count(self.threshold)),
+            ("policy", Fact::Text(self.policy.to_vec())),
+        ])
+    }
+}
+
+/// A queue and what about it.
+type Subject = (u8, Box<[u8]>, Concern);
+
+#[derive(Clone, Debug)]
+struct Raised {
+    shard: u32,
+    alert: Alert,
+}
+
+/// A queue near or past a threshold.
+#[derive(Debug)]
+struct Finding {
+    subject: Subject,
+    value: u64,
+    threshold: u64,
+    governed: Arc<Governed>,
+}
+
+/// The alerts of a server.
+#[derive(Debug, Default)]
+pub struct Alerts {
+    raised: BTreeMap<Subject, Raised>,
+    recent: VecDeque<Alert>,
+    /// Alerts so far, cleared ones apart.
+    total: u64,
+    raised_total: [u64; Concern::ALL.len()],
+    next_shard: u32,
+}
+
+impl Alerts {
+    /// Those in force.
+    pub fn raised(&self) -> impl Iterator<Item = &Alert> {
+        self.raised.values().map(|raised| &raised.alert)
+    }
+
+    /// Those after the one of a number, as far as they are remembered.
+    pub fn after(&self, number: u64) -> impl Iterator<Item = &Alert> {
+        let recent = self.recent.iter();
+        recent.filter(move |alert| alert.number > number)
+    }
+
+    /// The number of the last.
+    pub fn last_number(&self) -> u64 {
+        self.total
+    }
+
+    /// How many were ever raised for one concern.
+    pub fn raised_total(&self, concern: Concern) -> u64 {
+        self.raised_total[concern as usize]
+    }
+
+    /// Takes in what was found in a shard; returns what is to be told.
+    fn take_in(&mut self, shard: u32, findings: Vec<Finding>, now_ms: u64) -> Vec<Alert> {
+        let mut told = Vec::new();
+        let mut still = Vec::new();
+        for found in findings {
+            let is_over = found.value >= found.threshold;
+            if is_over && !self.raised.contains_key(&found.subject) {
+                let (db, name, concern) = found.subject.clone();
+                told.push(self.note(Alert {
+                    number: 0,
+                    at_ms: now_ms,
+                    db,
+                    name,
+                    concern,
+                    is_raised: true,
+                    value: found.value,
+                    threshold: found.threshold,
+                    policy: found.governed.pattern.clone(),
+                }));
+                self.raised_total[concern as usize] += 1;
+                let alert = told[told.len() - 1].clone();
+                self.raised
+                    .insert(found.subject.clone(), Raised { shard, alert });
+            } else if let Some(raised) = self.raised.get_mut(&found.subject) {
+                raised.alert.value = found.value;
+            }
+            still.push(found.subject);
+        }
+        let is_over = |subject: &Subject, raised: &mut Raised| {
+            raised.shard == shard && !still.contains(subject)
+        };
+        let cleared: Vec<Raised> = self
+            .raised
+            .extract_if(.., is_over)
+            .map(|(_, raised)| raised)
+            .collect();
+        for raised in cleared {
+            told.push(self.note(Alert {
+                at_ms: now_ms,
+                is_raised: false,
+                ..raised.alert
+            }));
+        }
+        told
+    }
+
+    fn note(&mut self, mut alert: Alert) -> Alert {
+        self.total += 1;
+        alert.number = self.total;
+        if self.recent.len() == RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(alert.clone());
+        alert
+    }
+}
+
+/// What a queue's policy wants to know of it and is near its threshold: from a fifth below it on.
+fn findings(sight: &Sight<'_>, found: &mut Vec<Finding>) {
+    let Some(governed) = sight.governed.filter(|governed| governed.alarms.is_some()) else {
+        return;
+    };
+    let (alarms, figures) = (governed.alarms, &sight.figures);
+    for (concern, threshold, value) in [
+        (Concern::Age, alarms.age_ms, figures.age_ms.unwrap_or(0)),
+        (Concern::Length, alarms.length, figures.waiting),
+    ] {
+        if let Some(threshold) = threshold
+            && value >= threshold - threshold / 5
+        {
+            found.push(Finding {
+                subject: (sight.key.db, sight.key.name.into(), concern),
+                value,
+                threshold,
+                governed: Arc::clone(governed),
+            });
+        }
+    }
+}
+
+/// Looks at the next few shards. Costs nothing while no policy asks for it and nothing is raised.
+pub(super) fn watch(engine: &Engine, now: Now) {
+    let is_asked_for = engine.has_alarms.load(Ordering::Relaxed);
+    let first = {
+        let mut alerts = engine.alerts.lock();
+        if !is_asked_for && alerts.raised.is_empty() {
+            return;
+        }
+        let first = alerts.next_shard;
+        alerts.next_shard = (first + SHARDS_PER_TICK) % SHARDS;
+        first
+    };
+    let mut wakes = WakeList::default();
+    for shard in (first..first + SHARDS_PER_TICK).map(|shard| shard % SHARDS) {
+        let mut found = Vec::new();
+        let mut held = engine.keyspace.hold();
+        held.need(ShardSet::one(shard));
+        if engine.gates.load() & Gates::BUSY != 0 {
+            return;
+        }
+        for db in (0..DATABASES).filter_map(|db| u8::try_from(db).ok()) {
+            if held.shard(shard).keys_len(db) > 0 {
+                held.shard(shard)
+                    .survey(db, now, |sight| findings(&sight, &mut found));
+            }
+        }
+        drop(held);
+        let told = engine.alerts.lock().take_in(shard, found, now.unix_ms);
+        for alert in told {
+            tell(engine, &alert, &mut wakes);
+        }
+    }
+    wakes.wake();
+}
+
+fn tell(engine: &Engine, alert: &Alert, wakes: &mut WakeList) {
+    let message = alert.facts().to_json();
+    super::pubsub::deliver(
+        engine,
+        Space::Global,
+        CHANNEL.as_bytes(),
+        message.as_bytes(),
+        wakes,
+    );
+    let state = if alert.is_raised { "raised" } else { "cleared" };
+    tracing::warn!(
+        "{} {state}: queue '{}' in database {} is at {}, the threshold is {}",
+        alert.concern.name(),
+        alert.name.escape_ascii(),
+        alert.db,
+        alert.value,
+        alert.threshold,
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::Bench;
+
+    /// A second of ticks, and what a subscriber got.
+    fn watched(bench: &mut Bench) -> Vec<(Concern, bool, u64)> {
+        let before = bench.engine.alerts.lock().last_number();
+        for _ in 0..10 {
+            bench.pass(100);
+            watch(&bench.engine, bench.now);
+        }
+        let alerts = bench.engine.alerts.lock();
+        let told = alerts.after(before);
+        told.map(|alert| (alert.concern, alert.is_raised, alert.value / 100))
+            .collect()
+    }
+
+    #[test]
+    fn thresholds_are_told_of_once_and_taken_back() {
+        let mut bench = Bench::new();
+        let mut listener = bench.client();
+        bench.play(&mut listener, "SUBSCRIBE __weir__:alerts");
+        bench.run("WEIR.POLICY SET jobs* ALERT-LENGTH 200 ALERT-AGE 5s");
+        assert!(
+            bench
+                .run("WEIR.POLICY GET jobs*")
+                .contains("$9 alert-age $4 5000")
+        );
+        for _ in 0..199 {
+            bench.run("RPUSH jobs:1 x");
+        }
+        assert_eq!(watched(&mut bench), []);
+        bench.run("RPUSH jobs:1 x");
+        assert_eq!(watched(&mut bench), [(Concern::Length, true, 2)]);
+        let told = listener.look();
+        assert!(told.contains("\"alert\":\"alert-length\",\"state\":\"raised\",\"db\":0,\"queue\":\"jobs:1\",\"value\":200,\"threshold\":200"), "{told}");
+        // Hovering is not told of.
+        bench.run("LPOP jobs:1 20");
+        assert_eq!(watched(&mut bench), []);
+        bench.run("LPOP jobs:1 30");
+        assert_eq!(watched(&mut bench), [(Concern::Length, false, 1)]);
+        bench.pass(2000);
+        assert_eq!(watched(&mut bench).len(), 1);
+        assert_eq!(bench.engine.alerts.lock().raised().count(), 1);
+        bench.run("DEL jobs:1");
+        assert_eq!(watched(&mut bench).len(), 1);
+        let alerts = bench.engine.alerts.lock();
+        assert_eq!(alerts.raised().count(), 0);
+        assert_eq!(
+            Concern::ALL.map(|concern| alerts.raised_total(concern)),
+            [1, 1]
+        );
+    }
+
+    #[test]
+    fn alerts_end_with_their_policy() {
+        let mut bench = Bench::new();
+        bench.run("WEIR.POLICY SET q ALERT-LENGTH 1");
+        bench.run("RPUSH q x");
+        assert_eq!(watched(&mut bench).len(), 1);
+        bench.run("WEIR.POLICY DEL q");
+        assert_eq!(watched(&mut bench).len(), 1);
+        assert_eq!(bench.engine.alerts.lock().raised().count(), 0);
+        assert!(
+            bench
+                .run("WEIR.POLICY SET c KIND channel ALERT-LENGTH 1")
+                .starts_with('-')
+        );
+    }
+}

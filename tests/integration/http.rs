@@ -1,0 +1,83 @@
+//! Metrics and the dashboard over real sockets.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use redis::Commands as _;
+
+use crate::server::Server;
+
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn connect(server: &Server) -> redis::Connection {
+    let client = redis::Client::open(format!("redis://{}/", server.address)).unwrap();
+    client.get_connection().unwrap()
+}
+
+/// Where INFO says that metrics are.
+fn http_address(connection: &mut redis::Connection) -> SocketAddr {
+    let info: String = redis::cmd("INFO").arg("server").query(connection).unwrap();
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix("http_address:"));
+    line.unwrap().parse().unwrap()
+}
+
+#[test]
+fn info_says_where_metrics_are_and_they_are_there() {
+    let server = Server::weir(&["--requirepass", ""]);
+    let mut connection = connect(&server);
+    let address = http_address(&mut connection);
+    let _: u64 = connection.rpush("jobs", &["a", "bb"]).unwrap();
+    let metrics = get(address, "/metrics");
+    assert!(metrics.starts_with("HTTP/1.1 200 OK\r\n"), "{metrics}");
+    assert!(metrics.contains("\nweir_held_messages 2\n"), "{metrics}");
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/style.css", "text/css"),
+        ("/page.js", "text/javascript"),
+        ("/api/backlog", "application/json"),
+        ("/healthz", "text/plain"),
+    ] {
+        let answer = get(address, path).to_ascii_lowercase();
+        assert!(
+            answer.starts_with("http/1.1 200 ok\r\n"),
+            "{path}: {answer}"
+        );
+        assert!(
+            answer.contains(&format!("\r\ncontent-type: {kind}")),
+            "{path}: {answer}"
+        );
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_no_reason_not_to_start() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let server = Server::weir(&["--http-port", &port.to_string()]);
+    let address = http_address(&mut connect(&server));
+    assert_ne!(address.port(), port);
+    assert!(get(address, "/healthz").ends_with("ok\n"));
+    drop(server);
+    let silent = Server::weir(&["--http-bind", ""]);
+    let info: String = redis::cmd("INFO")
+        .arg("server")
+        .query(&mut connect(&silent))
+        .unwrap();
+    assert!(info.contains("\nhttp_address:\r\n"), "{info}");
+}
