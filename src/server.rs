@@ -45,7 +45,6 @@ pub fn run(start: &Start) -> anyhow::Result<()> {
     }
     command::rename(&start.config.renames()).map_err(anyhow::Error::msg)?;
     raise_file_limit(u64::from(settings.maxclients) + SPARE_FILES);
-    let _collector = Collector::start()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let seed = ahash::RandomState::new().hash_one(std::process::id());
     let engine = Engine::new(
@@ -56,6 +55,8 @@ pub fn run(start: &Start) -> anyhow::Result<()> {
     );
     engine.load_users().map_err(anyhow::Error::msg)?;
     let engine = Arc::new(engine);
+    let judged = Arc::clone(&engine);
+    let _collector = Collector::start(move || judged.is_short_of_memory())?;
     runtime.block_on(serve(engine, &settings))
 }
 

@@ -80,6 +80,12 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("bench", &["clock"]),
+    (
+        "simulation",
+        &[
+            "bench", "clients", "clock", "command", "config", "net", "outbox", "store", "worker",
+        ],
+    ),
     ("main", &["bench", "config", "server"]),
 ];
 
