@@ -16,13 +16,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::allocator::Collector;
 use crate::banner::{Facts, banner};
 use crate::clock;
-use crate::command::Engine;
+use crate::command::{self, Engine};
 use crate::config::{Settings, Start, TlsAuthClients};
 use crate::http::Http;
 use crate::logging;
 use crate::net::{
     Arrival, ClientCertificates, Encryption, Listener, NetDuty, TlsSettings, bind_tcp, bind_unix,
-    is_local, refuse,
+    refuse,
 };
 use crate::outbox::{Bell, CloseReason, WakeList};
 use crate::worker::{self, Worker};
@@ -43,6 +43,7 @@ pub fn run(start: &Start) -> anyhow::Result<()> {
     for warning in &start.warnings {
         tracing::warn!("{warning}");
     }
+    command::rename(&start.config.renames()).map_err(anyhow::Error::msg)?;
     raise_file_limit(u64::from(settings.maxclients) + SPARE_FILES);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let seed = ahash::RandomState::new().hash_one(std::process::id());
@@ -262,7 +263,7 @@ the default user, so only connections from this machine are accepted. To let oth
 password with --requirepass, or switch the protection off with --protected-mode no.\r\n";
 
 fn is_kept_out(engine: &Engine, arrival: &Arrival) -> bool {
-    engine.config.live().protected_mode() && !engine.has_password() && !is_local(arrival.origin.ip)
+    engine.config.live().protected_mode() && !engine.has_password() && !arrival.origin.is_local()
 }
 
 /// Resolves when SHUTDOWN or a signal says to stop.

@@ -76,6 +76,11 @@ impl Bench {
         while super::tick::age(&self.engine, 0, self.now) {}
     }
 
+    /// Does what a tick does about clients that hold too much.
+    pub fn look_at_clients(&self) {
+        super::excess::end_excess(&self.engine, self.now);
+    }
+
     /// Looks at all queues for alerts, as a second of ticks does, in no time.
     pub fn watch(&self) {
         for _ in 0..10 {

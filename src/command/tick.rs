@@ -37,6 +37,7 @@ pub fn run(engine: &Engine, worker: usize) {
     close_idle(engine, worker);
     if worker == 0 {
         look_at_memory(engine, now);
+        super::excess::end_excess(engine, now);
         super::alerts::watch(engine, now);
         engine.note_rates(clock::mono_us());
     }

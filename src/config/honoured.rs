@@ -87,6 +87,12 @@ const fn output_limits() -> Kind {
 const fn policies() -> Kind {
     Kind::Policies
 }
+const fn size_or_percent() -> Kind {
+    Kind::SizeOrPercent
+}
+const fn renames() -> Kind {
+    Kind::Renames
+}
 const fn users() -> Kind {
     Kind::Users
 }
@@ -111,6 +117,7 @@ pub(super) const NETWORK: &[Spec] = honoured! { Network:
     "aclfile" path() = "", Start, "file of users, instead of lines of user; ACL LOAD reads and ACL SAVE writes it. A relative path counts from dir";
     "acl-pubsub-default" choice(&["allchannels", "resetchannels"]) = "resetchannels", Live, "whether a new user may use every channel or none";
     "acllog-max-len" int(0, MAX) = "128", Live, "refusals that ACL LOG remembers";
+    "rename-command" renames() = "", Start, "a command and the name that it gets instead, or \"\" to have nobody run it; several add up. Rules of users go by the old name";
     "enable-debug-command" choice(&["no", "yes", "local"]) = "no", Start, "whether clients may run DEBUG: all, or with local those on this machine";
     "tcp-backlog" int(0, INT) = "511", Start, "connections the system may hold before they are accepted";
     "tcp-keepalive" int(0, INT) = "300", Live, "seconds of silence after which a peer is probed; 0 never";
@@ -143,6 +150,11 @@ pub(super) const LIMITS: &[Spec] = honoured! { Limits:
     "proto-max-bulk-len" size_signed(1 << 20, MAX) = "512mb", Live, "longest single argument";
     "client-query-buffer-limit" size(1 << 20, MAX) = "1gb", Live, "most bytes of requests that one connection may have pending";
     "client-output-buffer-limit" output_limits() = "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60", Live, "when to close a connection that does not read: at HARD bytes, or at SOFT bytes for SECONDS; 0 is no bound";
+    "client-subscriptions-limit" int(0, MAX) = "1000000", Live, "most channels and patterns that one connection may be subscribed to; 0 for no limit";
+    "client-watched-keys-limit" int(0, MAX) = "1000000", Live, "most keys that one connection may watch; 0 for no limit";
+    "client-blocked-keys-limit" int(0, MAX) = "1000000", Live, "most keys that one connection may wait for at once; 0 for no limit";
+    "maxmemory-clients" size_or_percent() = "0", Live, "end the largest connections while the buffers of all hold more than this, which may be a share of maxmemory such as 5%; 0 for no limit";
+    "auth-failures-limit" int(0, MAX) = "100", Live, "failed logins from one address within a minute, after which it is not heard until the minute is over; those of this machine are not counted; 0 for no limit";
     "policy" policies() = "", Start, "bounds of queues and channels by pattern, as in docs/POLICY.md; several add up. WEIR.POLICY changes them live";
     "route" routes() = "", Start, "queues to which channels lead, as in docs/POLICY.md; several add up. WEIR.ROUTE changes them live";
     "pubsub-overflow" choice(&["drop-oldest", "drop-newest", "disconnect"]) = "disconnect", Live, "what a subscriber loses when its outbox is full: its oldest messages, the new one, or the connection";

@@ -24,9 +24,6 @@ const fn percentiles() -> Kind {
 const fn oom_scores() -> Kind {
     Kind::OomScores
 }
-const fn size_or_percent() -> Kind {
-    Kind::SizeOrPercent
-}
 
 /// Rows: name, kind, default, when it may change.
 macro_rules! inert {
@@ -192,7 +189,6 @@ pub(super) const EVICTION: &[Spec] = inert! { Eviction:
     "lazyfree-lazy-user-flush" yes_no() = "no", Live;
     "lfu-decay-time" int(0, INT) = "1", Live;
     "lfu-log-factor" int(0, INT) = "10", Live;
-    "maxmemory-clients" size_or_percent() = "0", Live;
     "maxmemory-eviction-tenacity" int(0, 100) = "10", Live;
     "maxmemory-policy" choice(&["volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"]) = "noeviction", Live;
     "maxmemory-samples" int(1, 64) = "5", Live;

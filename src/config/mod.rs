@@ -178,8 +178,8 @@ impl Config {
     pub fn get(&self, mut matches: impl FnMut(&str) -> bool) -> Vec<(&'static str, String)> {
         let state = self.state.lock();
         let mut found: Vec<_> = table::names()
-            // Redis does not show users here, and their passwords are nobody's business.
-            .filter(|(_, index)| TABLE[*index].kind != Kind::Users)
+            // Redis shows neither here: passwords and secret names are nobody's business.
+            .filter(|(_, index)| !matches!(TABLE[*index].kind, Kind::Users | Kind::Renames))
             .filter(|(name, _)| matches(name))
             .map(|(name, index)| (name, state.values.render(index)))
             .collect();
@@ -266,14 +266,22 @@ impl Config {
 
     /// The users that the settings speak of: the name of each, and its rules.
     pub fn users(&self) -> Vec<Vec<String>> {
+        self.lines_of_words(const { index_of("user") })
+    }
+
+    /// The commands that have other names, each with its new one.
+    pub fn renames(&self) -> Vec<Vec<String>> {
+        self.lines_of_words(const { index_of("rename-command") })
+    }
+
+    fn lines_of_words(&self, index: usize) -> Vec<Vec<String>> {
         let state = self.state.lock();
-        let lines = state.values.text(const { index_of("user") }).lines();
         // Lines with bad quotes are taken word by word.
         let words = |line: &str| {
             file::split_words(line)
                 .unwrap_or_else(|| line.split_whitespace().map(str::to_owned).collect())
         };
-        lines.map(words).collect()
+        state.values.text(index).lines().map(words).collect()
     }
 
     /// Takes over users that were changed by commands, for `CONFIG REWRITE`.

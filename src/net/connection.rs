@@ -74,6 +74,8 @@ pub struct Connection {
     until_us: Option<u64>,
     in_flight: Option<InFlight>,
     sent_bytes: u64,
+    /// The socket took less than there was, when it was last tried.
+    is_stuck: bool,
     is_closing: bool,
 }
 
@@ -94,6 +96,7 @@ impl Connection {
             until_us: None,
             in_flight: None,
             sent_bytes: 0,
+            is_stuck: false,
             is_closing: false,
         }
     }
@@ -122,6 +125,7 @@ impl Connection {
             }
             match self.flush() {
                 Poll::Ready(Err(_)) => return Turn::Over,
+                Poll::Pending if self.is_over_limit() => return Turn::Over,
                 Poll::Pending if self.output.len() >= OUTPUT_BYTES_MAX => return self.waiting(),
                 _ => {}
             }
@@ -169,7 +173,12 @@ impl Connection {
                 }
                 false
             }
-            Some(CloseReason::Killed | CloseReason::Idle | CloseReason::OutboxFull) => true,
+            Some(
+                CloseReason::Killed
+                | CloseReason::Idle
+                | CloseReason::OutboxFull
+                | CloseReason::TooMuch,
+            ) => true,
         }
     }
 
@@ -249,6 +258,7 @@ impl Connection {
         if consumed == self.input.len() {
             // An idle connection owns no buffer.
             self.input = Vec::new();
+            self.session.client.query_bytes.store(0, Ordering::Relaxed);
         } else {
             self.input.drain(..consumed);
         }
@@ -358,6 +368,7 @@ impl Connection {
                 Poll::Ready(Ok(sent)) => sent,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
+                    self.is_stuck = true;
                     self.note_buffers();
                     return Poll::Pending;
                 }
@@ -375,7 +386,26 @@ impl Connection {
                 self.in_flight = None;
             }
         }
+        if mem::take(&mut self.is_stuck) {
+            self.note_buffers();
+        }
         self.stream.flush()
+    }
+
+    /// Whether more replies wait for the client than may, now that its socket takes no more. Who
+    /// is over the limit and not ended here, because it subscribes, is ended by a tick.
+    fn is_over_limit(&self) -> bool {
+        let limit_bytes = self.engine.config.live().output_limit_normal().hard_bytes;
+        let is_over = limit_bytes > 0
+            && self.output.len() as u64 > limit_bytes
+            && !self.session.is_subscribed();
+        if is_over {
+            tracing::warn!(
+                client = self.session.client.id,
+                "it does not read: output buffer limit reached"
+            );
+        }
+        is_over
     }
 
     fn note_buffers(&self) {
@@ -431,6 +461,7 @@ impl Connection {
         {
             self.note_read(len);
             self.has_requests = true;
+            self.note_buffers();
             if self.input.len() as u64 > self.engine.config.live().client_query_buffer_bytes_max() {
                 tracing::warn!(
                     client = self.session.client.id,

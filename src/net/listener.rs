@@ -1,7 +1,7 @@
 //! Listening sockets, and what an accepted connection is given.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -158,9 +158,4 @@ pub fn refuse(arrival: Arrival, line: &[u8]) {
         #[cfg(test)]
         Socket::Virtual(_) => Ok(0),
     };
-}
-
-/// Whether an address is of this machine, for protected mode.
-pub fn is_local(ip: Option<IpAddr>) -> bool {
-    ip.is_none_or(|ip| ip.to_canonical().is_loopback())
 }
