@@ -25,4 +25,5 @@ pub mod script;
 pub mod server;
 pub mod store;
 pub mod sync;
+pub mod top;
 pub mod worker;

@@ -4,11 +4,16 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use weir::config::{Loaded, load};
+use weir::top;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|word| word == top::SUBCOMMAND) {
+        return ExitCode::from(top::main(std::env::args_os().skip(1)));
+    }
     use_small_pages();
     match load(std::env::args_os(), std::env::vars_os()) {
         Ok(Loaded::Answer(text)) => {

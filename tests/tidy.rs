@@ -79,7 +79,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("main", &["config", "server"]),
+    ("top", &["clock"]),
+    ("main", &["config", "server", "top"]),
 ];
 
 /// Single names that a room may use of another one that is closed to it.
@@ -94,6 +95,7 @@ const EXCEPTIONS: &[(&str, &str, &[&str])] = &[
 const RESERVED: &[(&str, &[&str])] = &[
     ("tokio", &["http", "net", "server"]),
     ("hyper", &["http"]),
+    ("ratatui", &["top"]),
     ("mio", &["worker"]),
     ("rustix", &["net"]),
     ("SystemTime", &["clock"]),

@@ -372,7 +372,7 @@ function drawOne({ queue, waits, messages }) {
     chart(queue),
     el("div", { class: "halves" },
       card("How long messages waited, last minute",
-        ...(waits.length ? histogram(waits) : [el("p", { class: "faint", text: queue.type === "stream" ? "Shown per group below." : "None was delivered." })]),
+        ...(waits.length ? histogram(waits) : [el("p", { class: "faint", text: queue.type === "stream" ? "Of the group that waits longest:" : "None was delivered." })]),
         el("p", { class: "faint", text: queue.wait_p50_ms === null ? "" : `half within ${time(queue.wait_p50_ms)}, 90% within ${time(queue.wait_p90_ms)}, 99% within ${time(queue.wait_p99_ms)}, longest ${time(queue.wait_max_ms)}` })),
       card("Lost, by cause", drops.length ? bars(drops, "losses") : el("p", { class: "faint", text: "Nothing was lost." }))),
   ];
