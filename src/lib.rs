@@ -5,6 +5,7 @@
 pub mod acl;
 pub mod allocator;
 pub mod banner;
+pub mod bench;
 pub mod clients;
 pub mod clock;
 pub mod command;

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use weir::bench;
 use weir::config::{Loaded, load};
 use weir::top;
 
@@ -10,9 +11,14 @@ use weir::top;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|word| word == top::SUBCOMMAND) {
-        return ExitCode::from(top::main(std::env::args_os().skip(1)));
+    // Tools that are clients of a server, by the first word.
+    let words = || std::env::args_os().skip(1);
+    let tool = words().next().unwrap_or_default();
+    if tool == bench::SUBCOMMAND {
+        return ExitCode::from(bench::main(words()));
+    }
+    if tool == top::SUBCOMMAND {
+        return ExitCode::from(top::main(words()));
     }
     use_small_pages();
     match load(std::env::args_os(), std::env::vars_os()) {

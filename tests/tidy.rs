@@ -57,7 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "net",
         &[
-            "clients", "clock", "command", "outbox", "protocol", "worker",
+            "clients", "clock", "command", "outbox", "protocol", "sync", "worker",
         ],
     ),
     ("http", &["clock", "command", "metrics", "pubsub", "store"]),
@@ -79,8 +79,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
+    ("bench", &["clock"]),
     ("top", &["clock"]),
-    ("main", &["config", "server", "top"]),
+    ("main", &["bench", "config", "server", "top"]),
 ];
 
 /// Single names that a room may use of another one that is closed to it.
@@ -96,15 +97,16 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("tokio", &["http", "net", "server"]),
     ("hyper", &["http"]),
     ("ratatui", &["top"]),
-    ("mio", &["worker"]),
+    ("mio", &["bench", "worker"]),
     ("rustix", &["net"]),
+    ("rustls", &["net"]),
     ("SystemTime", &["clock"]),
     ("UNIX_EPOCH", &["clock"]),
     ("Mutex", &["sync"]),
     ("RwLock", &["sync"]),
     ("Condvar", &["sync"]),
     ("parking_lot", &["sync"]),
-    ("anyhow", &["main", "server", "logging", "config"]),
+    ("anyhow", &["main", "server", "logging", "config", "bench"]),
 ];
 
 /// Words that say nothing about what they name.

@@ -1,5 +1,6 @@
-"""How soon a blocked BRPOP gets its message; see benches/side_by_side/handoff.rs for the method."""
+"""How soon a blocked BRPOP gets its message, by `weir bench handoff`."""
 
+import json
 import subprocess
 import sys
 
@@ -10,18 +11,22 @@ CASES = [(1, 1, 5_000), (1, 100, 5_000), (1, 100, 20_000), (100, 100, 5_000), (1
 WARM_UP_SECONDS = 1
 
 
-def run(binary, port, keys, consumers, rate, seconds):
+def run(weir, port, keys, consumers, rate, seconds):
+    """One run at a rate. Messages are timed from when they were due, the first tenth not at all."""
     done = subprocess.run(
-        ["taskset", "-c", str(CLIENT_CORE), str(binary),
-         *map(str, (port, keys, consumers, rate, seconds))],
+        ["taskset", "-c", str(CLIENT_CORE), str(weir), "bench", "handoff", "--quiet",
+         "--server", f"127.0.0.1:{port}", "--connections", "1", "--keys", str(keys),
+         "--consumers", str(consumers), "--rate", str(rate), "--seconds", str(seconds),
+         "--count", str(rate * seconds), "--json", "-"],
         capture_output=True, text=True, timeout=60 + seconds,
     )  # fmt: skip
     if done.returncode != 0:
         raise RuntimeError((done.stdout + done.stderr).strip())
-    return {name: int(value) for name, value in (p.split("=") for p in done.stdout.split())}
+    (seen,) = json.loads(done.stdout)["runs"]
+    return seen
 
 
-def section(records, servers, binary, round_, seconds):
+def section(records, servers, weir, round_, seconds):
     turn = servers if round_ % 2 else servers[::-1]
     for keys, consumers, rate in CASES:
         with alone():
@@ -31,12 +36,11 @@ def section(records, servers, binary, round_, seconds):
                 test = f"{consumers} on {keys} key{'s' if keys > 1 else ''}, {rate:,}/s"
 
                 def measured():
-                    server.command("DEL", *(f"handoff:{key}" for key in range(keys)))
-                    run(binary, server.port, keys, consumers, rate, WARM_UP_SECONDS)
+                    run(weir, server.port, keys, consumers, rate, WARM_UP_SECONDS)
                     before = server.settled_cpu_ns()
-                    seen = run(binary, server.port, keys, consumers, rate, seconds)
+                    seen = run(weir, server.port, keys, consumers, rate, seconds)
                     spent = server.settled_cpu_ns() - before
-                    return {**seen, "cpu_us_per_message": spent / 1000 / seen["messages"]}
+                    return {**seen, "cpu_us_per_message": spent / 1000 / seen["sent"]}
 
                 try:
                     seen = undisturbed(server, measured)

@@ -152,21 +152,22 @@ def _peer(variable, file_name):
 
 
 def locate(names, weir_binary):
-    """Builds what is ours, finds what is not. Returns the servers, in the order given."""
+    """Builds what is ours, finds what is not. Returns the servers, in the order given, and the
+    weir whose `bench` loads them."""
     if shutil.which("redis-benchmark") is None:
         raise SystemExit("redis-benchmark is missing: apt-get install redis-tools")
-    build = ["cargo", "build", "--release", "--locked", "--example", "null_server",
-             "--example", "handoff"]  # fmt: skip
-    if "weir" in names and weir_binary is None:
+    build = ["cargo", "build", "--release", "--locked", "--example", "null_server"]
+    if weir_binary is None:
         build += ["--bin", "weir"]
     with building():
         subprocess.run(build, cwd=ROOT, check=True)
     release = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+    weir = weir_binary or release / "weir"
     found = {}
     for name in names:
         match name:
             case "weir":
-                found[name] = Weir(name, weir_binary or release / "weir", WEIR_FLAGS)
+                found[name] = Weir(name, weir, WEIR_FLAGS)
             case "redis":
                 found[name] = Server(name, _peer("WEIR_BENCH_REDIS", "redis-server"), REDIS_FLAGS)
             case "valkey":
@@ -177,4 +178,4 @@ def locate(names, weir_binary):
                 found[name] = Null(name, release / "examples" / "null_server", [])
             case _:
                 raise SystemExit(f"unknown server {name}: weir, redis, valkey or null")
-    return list(found.values()), release / "examples" / "handoff"
+    return list(found.values()), weir

@@ -106,6 +106,8 @@ const ABOUT: &str = "A queue and pub/sub server that speaks the Redis protocol. 
 in memory, and counts every message it lets go.";
 
 const AFTER: &str = "\
+`weir bench --help` tells of a load generator for any server of this kind.
+
 Defaults stand in brackets. Sizes take units: 100kb, 64mb, 2gb.
 
 Every setting can stand in FILE under its name, and in the environment as WEIR_ and its name in \

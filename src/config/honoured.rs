@@ -101,7 +101,7 @@ const fn events() -> Kind {
 const DATABASES: i64 = 16;
 
 pub(super) const NETWORK: &[Spec] = honoured! { Network:
-    "port" int(0, 65535) = "6379", Start, "TCP port; 0 listens on no TCP port";
+    "port" int(0, 65535) = "6379", Start, "TCP port; 0 listens on none if there is a tls-port or a unixsocket, else the system chooses";
     "bind" addresses() = "127.0.0.1 -::1", Start, "addresses to listen on; - before one lets it fail, * is every IPv4 and ::* every IPv6 address";
     "unixsocket" path() = "", Start, "path of a Unix socket to listen on as well";
     "unixsocketperm" octal(0o777) = "0", Start, "permissions of the Unix socket; 0 leaves them to the umask";
@@ -119,6 +119,16 @@ pub(super) const NETWORK: &[Spec] = honoured! { Network:
     "http-port" int(0, 65535) = "9121", Start, "port of the dashboard and of metrics; 0, or one that is taken, picks a free port";
     "http-token" text() = "", Start, "token that the dashboard and metrics ask for; empty for none";
     "shutdown-timeout" int(0, INT) = "10", Live, "seconds that open connections get to take their replies at shutdown";
+};
+
+pub(super) const ENCRYPTION: &[Spec] = honoured! { Encryption:
+    "tls-port" int(0, 65535) = "0", Start, "encrypted TCP port; 0 listens on none";
+    "tls-cert-file" path() = "", Live, "the server's certificate in PEM, with those between it and its authority behind it";
+    "tls-key-file" path() = "", Live, "the key of the certificate in PEM, not encrypted";
+    "tls-ca-cert-file" path() = "", Live, "authorities whose clients are let in, in PEM";
+    "tls-ca-cert-dir" path() = "", Live, "folder of files like that";
+    "tls-auth-clients" choice(&["no", "yes", "optional"]) = "yes", Live, "whether clients must show a certificate of such an authority, or may; with no, nobody looks";
+    "tls-protocols" text() = "", Live, "versions that are spoken, TLSv1.2 and TLSv1.3; empty is both";
 };
 
 pub(super) const MEMORY: &[Spec] = honoured! { Memory:

@@ -121,10 +121,6 @@ pub(super) const CLUSTER: &[Spec] = inert! { Cluster:
 };
 
 pub(super) const TLS: &[Spec] = inert! { Tls:
-    "tls-auth-clients" choice(&["no", "yes", "optional"]) = "yes", Live;
-    "tls-ca-cert-dir" text() = "", Live;
-    "tls-ca-cert-file" text() = "", Live;
-    "tls-cert-file" text() = "", Live;
     "tls-ciphers" text() = "", Live;
     "tls-ciphersuites" text() = "", Live;
     "tls-client-cert-file" text() = "", Live;
@@ -132,11 +128,8 @@ pub(super) const TLS: &[Spec] = inert! { Tls:
     "tls-client-key-file-pass" text() = "", Live;
     "tls-cluster" yes_no() = "no", Live;
     "tls-dh-params-file" text() = "", Live;
-    "tls-key-file" text() = "", Live;
-    "tls-key-file-pass" text() = "", Live;
-    "tls-port" only("0") = "0", Live;
+    "tls-key-file-pass" only("") = "", Live;
     "tls-prefer-server-ciphers" yes_no() = "no", Live;
-    "tls-protocols" text() = "", Live;
     "tls-replication" yes_no() = "no", Live;
     "tls-session-cache-size" int(0, INT) = "20480", Live;
     "tls-session-cache-timeout" int(0, INT) = "300", Live;

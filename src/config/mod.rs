@@ -38,7 +38,7 @@ pub use live::Live;
 pub use load::{LoadError, Loaded, Start, load};
 pub use machine::Machine;
 pub use rewrite::RewriteError;
-pub use settings::{BindAddress, LogFormat, LogLevel, PubsubOverflow, Settings};
+pub use settings::{BindAddress, LogFormat, LogLevel, PubsubOverflow, Settings, TlsAuthClients};
 pub use table::{Change, Group, Spec, TABLE, index_of};
 
 use crate::sync::Lock;
@@ -55,6 +55,7 @@ pub struct Config {
     machine: Machine,
     file: Option<PathBuf>,
     level_hook: OnceLock<LevelHook>,
+    tls_hook: OnceLock<TlsHook>,
 }
 
 /// Carries the log level to the log, which this room does not know.
@@ -63,6 +64,17 @@ struct LevelHook(Box<dyn Fn(LogLevel) + Send + Sync>);
 impl fmt::Debug for LevelHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LevelHook")
+    }
+}
+
+/// Tries settings of TLS, which this room does not know, before they hold.
+struct TlsHook(Box<TryTls>);
+
+type TryTls = dyn Fn(&Settings) -> Result<(), String> + Send + Sync;
+
+impl fmt::Debug for TlsHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsHook")
     }
 }
 
@@ -123,6 +135,7 @@ impl Config {
             machine,
             file,
             level_hook: OnceLock::new(),
+            tls_hook: OnceLock::new(),
         }
     }
 
@@ -151,6 +164,12 @@ impl Config {
     /// second call changes nothing.
     pub fn on_log_level(&self, apply: impl Fn(LogLevel) + Send + Sync + 'static) {
         let _ = self.level_hook.set(LevelHook(Box::new(apply)));
+    }
+
+    /// Has `try_it` called with settings whose part on TLS is another than before; where it fails,
+    /// they do not hold. A second call changes nothing.
+    pub fn on_tls(&self, try_it: impl Fn(&Settings) -> Result<(), String> + Send + Sync + 'static) {
+        let _ = self.tls_hook.set(TlsHook(Box::new(try_it)));
     }
 
     /// `CONFIG GET`: the settings whose name `matches` wants, older names included, sorted.
@@ -211,13 +230,26 @@ impl Config {
                 Err(reason) => return Err(SetError::Refused(name, reason.into_owned())),
             }
         }
-        state.settings = Arc::new(Settings::of(&values));
+        let settings = Settings::of(&values);
+        self.try_tls(&settings, &changed)?;
+        state.settings = Arc::new(settings);
         self.live.store(&values);
         if let Some(LevelHook(apply)) = self.level_hook.get() {
             apply(state.settings.loglevel);
         }
         state.values = values;
         Ok(changed)
+    }
+
+    fn try_tls(&self, settings: &Settings, changed: &[Changed]) -> Result<(), SetError> {
+        let of_tls = changed
+            .iter()
+            .find(|changed| changed.name.starts_with("tls-"));
+        let (Some(changed), Some(TlsHook(try_it))) = (of_tls, self.tls_hook.get()) else {
+            return Ok(());
+        };
+        let reason = "Unable to update TLS configuration. Check server logs.".to_owned();
+        try_it(settings).map_err(|_| SetError::Refused(changed.name.to_owned(), reason))
     }
 
     /// The policies, separated by `;`.

@@ -100,6 +100,10 @@ impl Connection {
 
     /// Moves on as far as possible.
     fn advance(&mut self, now: &mut Now) -> Turn {
+        let late = |until_us| until_us <= now.mono_us;
+        if self.stream.handshake_until_us().is_some_and(late) {
+            return Turn::Over;
+        }
         for _ in 0..ROUNDS_MAX {
             if self.session.client.mailbox.is_notified() && self.take_mail(now) {
                 return Turn::Over;
@@ -116,7 +120,7 @@ impl Connection {
                 _ => {}
             }
             if self.is_closing {
-                return if self.output.is_empty() {
+                return if self.output.is_empty() && !self.stream.holds_back() {
                     Turn::Over
                 } else {
                     self.waiting()
@@ -137,8 +141,9 @@ impl Connection {
     }
 
     fn waiting(&self) -> Turn {
+        let handshake_us = self.stream.handshake_until_us();
         Turn::Wait {
-            until_us: self.until_us,
+            until_us: handshake_us.or(self.until_us),
         }
     }
 
@@ -364,7 +369,7 @@ impl Connection {
                 self.in_flight = None;
             }
         }
-        Poll::Ready(Ok(()))
+        self.stream.flush()
     }
 
     fn note_buffers(&self) {
@@ -472,6 +477,7 @@ impl worker::Connection for Connection {
     /// Takes the client out of everything; messages that it was to get go back.
     fn close(mut self, now: Now) {
         let in_flight = self.in_flight.take();
+        self.stream.part();
         self.release_hold();
         self.with_call(now, |call| {
             let client = Arc::clone(&call.session.client);

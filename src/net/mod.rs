@@ -7,7 +7,9 @@ mod connection;
 mod duty;
 mod listener;
 mod stream;
+mod tls;
 
 pub use duty::{Arrival, NetDuty};
 pub use listener::{Listener, bind_tcp, bind_unix, is_local, refuse};
 pub use stream::{Socket, Stream};
+pub use tls::{ClientCertificates, Encryption, TlsSettings};

@@ -371,6 +371,8 @@ impl Run<'_> {
         let _ = writeln!(text, "seed {} near step {step}", self.plan.seed);
         let _ = writeln!(text, "  command  {}", last.command.shown());
         let _ = write!(text, "{}", shown(mismatch));
+        // At once: a server that hangs or has gone ends the replays.
+        println!("{text}");
         let differs = |steps: &[Step]| {
             let (index, mismatch) =
                 Connections::fresh(self.pair, REPLAY_PATIENCE).run_all(steps)?;

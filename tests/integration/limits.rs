@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 use crate::raw::Raw;
-use crate::server::Server;
+use crate::server::{Server, free_port};
 
 #[test]
 fn one_client_too_many_is_refused_until_another_leaves() {
@@ -48,7 +48,8 @@ fn the_idle_are_closed_but_not_those_who_listen() {
 fn a_unix_socket_serves_like_tcp() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("weir.sock");
-    let server = Server::weir(&["--unixsocket", path.to_str().unwrap()]);
+    let port = free_port().to_string();
+    let server = Server::weir(&["--unixsocket", path.to_str().unwrap(), "--port", &port]);
     let mut stream = UnixStream::connect(&path).unwrap();
     stream.write_all(b"PING\r\n").unwrap();
     let mut reply = [0; 7];

@@ -12,6 +12,7 @@
     reason = "a test panics, prints what it measured and reads the clock to give up"
 )]
 
+mod bench;
 mod clients;
 mod handoff;
 mod hostile;
@@ -31,6 +32,7 @@ mod shutdown;
 mod smoke;
 mod soak;
 mod streams;
+mod tls;
 
 /// The small amount, or the heavy one if that is asked for.
 fn amount(small: usize, heavy: usize) -> usize {

@@ -1,0 +1,380 @@
+//! The command line of `weir bench`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValue;
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueEnum, value_parser};
+
+use super::link::Target;
+use super::stamp::STAMP_BYTES;
+
+/// A kind of load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the word on the command line")]
+pub enum Test {
+    Lpush,
+    Rpop,
+    Set,
+    Get,
+    Publish,
+    Handoff,
+    Fanout,
+    Groups,
+    Sidekiq,
+    Celery,
+    Bullmq,
+    Mixed,
+}
+
+impl Test {
+    const ALL: [Self; 12] = [
+        Self::Lpush,
+        Self::Rpop,
+        Self::Set,
+        Self::Get,
+        Self::Publish,
+        Self::Handoff,
+        Self::Fanout,
+        Self::Groups,
+        Self::Sidekiq,
+        Self::Celery,
+        Self::Bullmq,
+        Self::Mixed,
+    ];
+
+    /// Its word on the command line; of a single command, the command in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lpush => "lpush",
+            Self::Rpop => "rpop",
+            Self::Set => "set",
+            Self::Get => "get",
+            Self::Publish => "publish",
+            Self::Handoff => "handoff",
+            Self::Fanout => "fanout",
+            Self::Groups => "groups",
+            Self::Sidekiq => "sidekiq",
+            Self::Celery => "celery",
+            Self::Bullmq => "bullmq",
+            Self::Mixed => "mixed",
+        }
+    }
+
+    fn about(self) -> &'static str {
+        match self {
+            Self::Lpush => "LPUSH to one list, drained and checked afterwards",
+            Self::Rpop => "RPOP from one list, filled before",
+            Self::Set => "SET of one key",
+            Self::Get => "GET of one key",
+            Self::Publish => "PUBLISH to a channel that nobody hears",
+            Self::Handoff => "LPUSH to consumers that are blocked in BRPOP",
+            Self::Fanout => "PUBLISH to subscribers",
+            Self::Groups => "XADD, XREADGROUP and XACK",
+            Self::Sidekiq => "SADD and LPUSH; BRPOP of many queues",
+            Self::Celery => "LPUSH; BRPOP of the four queues of priorities",
+            Self::Bullmq => "LPUSH and a marker; BZPOPMIN, RPOPLPUSH, LREM",
+            Self::Mixed => "the three frameworks at once",
+        }
+    }
+
+    /// Whether each connection works for itself, with a pipeline of requests.
+    pub fn is_single(self) -> bool {
+        matches!(
+            self,
+            Self::Lpush | Self::Rpop | Self::Set | Self::Get | Self::Publish
+        )
+    }
+}
+
+impl ValueEnum for Test {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.about()))
+    }
+}
+
+/// One measurement.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// The kind of load.
+    pub test: Test,
+    /// Requests, or messages of a producer, in flight without a rate.
+    pub pipeline: usize,
+    /// Connections that send.
+    pub connections: usize,
+    /// Connections that receive.
+    pub consumers: usize,
+    /// Queues, channels or streams.
+    pub keys: usize,
+    /// Consumer groups of each stream.
+    pub groups: usize,
+    /// Bytes of a message.
+    pub size: usize,
+    /// Messages per second.
+    pub rate: Option<u64>,
+    /// Messages at most.
+    pub count: u64,
+    /// Time at most.
+    pub duration_us: u64,
+}
+
+/// What the command line asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The server, and another one to compare it with.
+    pub targets: Vec<Target>,
+    /// What to measure, in order.
+    pub plans: Vec<Plan>,
+    /// How often.
+    pub rounds: usize,
+    /// Where to write JSON.
+    pub json: Option<PathBuf>,
+    /// Where to draw.
+    pub svg: Option<PathBuf>,
+    /// Whether to show how far it is.
+    pub shows_progress: bool,
+}
+
+/// Rounds where two servers take turns.
+const ROUNDS_VERSUS: usize = 5;
+/// What the stamp of a message can tell apart.
+const SOURCES_MAX: usize = 1 << 16;
+
+const ABOUT: &str = "Loads a server that speaks the Redis protocol, and checks that every message \
+arrives once and in order.";
+
+const AFTER: &str = "\
+With --rate, message n is due at n / RATE and is timed from then, ready or not: percentiles are \
+free of coordinated omission. Without it, requests follow replies as fast as the server goes, and \
+latency is only that of the pipeline. The first tenth of a run warms up and is not measured.
+
+It uses and deletes keys that begin with weir-bench: and no others. Client and server share the \
+machine's cores: pin them apart (taskset -c 1 weir bench ...). docs/BENCH.md tells more.
+
+Exits with 0 if all was measured and every message came once and in order, with 1 if not.";
+
+/// The command.
+pub fn command() -> Command {
+    let number = |id: &'static str, default: &'static str, help: &'static str| {
+        Arg::new(id)
+            .long(id)
+            .value_name("N")
+            .default_value(default)
+            .value_parser(value_parser!(u64).range(1..))
+            .help(help)
+    };
+    let text = |id: &'static str, name: &'static str, help: &'static str| {
+        Arg::new(id).long(id).value_name(name).help(help)
+    };
+    let optional = |id: &'static str, help: &'static str| {
+        Arg::new(id)
+            .long(id)
+            .value_name("N")
+            .value_parser(value_parser!(u64).range(1..))
+            .help(help)
+    };
+    Command::new("weir bench")
+        .bin_name("weir bench")
+        .about(ABOUT)
+        .after_help(AFTER)
+        .override_usage("weir bench [TEST]... [OPTIONS]")
+        .arg(
+            Arg::new("tests")
+                .value_name("TEST")
+                .num_args(0..)
+                .value_parser(value_parser!(Test))
+                .help("What to do; by default lpush, rpop, set, get, publish and handoff"),
+        )
+        .arg(
+            text("server", "HOST:PORT", "The server")
+                .short('s')
+                .default_value("127.0.0.1:6379"),
+        )
+        .arg(text("vs", "HOST:PORT", "Another server: the two take turns, and ratios are printed"))
+        .arg(optional("rounds", "How often each test runs on each server [1, with --vs 5]"))
+        .arg(optional("rate", "Messages per second; as fast as they go without"))
+        .arg(number("count", "1000000", "End a test after so many messages"))
+        .arg(number("seconds", "5", "End a test after so long"))
+        .arg(number("connections", "50", "Connections that send").short('c'))
+        .arg(optional("consumers", "Connections that receive [as many as send]"))
+        .arg(optional("keys", "Queues, channels or streams [1, for sidekiq and mixed 8]"))
+        .arg(number("groups", "1", "Consumer groups of each stream"))
+        .arg(
+            Arg::new("pipeline")
+                .long("pipeline")
+                .short('P')
+                .value_name("N,...")
+                .default_value("1,16")
+                .value_delimiter(',')
+                .value_parser(value_parser!(u64).range(1..=100_000))
+                .help("Requests in flight on each connection; of the other tests, messages on their way from each producer"),
+        )
+        .arg(number("size", "64", "Bytes of a message, at least 28"))
+        .arg(text("user", "NAME", "User to authenticate as"))
+        .arg(text("password", "WORD", "Password, of both servers"))
+        .arg(text("json", "FILE", "Write all figures as JSON; - for standard output").value_parser(value_parser!(PathBuf)))
+        .arg(text("svg", "FILE", "Draw the latencies").value_parser(value_parser!(PathBuf)))
+        .arg(
+            Arg::new("quiet")
+                .long("quiet")
+                .short('q')
+                .action(ArgAction::SetTrue)
+                .help("Do not show how far it is"),
+        )
+}
+
+/// Reads the command line; the first argument is the program's name.
+pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(args)?;
+    let refuse = |message: &str| {
+        Err(command
+            .clone()
+            .error(clap::error::ErrorKind::ValueValidation, message))
+    };
+    let targets = ["server", "vs"]
+        .into_iter()
+        .filter_map(|id| matches.get_one::<String>(id))
+        .map(|name| Target {
+            name: name.clone(),
+            user: matches.get_one("user").cloned(),
+            password: matches.get_one("password").cloned(),
+        })
+        .collect::<Vec<_>>();
+    let plans = plans(&matches);
+    if plans.iter().any(|plan| plan.size < STAMP_BYTES) {
+        return refuse("--size is 28 at least: a message carries who sent it and when");
+    }
+    let too_many = |plan: &Plan| {
+        let lanes = 12 * plan.keys;
+        plan.connections.saturating_mul(lanes) > SOURCES_MAX || plan.consumers > SOURCES_MAX
+    };
+    if plans.iter().any(too_many) {
+        return refuse("too many: 5000 pairs of a connection and a key");
+    }
+    let rounds = get(&matches, "rounds");
+    Ok(Options {
+        rounds: rounds.unwrap_or(if targets.len() == 1 { 1 } else { ROUNDS_VERSUS }),
+        targets,
+        plans,
+        json: matches.get_one("json").cloned(),
+        svg: matches.get_one("svg").cloned(),
+        shows_progress: !matches.get_flag("quiet"),
+    })
+}
+
+fn get(matches: &ArgMatches, id: &str) -> Option<usize> {
+    let number = matches.get_one::<u64>(id)?;
+    Some(usize::try_from(*number).unwrap_or(usize::MAX))
+}
+
+/// The measurements: each test at each depth of the pipeline.
+fn plans(matches: &ArgMatches) -> Vec<Plan> {
+    let number = |id: &str| get(matches, id).unwrap_or(1);
+    let mut tests: Vec<Test> = matches
+        .get_many("tests")
+        .map_or_else(Vec::new, |tests| tests.copied().collect());
+    if tests.is_empty() {
+        tests = Test::ALL[..6].to_vec();
+    }
+    let depths: Vec<usize> = matches
+        .get_many::<u64>("pipeline")
+        .into_iter()
+        .flatten()
+        .map(|depth| usize::try_from(*depth).unwrap_or(usize::MAX))
+        .collect();
+    let is_given = matches.value_source("pipeline") == Some(clap::parser::ValueSource::CommandLine);
+    let rate = matches.get_one::<u64>("rate").copied();
+    let mut plans = Vec::new();
+    for test in tests {
+        let depths = match (test.is_single(), is_given, rate) {
+            // With a rate there is no pipeline: what falls due is sent.
+            (_, _, Some(_)) => &[1][..],
+            (false, false, None) => &depths[..1],
+            _ => &depths,
+        };
+        let many = matches!(test, Test::Sidekiq | Test::Mixed);
+        plans.extend(depths.iter().map(|pipeline| {
+            Plan {
+                test,
+                pipeline: *pipeline,
+                connections: number("connections"),
+                consumers: get(matches, "consumers").unwrap_or(number("connections")),
+                keys: get(matches, "keys").unwrap_or(if many { 8 } else { 1 }),
+                groups: number("groups"),
+                size: number("size"),
+                rate,
+                count: matches.get_one::<u64>("count").copied().unwrap_or(1),
+                duration_us: matches
+                    .get_one::<u64>("seconds")
+                    .map_or(1, |seconds| seconds.saturating_mul(1_000_000)),
+            }
+        }));
+    }
+    plans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Options, clap::Error> {
+        parse(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn the_help_page_names_every_test() {
+        let page = command().render_long_help().to_string();
+        for test in Test::ALL {
+            assert!(page.contains(&format!("- {}", test.name())), "{page}");
+        }
+    }
+
+    #[test]
+    fn defaults_measure_the_core_commands_at_two_depths() {
+        let options = read("bench").unwrap();
+        assert_eq!(options.rounds, 1);
+        assert_eq!(options.targets.len(), 1);
+        let of = |test| {
+            options
+                .plans
+                .iter()
+                .filter(|plan| plan.test == test)
+                .count()
+        };
+        assert_eq!(
+            (of(Test::Lpush), of(Test::Handoff), options.plans.len()),
+            (2, 1, 11)
+        );
+    }
+
+    #[test]
+    fn two_servers_take_turns() {
+        let line = "bench rpop mixed --vs h:1 --pipeline 64 --rate 100 --seconds 2 --password x";
+        let options = read(line).unwrap();
+        assert_eq!((options.rounds, options.targets.len()), (ROUNDS_VERSUS, 2));
+        assert_eq!(options.targets[1].password.as_deref(), Some("x"));
+        let plan = options.plans[1];
+        assert_eq!(
+            (plan.pipeline, plan.keys, plan.duration_us),
+            (1, 8, 2_000_000)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for line in [
+            "bench nothing",
+            "bench --size 27",
+            "bench --rate 0",
+            "bench --keys 6000",
+            "bench --pipeline 1,x",
+        ] {
+            assert!(read(line).is_err(), "{line}");
+        }
+    }
+}
