@@ -73,26 +73,30 @@ fn time(ms: f64) -> String {
 }
 
 fn bytes(number: f64) -> String {
-    let mib = number / f64::from(1 << 20);
-    if mib >= 1024.0 {
-        format!("{:.1} GiB", mib / 1024.0)
-    } else {
-        format!("{mib:.1} MiB")
+    let mut size = number;
+    for unit in ["B", "KiB", "MiB"] {
+        if size < 1024.0 {
+            let decimals = usize::from(unit != "B");
+            return format!("{size:.decimals$} {unit}");
+        }
+        size /= 1024.0;
     }
+    format!("{size:.1} GiB")
 }
 
 fn dash(number: Option<f64>, words: fn(f64) -> String) -> String {
     number.map_or_else(|| "–".to_owned(), words)
 }
 
-/// The last values as blocks of an eighth.
+/// The last values as blocks of an eighth, between the least and the greatest of them.
 fn spark(values: &[u64]) -> String {
     const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let last = &values[values.len().saturating_sub(SPARK_LEN)..];
-    let most = last.iter().copied().max().unwrap_or(0).max(1);
+    let (low, high) = (last.iter().min(), last.iter().max());
+    let (low, high) = (low.copied().unwrap_or(0), high.copied().unwrap_or(0));
     let block = |&value: &u64| {
-        let step = usize::try_from(u128::from(value) * 7 / u128::from(most)).unwrap_or(7);
-        BLOCKS[step]
+        let step = u128::from(value - low) * 7 / u128::from((high - low).max(1));
+        BLOCKS[usize::try_from(step).unwrap_or(7)]
     };
     last.iter().map(block).collect()
 }
