@@ -44,7 +44,6 @@ pub fn run(start: &Start) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     raise_file_limit(u64::from(settings.maxclients) + SPARE_FILES);
-    let _collector = Collector::start()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let seed = ahash::RandomState::new().hash_one(std::process::id());
     let engine = Engine::new(
@@ -55,6 +54,8 @@ pub fn run(start: &Start) -> anyhow::Result<()> {
     );
     engine.load_users().map_err(anyhow::Error::msg)?;
     let engine = Arc::new(engine);
+    let judged = Arc::clone(&engine);
+    let _collector = Collector::start(move || judged.is_short_of_memory())?;
     runtime.block_on(serve(engine, &settings))
 }
 

@@ -18,6 +18,7 @@ use crate::store::{Held, Keyspace, ShardSet};
 use crate::sync::Lock;
 
 use super::alerts::Alerts;
+use super::early::Early;
 use super::latency::LatencyLog;
 use super::pause::Pauses;
 use super::pressure::Pressure;
@@ -114,6 +115,8 @@ pub struct Engine {
     routes: Lock<Arc<Routes>>,
     /// Whether there are routes, so that publishers need not ask where there are none.
     pub has_routes: AtomicBool,
+    /// When workers are to look again before their next tick.
+    pub early: Early,
     /// Whether any policy lets messages go for memory.
     pub sheds: AtomicBool,
     /// Whether any policy asks to be told of queues.
@@ -183,6 +186,7 @@ impl Engine {
             addresses: Lock::default(),
             routes: Lock::default(),
             has_routes: AtomicBool::new(false),
+            early: Early::new(workers_len),
             sheds: AtomicBool::new(false),
             has_alarms: AtomicBool::new(false),
             alerts: Lock::default(),

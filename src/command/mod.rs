@@ -17,6 +17,7 @@ mod call;
 mod client;
 mod connection;
 mod dispatch;
+mod early;
 mod engine;
 mod error;
 mod hash;

@@ -70,4 +70,12 @@ impl Duty<Arrival> for NetDuty {
     fn tick(&mut self) {
         tick::run(&self.engine, self.worker);
     }
+
+    fn early_us(&self) -> u64 {
+        self.engine.early.of(self.worker)
+    }
+
+    fn hurry(&mut self) {
+        tick::hurry(&self.engine, self.worker);
+    }
 }
