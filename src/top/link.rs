@@ -1,5 +1,6 @@
 //! Speaks to the server: a blocking socket, one question at a time.
 
+use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
@@ -80,7 +81,8 @@ impl Link {
         let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         let mut request = format!("*{}\r\n", words.len());
         for word in words {
-            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+            // Writing to a string cannot fail.
+            let _ = write!(request, "${}\r\n{word}\r\n", word.len());
         }
         stream.write_all(request.as_bytes())?;
         let (mut answer, mut part) = (Vec::new(), [0; 16 << 10]);

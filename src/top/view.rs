@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Cell, Paragraph, Row as TableRow, Table};
 
 use super::screen::Screen;
-use super::sight::Row;
+use super::sight::{Row, Sight};
 
 const ACCENT: Color = Color::Rgb(45, 212, 191);
 const FAINT: Color = Color::Rgb(138, 154, 151);
@@ -128,11 +128,9 @@ pub fn draw(frame: &mut Frame<'_>, screen: &mut Screen) {
     draw_foot(frame, foot, screen);
 }
 
-fn label<'a>(name: &'a str, value: String, color: Option<Color>) -> Vec<Span<'a>> {
-    let value = color.map_or_else(
-        || Span::from(value.clone()).bold(),
-        |color| Span::from(value.clone()).bold().fg(color),
-    );
+fn label(name: &str, value: impl Into<String>, color: Option<Color>) -> Vec<Span<'_>> {
+    let value = Span::from(value.into()).bold();
+    let value = color.map_or(value.clone(), |color| value.fg(color));
     vec![
         Span::from(name).fg(FAINT),
         Span::from(" "),
@@ -141,86 +139,83 @@ fn label<'a>(name: &'a str, value: String, color: Option<Color>) -> Vec<Span<'a>
     ]
 }
 
-fn draw_head(frame: &mut Frame<'_>, area: Rect, screen: &Screen) {
+/// The colour of a number that should be nothing.
+fn if_any(number: f64, color: Color) -> Option<Color> {
+    (number > 0.0).then_some(color)
+}
+
+/// Which server, and whether it answers.
+fn head_server(screen: &Screen) -> Vec<Span<'_>> {
     let sight = &screen.sight;
-    let number = |name: &str| sight.number(name).unwrap_or(0.0);
     let health = sight.field("health");
-    let health_color = match health {
+    let color = match health {
         "serving" => GOOD,
         "shedding" => WARN,
         _ => BAD,
     };
-    let mut first = vec![
+    let up = time(sight.number("uptime_in_seconds").unwrap_or(0.0) * 1000.0);
+    let mut spans = vec![
         Span::from(" ≋ weir ").bold().fg(Color::Black).bg(ACCENT),
         Span::from(format!(" {} ", screen.address)),
-        Span::from(format!(
-            "{}  up {}  ",
-            sight.field("weir_version"),
-            time(number("uptime_in_seconds") * 1000.0)
-        ))
-        .fg(FAINT),
+        Span::from(format!("{}  up {up}  ", sight.field("weir_version"))).fg(FAINT),
     ];
-    match &screen.trouble {
-        Some(trouble) => first.push(Span::from(format!("no answer: {trouble}")).bold().fg(BAD)),
-        None => first.push(Span::from(health.to_owned()).bold().fg(health_color)),
-    }
+    spans.push(match &screen.trouble {
+        Some(trouble) => Span::from(format!("no answer: {trouble}")).bold().fg(BAD),
+        None => Span::from(health).bold().fg(color),
+    });
     if screen.is_paused() {
-        first.push(Span::from("  paused").bold().fg(WARN));
+        spans.push(Span::from("  paused").bold().fg(WARN));
     }
-    let stalled = number("stalled");
-    let mut second = Vec::new();
-    second.extend(label(" waiting", count(number("waiting")), None));
-    second.extend(label(
-        "oldest",
-        dash(sight.number("oldest_age_ms"), time),
-        (stalled > 0.0).then_some(BAD),
-    ));
-    second.extend(label(
-        "in",
-        format!("{}/s", count(number("rate_in_1s"))),
-        Some(ACCENT),
-    ));
-    second.extend(label(
-        "out",
-        format!("{}/s", count(number("rate_out_1s"))),
-        Some(WARN),
-    ));
-    second.extend(label(
-        "lost",
-        count(number("dropped")),
-        (number("dropped") > 0.0).then_some(BAD),
-    ));
-    let mut third = Vec::new();
-    let limit = number("maxmemory");
-    let memory = match limit > 0.0 {
-        true => format!("{} of {}", bytes(number("used_memory")), bytes(limit)),
-        false => bytes(number("used_memory")),
+    spans
+}
+
+/// All queues together.
+fn head_queues(sight: &Sight) -> Vec<Span<'static>> {
+    let number = |name: &str| sight.number(name).unwrap_or(0.0);
+    let age = dash(sight.number("oldest_age_ms"), time);
+    let [came, out] =
+        ["rate_in_1s", "rate_out_1s"].map(|rate| format!("{}/s", count(number(rate))));
+    let lost = number("dropped");
+    [
+        label(" waiting", count(number("waiting")), None),
+        label("oldest", age, if_any(number("stalled"), BAD)),
+        label("in", came, Some(ACCENT)),
+        label("out", out, Some(WARN)),
+        label("lost", count(lost), if_any(lost, BAD)),
+    ]
+    .concat()
+}
+
+/// The process.
+fn head_process(sight: &Sight) -> Vec<Span<'static>> {
+    let number = |name: &str| sight.number(name).unwrap_or(0.0);
+    let (used, limit) = (bytes(number("used_memory")), number("maxmemory"));
+    let memory = if limit > 0.0 {
+        format!("{used} of {}", bytes(limit))
+    } else {
+        used
     };
-    third.extend(label(" memory", memory, None));
-    third.extend(label("clients", count(number("connected_clients")), None));
-    third.extend(label("blocked", count(number("blocked_clients")), None));
-    third.extend(label(
-        "commands",
-        format!("{}/s", count(number("instantaneous_ops_per_sec"))),
-        None,
-    ));
-    third.extend(label(
-        "queues",
-        count(number("queues") + number("streams")),
-        None,
-    ));
-    third.extend(label(
-        "stalled",
-        count(stalled),
-        (stalled > 0.0).then_some(BAD),
-    ));
-    third.extend(label(
-        "building up",
-        count(number("building_up")),
-        (number("building_up") > 0.0).then_some(WARN),
-    ));
-    let lines = [first, second, third].map(Line::from).to_vec();
-    frame.render_widget(Paragraph::new(lines), area);
+    let (stalled, growing) = (number("stalled"), number("building_up"));
+    let commands = format!("{}/s", count(number("instantaneous_ops_per_sec")));
+    [
+        label(" memory", memory, None),
+        label("clients", count(number("connected_clients")), None),
+        label("blocked", count(number("blocked_clients")), None),
+        label("commands", commands, None),
+        label("queues", count(number("queues") + number("streams")), None),
+        label("stalled", count(stalled), if_any(stalled, BAD)),
+        label("building up", count(growing), if_any(growing, WARN)),
+    ]
+    .concat()
+}
+
+fn draw_head(frame: &mut Frame<'_>, area: Rect, screen: &Screen) {
+    let lines = [
+        head_server(screen),
+        head_queues(&screen.sight),
+        head_process(&screen.sight),
+    ];
+    frame.render_widget(Paragraph::new(lines.map(Line::from).to_vec()), area);
 }
 
 fn drain(row: &Row) -> (String, Color) {

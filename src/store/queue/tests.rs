@@ -625,7 +625,8 @@ fn a_worker_whose_clock_is_behind_does_not_stop_the_measuring() {
         queue.touch(quarter - 1);
     }
     let rates = queue.rates(200, 200 * 256);
-    for window in 0..3 {
+    // For a minute it is not there yet.
+    for window in 0..2 {
         let (came, out) = (rates.came[window], rates.out[window]);
         assert!(
             (came - 39.06).abs() < 1.0 && (out - 39.06).abs() < 1.0,
