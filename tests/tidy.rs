@@ -81,6 +81,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("bench", &["clock"]),
     ("top", &["clock"]),
+    (
+        "simulation",
+        &[
+            "bench", "clients", "clock", "command", "config", "net", "outbox", "store", "worker",
+        ],
+    ),
     ("main", &["bench", "config", "server", "top"]),
 ];
 

@@ -28,7 +28,7 @@ pub fn run(engine: &Engine, worker: usize) {
     // A script that is over its time has let go of the shards, but not of what it sees in them.
     let is_busy = engine.gates.load() & Gates::BUSY != 0;
     if !is_busy && engine.expires_by_time.load(Ordering::Relaxed) {
-        expire(engine, worker);
+        expire(engine, worker, clock::now());
     }
     let now = clock::now();
     engine.early.answer(worker, now.mono_us);
@@ -63,14 +63,21 @@ fn look_at_memory(engine: &Engine, now: Now) {
     }
 }
 
-/// Removes keys whose time is over, in slices, from the shards that fall to this worker.
-fn expire(engine: &Engine, worker: usize) {
+/// What a tick does with the keyspace, at a moment that the simulator chooses.
+#[cfg(test)]
+pub fn run_at(engine: &Engine, worker: usize, now: Now) {
+    expire(engine, worker, now);
+    tend(engine, worker, now);
+    while age(engine, worker, now) {}
+}
+
+/// Removes keys whose time is over at `now`, in slices, from the shards that fall to this worker.
+fn expire(engine: &Engine, worker: usize, now: Now) {
     let started_us = clock::mono_us();
     let workers_len = engine.workers.len();
     let mut wakes = WakeList::default();
     for shard in (0..SHARDS).filter(|&shard| shard as usize % workers_len == worker) {
         loop {
-            let now = clock::now();
             let mut held = engine.keyspace.hold();
             held.need(ShardSet::one(shard));
             let removed = held

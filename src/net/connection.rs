@@ -98,6 +98,12 @@ impl Connection {
         }
     }
 
+    /// Bytes of requests and of replies that it holds, and those sent so far; for the simulator.
+    #[cfg(test)]
+    pub fn buffered(&self) -> (usize, usize, u64) {
+        (self.input.len(), self.output.len(), self.sent_bytes)
+    }
+
     /// Moves on as far as possible.
     fn advance(&mut self, now: &mut Now) -> Turn {
         let late = |until_us| until_us <= now.mono_us;

@@ -15,6 +15,8 @@ use rustls::ServerConfig;
 use crate::worker::Ready;
 
 use super::tls::Records;
+#[cfg(test)]
+use super::virtual_socket::VirtualSocket;
 
 /// An accepted socket, which does not block.
 #[derive(Debug)]
@@ -23,6 +25,9 @@ pub enum Socket {
     Tcp(TcpStream),
     /// Unix domain.
     Unix(UnixStream),
+    /// None at all: see the simulator.
+    #[cfg(test)]
+    Virtual(VirtualSocket),
 }
 
 impl AsFd for Socket {
@@ -30,6 +35,8 @@ impl AsFd for Socket {
         match self {
             Self::Tcp(tcp) => tcp.as_fd(),
             Self::Unix(unix) => unix.as_fd(),
+            #[cfg(test)]
+            Self::Virtual(_) => unreachable!("a virtual socket has no descriptor"),
         }
     }
 }
@@ -124,6 +131,16 @@ impl Stream {
             return Poll::Pending;
         }
         let room = buffer.capacity() - buffer.len();
+        #[cfg(test)]
+        if let Socket::Virtual(socket) = &self.socket {
+            let read = socket.read(buffer);
+            let len = match &read {
+                Poll::Ready(Ok(len)) => *len,
+                _ => 0,
+            };
+            self.ready.readable = len == room || self.ready.hung_up;
+            return read;
+        }
         loop {
             let flags = RecvFlags::empty();
             match rustix::net::recv(&self.socket, spare_capacity(buffer), flags) {
@@ -151,6 +168,12 @@ impl Stream {
         }
         if !self.ready.writable {
             return Poll::Pending;
+        }
+        #[cfg(test)]
+        if let Socket::Virtual(socket) = &self.socket {
+            let sent = socket.write(slices);
+            self.ready.writable = sent.is_ready();
+            return sent;
         }
         loop {
             let sent = match slices {

@@ -303,19 +303,13 @@ impl Records {
 
 impl Read for &Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(tcp) => (&*tcp).read(buffer),
-            Socket::Unix(unix) => (&*unix).read(buffer),
-        }
+        Ok(rustix::io::read(self, buffer)?)
     }
 }
 
 impl Write for &Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(tcp) => (&*tcp).write(bytes),
-            Socket::Unix(unix) => (&*unix).write(bytes),
-        }
+        Ok(rustix::io::write(self, bytes)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {
