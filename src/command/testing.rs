@@ -122,6 +122,14 @@ impl Bench {
         )
     }
 
+    /// What a new client gets for one command, as it goes on the wire.
+    pub fn wire(&self, args: &[Vec<u8>]) -> Vec<u8> {
+        let mut player = self.client();
+        let request: OwnedArgs = args.iter().map(Vec::as_slice).collect();
+        self.with_call(&mut player, |call| execute(call, request.as_args()));
+        player.reply.to_bytes()
+    }
+
     /// What a client gets for one command of any bytes; `(blocked)` if it now waits.
     pub fn play_args(&self, player: &mut Player, args: &[Vec<u8>]) -> String {
         let request: OwnedArgs = args.iter().map(Vec::as_slice).collect();

@@ -7,7 +7,7 @@ use crate::clock::{self, Now};
 use crate::config::Events;
 use crate::outbox::{CloseReason, WakeList};
 use crate::store::stream::Tended;
-use crate::store::{Expired, Key, Loss, SHARDS, ShardSet};
+use crate::store::{Expired, Key, Loss, SHARDS, Shard, ShardSet, WaitKey};
 
 use super::engine::{Engine, Gates};
 use super::serve::Late;
@@ -73,7 +73,7 @@ pub fn run_at(engine: &Engine, worker: usize, now: Now) {
 }
 
 /// Removes keys whose time is over at `now`, in slices, from the shards that fall to this worker.
-fn expire(engine: &Engine, worker: usize, now: Now) {
+pub(super) fn expire(engine: &Engine, worker: usize, now: Now) {
     let started_us = clock::mono_us();
     let workers_len = engine.workers.len();
     let mut wakes = WakeList::default();
@@ -92,9 +92,11 @@ fn expire(engine: &Engine, worker: usize, now: Now) {
             for key in &expired {
                 notify_expired(engine, key, &mut wakes);
             }
+            let ready = take_ready(held.shard(shard));
             drop(held);
             drop((removed, emptied));
             wakes.wake();
+            super::serve::ring(engine, worker, now, &ready);
             if is_done {
                 break;
             }
@@ -124,12 +126,16 @@ pub(super) fn tend(engine: &Engine, worker: usize, now: Now) {
         }
         let mut held = engine.keyspace.hold();
         held.need(ShardSet::one(shard));
-        let due = held.shard(shard).lines.take_alarms(now.unix_ms);
+        let mut due = held.shard(shard).lines.take_alarms(now.unix_ms);
+        due.extend(take_ready(held.shard(shard)));
         drop(held);
-        if !due.is_empty() {
-            super::serve::ring(engine, worker, now, &due);
-        }
+        super::serve::ring(engine, worker, now, &due);
     }
+}
+
+/// The keys that went by time while somebody waits for them, who is to learn of it.
+fn take_ready(shard: &mut Shard) -> Vec<WaitKey> {
+    shard.ready.drain(..).map(|ready| ready.key).collect()
 }
 
 /// Queues that a tick takes on under one hold of a shard.

@@ -131,8 +131,9 @@ impl Model {
         let mut held = self.bench.engine.keyspace.hold();
         held.need(ShardSet::one(self.bench.engine.keyspace.shard_of(&key)));
         let now_ms = self.bench.now.unix_ms;
-        let entry = held.shard_of(&key).peek(&key, now_ms)?;
-        Some(look(&entry.value))
+        // A look must not have the key expire: nobody would serve who waits for it.
+        let entry = held.shard_of(&key).standing(&key)?;
+        (!entry.is_due(now_ms)).then(|| look(&entry.value))
     }
 
     fn came(&mut self, message: &str) {
