@@ -223,6 +223,7 @@ impl Mailbox {
         wakes: &mut WakeList,
     ) -> u64 {
         let mut dropped = 0;
+        let mut ends = false;
         {
             let mut contents = self.contents.lock();
             contents.ledger.came.add(message.len());
@@ -255,6 +256,7 @@ impl Mailbox {
                         dropped = contents.messages.len() as u64;
                         let held = contents.empty();
                         contents.ledger.disconnected.append(held);
+                        ends = contents.close.is_none();
                         contents.close.get_or_insert(CloseReason::OutboxFull);
                     }
                 }
@@ -272,7 +274,11 @@ impl Mailbox {
         if dropped > 0 {
             self.dropped_messages.fetch_add(dropped, Ordering::Relaxed);
         }
-        self.notify(wakes);
+        if ends {
+            self.call(wakes);
+        } else {
+            self.notify(wakes);
+        }
         dropped
     }
 
@@ -284,7 +290,14 @@ impl Mailbox {
     /// Asks the connection to close, for the first reason that anyone gave.
     pub fn close(self: &Arc<Self>, reason: CloseReason, wakes: &mut WakeList) {
         self.contents.lock().close.get_or_insert(reason);
-        self.notify(wakes);
+        self.call(wakes);
+    }
+
+    /// Wakes the connection even if it was told before: it may leave messages for when its socket
+    /// takes more, but must not go on waiting for that when it is to end.
+    fn call(self: &Arc<Self>, wakes: &mut WakeList) {
+        self.notified.store(true, Ordering::Release);
+        wakes.0.push(Arc::clone(self));
     }
 
     fn notify(self: &Arc<Self>, wakes: &mut WakeList) {

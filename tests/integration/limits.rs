@@ -58,6 +58,54 @@ fn a_unix_socket_serves_like_tcp() {
     Raw::open(server.address).ask(&["PING"], "+PONG\r\n");
 }
 
+/// Asks until the server knows a client no more.
+fn wait_until_gone(control: &mut Raw, id: &str) {
+    for _ in 0..100_000 {
+        let size = control.line(&["CLIENT", "LIST", "ID", id])[1..].parse::<usize>();
+        let mut body = vec![0; size.unwrap() + 2];
+        control.stream.read_exact(&mut body).unwrap();
+        if body.len() == 2 {
+            return;
+        }
+    }
+    panic!("client {id} is never ended");
+}
+
+/// A subscriber that reads nothing, and more messages for it than sockets hold.
+fn deaf_subscriber(server: &Server) -> (Raw, Raw) {
+    let mut control = Raw::open(server.address);
+    control.is_served();
+    let mut deaf = Raw::open(server.address);
+    deaf.ask(
+        &["SUBSCRIBE", "c"],
+        "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n",
+    );
+    let message = "x".repeat(1 << 20);
+    for _ in 0..32 {
+        control.line(&["PUBLISH", "c", &message]);
+    }
+    (control, deaf)
+}
+
+#[test]
+fn a_subscriber_that_does_not_read_is_ended_by_its_limit() {
+    let limits = ["--client-output-buffer-limit", "pubsub 4mb 0 0"];
+    let server = Server::weir(&limits);
+    let (mut control, deaf) = deaf_subscriber(&server);
+    wait_until_gone(&mut control, "2");
+    drop(deaf);
+}
+
+#[test]
+fn a_subscriber_that_does_not_read_can_be_killed() {
+    let limits = ["--client-output-buffer-limit", "pubsub 0 0 0"];
+    let server = Server::weir(&limits);
+    let (mut control, deaf) = deaf_subscriber(&server);
+    control.ask(&["CLIENT", "KILL", "ID", "2"], ":1\r\n");
+    wait_until_gone(&mut control, "2");
+    drop(deaf);
+}
+
 #[test]
 fn who_does_not_read_a_large_reply_is_ended() {
     let limits = ["--client-output-buffer-limit", "normal 1mb 0 0"];
@@ -68,14 +116,7 @@ fn who_does_not_read_a_large_reply_is_ended() {
     let mut idle = Raw::open(server.address);
     idle.send(b"GET large\r\n");
     // It is gone before it reads a byte.
-    loop {
-        let size = control.line(&["CLIENT", "LIST", "ID", "2"])[1..].parse::<usize>();
-        let mut body = vec![0; size.unwrap() + 2];
-        control.stream.read_exact(&mut body).unwrap();
-        if body.len() == 2 {
-            break;
-        }
-    }
+    wait_until_gone(&mut control, "2");
     assert!(idle.rest().len() < large.len());
     control.is_served();
 }
