@@ -3,7 +3,8 @@
 //! mimalloc keeps freed memory for a second and returns it when a later allocation passes by. A
 //! server whose last queue was drained makes none, so a thread of its own collects: 3 to 15 us
 //! when there is nothing to do, up to 120 ms after a gigabyte was freed, which is why no worker
-//! does it.
+//! does it. While memory is short it returns at once what is free, so that the resident size, by
+//! which memory is judged, follows what was let go of.
 
 use std::io;
 use std::sync::Arc;
@@ -11,9 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How often memory is collected. Longer than mimalloc keeps what was freed, short enough that a
-/// drained queue's memory is back within seconds.
-const COLLECT_INTERVAL: Duration = Duration::from_secs(2);
+/// How often the thread looks whether memory is short.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// Looks between two collections while it is not: longer than mimalloc keeps what was freed, short
+/// enough that a drained queue's memory is back within seconds.
+const LOOKS_PER_COLLECTION: u32 = 20;
 
 /// The thread that collects; it ends when this is dropped.
 #[derive(Debug)]
@@ -23,16 +26,22 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Starts collecting.
-    pub fn start() -> io::Result<Self> {
+    /// Starts collecting; `is_short` says whether memory is short.
+    pub fn start(is_short: impl Fn() -> bool + Send + 'static) -> io::Result<Self> {
         let is_over = Arc::new(AtomicBool::new(false));
         let watched = Arc::clone(&is_over);
         let thread = thread::Builder::new()
             .name("weir-memory".into())
             .spawn(move || {
+                let mut looks = 0;
                 while !watched.load(Ordering::Relaxed) {
-                    thread::park_timeout(COLLECT_INTERVAL);
-                    collect();
+                    thread::park_timeout(LOOK_INTERVAL);
+                    looks += 1;
+                    let is_short = is_short();
+                    if is_short || looks >= LOOKS_PER_COLLECTION {
+                        collect(is_short);
+                        looks = 0;
+                    }
                 }
             })?;
         Ok(Self {
@@ -53,9 +62,9 @@ impl Drop for Collector {
     }
 }
 
-/// Returns what was freed more than a second ago.
-fn collect() {
+/// Returns what was freed more than a second ago, or all of it.
+fn collect(is_all: bool) {
     // SAFETY: mi_collect takes no pointers, may be called from any thread at any time, and does
     // nothing of note where mimalloc is not the global allocator.
-    unsafe { libmimalloc_sys::mi_collect(false) }
+    unsafe { libmimalloc_sys::mi_collect(is_all) }
 }

@@ -28,4 +28,5 @@ pub mod server;
 mod simulation;
 pub mod store;
 pub mod sync;
+pub mod top;
 pub mod worker;

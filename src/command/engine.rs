@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
-use crate::acl::{Log, Users};
+use crate::acl::{Attempts, Log, Users};
 use crate::clients::{Client, Clients, Origin};
 use crate::clock::Now;
 use crate::config::{Config, PubsubOverflow};
@@ -18,6 +18,7 @@ use crate::store::{Held, Keyspace, ShardSet};
 use crate::sync::Lock;
 
 use super::alerts::Alerts;
+use super::early::Early;
 use super::latency::LatencyLog;
 use super::pause::Pauses;
 use super::pressure::Pressure;
@@ -114,6 +115,8 @@ pub struct Engine {
     routes: Lock<Arc<Routes>>,
     /// Whether there are routes, so that publishers need not ask where there are none.
     pub has_routes: AtomicBool,
+    /// When workers are to look again before their next tick.
+    pub early: Early,
     /// Whether any policy lets messages go for memory.
     pub sheds: AtomicBool,
     /// Whether any policy asks to be told of queues.
@@ -128,6 +131,12 @@ pub struct Engine {
     pub users: Users,
     /// What was refused.
     pub denials: Log,
+    /// Failed logins from other machines.
+    pub attempts: Attempts,
+    /// Clients ended because all together held too much; written by the first worker.
+    pub evicted_clients: Counter,
+    /// Monotonic microseconds of the last look at clients that hold too much; of the first worker.
+    pub(super) excess_looked_us: AtomicU64,
     /// Stands in where time acts and no client does.
     pub nobody: Arc<Client>,
     /// The policies in force; changed while all shards are held.
@@ -183,6 +192,7 @@ impl Engine {
             addresses: Lock::default(),
             routes: Lock::default(),
             has_routes: AtomicBool::new(false),
+            early: Early::new(workers_len),
             sheds: AtomicBool::new(false),
             has_alarms: AtomicBool::new(false),
             alerts: Lock::default(),
@@ -190,6 +200,9 @@ impl Engine {
             pressure: Lock::default(),
             users: Users::new(super::acl::catalogue()),
             denials: Log::default(),
+            attempts: Attempts::default(),
+            evicted_clients: Counter::default(),
+            excess_looked_us: AtomicU64::new(0),
             nobody: Arc::new(Client::new(
                 0,
                 Origin::default(),

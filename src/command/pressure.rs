@@ -4,7 +4,7 @@
 //! went, because the allocator keeps what it may need again; who sheds until it falls empties
 //! every queue. So the first reading over the budget is turned into a ceiling for the bytes that
 //! queues hold, which are known exactly, and the ceiling is lowered again only if the resident size
-//! has not followed after a second.
+//! has not followed after a while, in which the allocator gives back what is free.
 //!
 //! Messages go in whole segments from the old end, first from queues that nobody reads, then from
 //! the largest, and only where the policy of the queue says `memory shed`.
@@ -21,8 +21,12 @@ use crate::store::{SHARDS, ShardSet, WaitKey};
 use super::engine::{Engine, Gates};
 use super::spec::{Command, KeyPositions};
 
+/// Hundredths of the budget from which on memory is looked at more often.
+const NEAR: u64 = 75;
 /// Microseconds that the resident size is given to follow what was shed.
-const PATIENCE_US: u64 = 1_000_000;
+const PATIENCE_US: u64 = 300_000;
+/// The same, over the budget: what is free goes back ten times a second.
+const PATIENCE_OVER_US: u64 = 100_000;
 /// A queue that somebody popped from or waited for within so many milliseconds has a consumer.
 const CONSUMER_MS: u64 = 60_000;
 
@@ -103,7 +107,25 @@ impl Engine {
 
 /// Whether shedding does not keep up.
 fn is_beyond(resident_bytes: u64, budget_bytes: u64) -> bool {
-    resident_bytes > share(budget_bytes, 106)
+    resident_bytes > share(budget_bytes, 108)
+}
+
+impl Engine {
+    /// Whether memory is so short that what is free should go back to the system at once.
+    pub fn is_short_of_memory(&self) -> bool {
+        is_above(self, 90)
+    }
+}
+
+fn is_above(engine: &Engine, hundredths: u64) -> bool {
+    let budget_bytes = engine.config.live().maxmemory_bytes();
+    let resident_bytes = engine.resident_bytes.load(Ordering::Relaxed);
+    budget_bytes > 0 && resident_bytes > share(budget_bytes, hundredths)
+}
+
+/// Whether memory is so near the budget that a burst could pass it before the next tick.
+pub(super) fn is_near(engine: &Engine) -> bool {
+    is_above(engine, NEAR)
 }
 
 /// Lets messages go if memory is over the budget and policies allow it. For the tick of one
@@ -118,7 +140,12 @@ pub(super) fn relieve(engine: &Engine, now: Now) {
         return;
     }
     let mut pressure = *engine.pressure.lock();
-    let has_patience = now.mono_us < pressure.set_us + PATIENCE_US;
+    let patience_us = if resident_bytes > budget_bytes {
+        PATIENCE_OVER_US
+    } else {
+        PATIENCE_US
+    };
+    let has_patience = now.mono_us < pressure.set_us + patience_us;
     if pressure.ceiling_bytes.is_none() && resident_bytes <= share(budget_bytes, 95) {
         return;
     }
@@ -258,7 +285,7 @@ mod tests {
         assert_eq!(bench.engine.health(), Health::Shedding);
         let ledger = bench.run("WEIR.LEDGER");
         assert!(!ledger.contains("$15 memory_pressure :0"), "{ledger}");
-        // The resident size has a second to follow; what came meanwhile goes all the same.
+        // The resident size has a moment to follow; what came meanwhile goes all the same.
         relieve(&bench.engine, bench.now);
         let same = len(&bench, "celeryev.1") + len(&bench, "celeryev.2");
         assert_eq!(same, before);
@@ -272,7 +299,7 @@ mod tests {
         assert_eq!(bench.run("RPUSH logs x"), ":1");
         assert!(bench.run("RPUSH other x").starts_with("-OOM"));
         assert!(bench.run("SET logs2 x").starts_with("-OOM"));
-        bench.engine.note_memory(BUDGET / 100 * 107);
+        bench.engine.note_memory(BUDGET / 100 * 109);
         assert_eq!(bench.engine.health(), Health::Refusing);
         assert!(bench.run("RPUSH logs x").starts_with("-OOM"));
         bench.engine.note_memory(1);

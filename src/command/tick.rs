@@ -1,4 +1,5 @@
-//! What time alone brings: expiry, idle clients, memory readings. Ten times a second per worker.
+//! What time alone brings: expiry, idle clients, memory readings. Ten times a second per worker,
+//! and in between when something is due (`early`).
 
 use std::sync::atomic::Ordering;
 
@@ -6,7 +7,7 @@ use crate::clock::{self, Now};
 use crate::config::Events;
 use crate::outbox::{CloseReason, WakeList};
 use crate::store::stream::Tended;
-use crate::store::{Expired, Key, Loss, SHARDS, ShardSet};
+use crate::store::{Expired, Key, Loss, SHARDS, Shard, ShardSet, WaitKey};
 
 use super::engine::{Engine, Gates};
 use super::serve::Late;
@@ -18,6 +19,9 @@ const EXPIRY_US_MAX: u64 = 500;
 /// Time that one tick may spend on what policies do by time.
 const AGEING_US_MAX: u64 = 2000;
 
+/// Microseconds between readings of memory that is near the budget: one takes some ten.
+const MEMORY_US: u64 = 10_000;
+
 /// Runs the tick of one worker: its share of the shards, its own clients, and on the first worker
 /// what concerns the whole process.
 pub fn run(engine: &Engine, worker: usize) {
@@ -27,14 +31,36 @@ pub fn run(engine: &Engine, worker: usize) {
         expire(engine, worker, clock::now());
     }
     let now = clock::now();
+    engine.early.answer(worker, now.mono_us);
     tend(engine, worker, now);
     age(engine, worker, now);
     close_idle(engine, worker);
     if worker == 0 {
-        engine.note_memory(resident_bytes());
-        super::pressure::relieve(engine, now);
+        look_at_memory(engine, now);
+        super::excess::end_excess(engine, now);
         super::alerts::watch(engine, now);
         engine.note_rates(clock::mono_us());
+    }
+}
+
+/// Does before its time what one worker was called for.
+pub fn hurry(engine: &Engine, worker: usize) {
+    let now = clock::now();
+    engine.early.answer(worker, now.mono_us);
+    // What called may stand in any shard.
+    age_shards(engine, worker, now, 0..SHARDS);
+    if worker == 0 && super::pressure::is_near(engine) {
+        look_at_memory(engine, now);
+    }
+}
+
+/// Reads how much memory is in use, and has messages go if it is too much. Near the budget the
+/// next look comes soon: a burst must not pass by between two ticks.
+fn look_at_memory(engine: &Engine, now: Now) {
+    engine.note_memory(resident_bytes());
+    super::pressure::relieve(engine, now);
+    if super::pressure::is_near(engine) {
+        engine.early.call(0, now.mono_us + MEMORY_US);
     }
 }
 
@@ -47,7 +73,7 @@ pub fn run_at(engine: &Engine, worker: usize, now: Now) {
 }
 
 /// Removes keys whose time is over at `now`, in slices, from the shards that fall to this worker.
-fn expire(engine: &Engine, worker: usize, now: Now) {
+pub(super) fn expire(engine: &Engine, worker: usize, now: Now) {
     let started_us = clock::mono_us();
     let workers_len = engine.workers.len();
     let mut wakes = WakeList::default();
@@ -66,9 +92,11 @@ fn expire(engine: &Engine, worker: usize, now: Now) {
             for key in &expired {
                 notify_expired(engine, key, &mut wakes);
             }
+            let ready = take_ready(held.shard(shard));
             drop(held);
             drop((removed, emptied));
             wakes.wake();
+            super::serve::ring(engine, worker, now, &ready);
             if is_done {
                 break;
             }
@@ -98,12 +126,16 @@ pub(super) fn tend(engine: &Engine, worker: usize, now: Now) {
         }
         let mut held = engine.keyspace.hold();
         held.need(ShardSet::one(shard));
-        let due = held.shard(shard).lines.take_alarms(now.unix_ms);
+        let mut due = held.shard(shard).lines.take_alarms(now.unix_ms);
+        due.extend(take_ready(held.shard(shard)));
         drop(held);
-        if !due.is_empty() {
-            super::serve::ring(engine, worker, now, &due);
-        }
+        super::serve::ring(engine, worker, now, &due);
     }
+}
+
+/// The keys that went by time while somebody waits for them, who is to learn of it.
+fn take_ready(shard: &mut Shard) -> Vec<WaitKey> {
+    shard.ready.drain(..).map(|ready| ready.key).collect()
 }
 
 /// Queues that a tick takes on under one hold of a shard.
@@ -112,9 +144,14 @@ const AGED_PER_HOLD_MAX: usize = 16;
 /// Sees to the queues that time has changed, in the shards that fall to this worker. What is not
 /// done in the time of a tick is left to the next one: true if there is such.
 pub(super) fn age(engine: &Engine, worker: usize, now: Now) -> bool {
-    let started_us = clock::mono_us();
     let workers_len = engine.workers.len();
-    for shard in (0..SHARDS).filter(|&shard| shard as usize % workers_len == worker) {
+    let own = (0..SHARDS).filter(|&shard| shard as usize % workers_len == worker);
+    age_shards(engine, worker, now, own)
+}
+
+fn age_shards(engine: &Engine, worker: usize, now: Now, shards: impl Iterator<Item = u32>) -> bool {
+    let started_us = clock::mono_us();
+    for shard in shards {
         loop {
             let mut held = engine.keyspace.hold();
             held.need(ShardSet::one(shard));
@@ -124,8 +161,12 @@ pub(super) fn age(engine: &Engine, worker: usize, now: Now) -> bool {
                 .take_ripe(now.mono_ms(), AGED_PER_HOLD_MAX);
             let due = due.into_iter().map(Late::Queue);
             let due: Vec<Late> = due.chain(ripe.into_iter().map(Late::Message)).collect();
+            let next = held.shard(shard).next_ripe();
             drop(held);
             if due.is_empty() {
+                if let Some(tick) = next {
+                    engine.early.call(worker, tick.saturating_mul(1000));
+                }
                 break;
             }
             super::serve::look_after(engine, worker, now, &due);

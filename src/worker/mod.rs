@@ -41,6 +41,13 @@ pub trait Duty<A>: Send + 'static {
     fn open(&mut self, arrived: A, slot: usize) -> io::Result<Self::Connection>;
     /// Does what time alone brings, in a millisecond at most.
     fn tick(&mut self);
+    /// When it wants to be called before its next tick, in monotonic microseconds. Asked on every
+    /// pass over the sockets.
+    fn early_us(&self) -> u64 {
+        u64::MAX
+    }
+    /// Does what it wanted to do by then.
+    fn hurry(&mut self) {}
 }
 
 /// One of a worker's connections.

@@ -117,12 +117,16 @@ impl<A, D: Duty<A>> Turns<A, D> {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut tick_us = self.now.mono_us;
         while !(self.is_closed && self.seated.is_empty()) {
-            self.wait(&mut events, tick_us);
+            let early_us = self.duty.early_us();
+            self.wait(&mut events, tick_us.min(early_us));
             self.pass(&events);
             if self.now.mono_us >= tick_us {
                 self.duty.tick();
                 self.read_clock();
                 tick_us = self.now.mono_us + micros(TICK);
+            } else if self.now.mono_us >= early_us {
+                self.duty.hurry();
+                self.read_clock();
             }
         }
     }

@@ -65,7 +65,7 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
     let has_ttls = slot.queue.has_ttls();
     for _ in 0..count {
         if has_ttls {
-            slot.queue.forget_ttl(end);
+            slot.queue.take_ttl(end);
         }
         let arrival = slot.queue.pop_with(end, |message, arrival| {
             match message.shared() {

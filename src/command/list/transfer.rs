@@ -46,6 +46,12 @@ pub(super) fn transfer(
         return Ok(false);
     };
     let before = slot.queue.gone();
+    // Its time goes on where it goes.
+    let ends_at = if slot.queue.has_ttls() {
+        slot.queue.take_ttl(from)
+    } else {
+        None
+    };
     let Some(moved) = slot.queue.pop(from) else {
         return Ok(false);
     };
@@ -59,6 +65,9 @@ pub(super) fn transfer(
     let before = slot.queue.came();
     slot.queue.push_message(to, moved.message.clone(), tick);
     slot.note_came(before);
+    if let Some(ends_at) = ends_at {
+        slot.queue.set_ttl(&moved.message, tick, ends_at);
+    }
     let is_governed = slot.queue.governed().is_some();
     match moved.message.shared() {
         Some(shared) => call.reply.bulk_shared(shared),
@@ -71,6 +80,9 @@ pub(super) fn transfer(
     popped(call, &source, from, is_drained && !is_same);
     if is_governed {
         bounds::keep_bounds(call, &destination, Some(to));
+    }
+    if ends_at.is_some() {
+        call.shard(&destination).schedule(&destination);
     }
     Ok(true)
 }

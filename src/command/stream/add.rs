@@ -95,8 +95,7 @@ fn add_to_new<R>(
 }
 
 /// Adds an entry that no client asked for, to the stream at a key or to a new one, under its
-/// policy. False if it found no place: the key holds something else, or the policy refuses or lets
-/// go of it.
+/// policy. False if it found no place: the key holds something else, or the policy refuses it.
 pub(in crate::command) fn add_entry(
     call: &mut Call<'_, '_>,
     key: &Key<'_>,
@@ -105,12 +104,13 @@ pub(in crate::command) fn add_entry(
     let (limits, now_ms) = (limits(call), call.now_ms());
     let add = |slot: &mut StreamSlot<'_>| {
         let id = slot.add(NewId::Auto, pairs, limits, now_ms)?;
-        Ok(slot.keep_bounds(id))
+        slot.keep_bounds(id);
+        Ok(())
     };
     let is_placed = match call.held.shard_of(key).stream_slot(key, now_ms) {
         Err(_) => false,
-        Ok(Some(mut slot)) => add(&mut slot).unwrap_or(false),
-        Ok(None) => add_to_new(call, key, add).unwrap_or(false),
+        Ok(Some(mut slot)) => add(&mut slot).is_ok(),
+        Ok(None) => add_to_new(call, key, add).is_ok(),
     };
     if is_placed {
         call.shard(key).mark_ready(key);

@@ -393,6 +393,28 @@ fn old_entries_and_idle_consumers_go_without_traffic() {
 }
 
 #[test]
+fn who_waits_for_a_stream_learns_by_the_tick_that_it_expired() {
+    for policy in ["", "expire-idle 1000"] {
+        let mut bench = Bench::new();
+        let mut reader = bench.client();
+        bench.run("xgroup create s g $ mkstream");
+        if !policy.is_empty() {
+            set_policy(&bench, policy);
+        }
+        let command = "xreadgroup group g c block 0 streams s >";
+        assert_eq!(bench.play(&mut reader, command), "(blocked)");
+        bench.run("pexpire s 10");
+        bench.now.unix_ms += 10;
+        if policy.is_empty() {
+            tick::expire(&bench.engine, 0, bench.now);
+        }
+        tick::tend(&bench.engine, 0, bench.now);
+        let told = reader.look();
+        assert!(told.starts_with("-NOGROUP"), "{told}");
+    }
+}
+
+#[test]
 fn a_heavy_stream_is_freed_elsewhere() {
     let bench = Bench::new();
     let value = "v".repeat(5000);

@@ -3,12 +3,14 @@
 //!
 //! `WEIR_MODEL_STEPS` sets how many steps, `WEIR_MODEL_SEED` where they begin.
 
+mod streams;
+
 use std::fmt::Write as _;
 use std::mem;
 
 use crate::clients::Wait;
 use crate::command::testing::{Bench, Player};
-use crate::command::{cancel, put_back};
+use crate::command::{cancel, put_back, tick};
 use crate::overflow::QueueOverflow;
 use crate::store::{Cause, Key, Ledger, ShardSet, Tally, Value};
 
@@ -58,6 +60,9 @@ impl Random {
 struct Told {
     came: Tally,
     out: Tally,
+    /// Entries that were added to streams, and that XACKDEL took.
+    entries: Tally,
+    done: Tally,
 }
 
 struct Model {
@@ -66,6 +71,8 @@ struct Model {
     random: Random,
     told: Told,
     blocked: Vec<Player>,
+    /// Clients that wait for streams.
+    readers: Vec<Player>,
     log: Vec<String>,
 }
 
@@ -88,12 +95,14 @@ fn is_served(player: &Player) -> bool {
 impl Model {
     fn new(seed: u64) -> Self {
         let bench = Bench::new();
+        bench.run("WEIR.ROUTE ADD news s1");
         Self {
             player: bench.client(),
             bench,
             random: Random(seed),
             told: Told::default(),
             blocked: Vec::new(),
+            readers: Vec::new(),
             log: Vec::new(),
         }
     }
@@ -122,8 +131,9 @@ impl Model {
         let mut held = self.bench.engine.keyspace.hold();
         held.need(ShardSet::one(self.bench.engine.keyspace.shard_of(&key)));
         let now_ms = self.bench.now.unix_ms;
-        let entry = held.shard_of(&key).peek(&key, now_ms)?;
-        Some(look(&entry.value))
+        // A look must not have the key expire: nobody would serve who waits for it.
+        let entry = held.shard_of(&key).standing(&key)?;
+        (!entry.is_due(now_ms)).then(|| look(&entry.value))
     }
 
     fn came(&mut self, message: &str) {
@@ -359,7 +369,8 @@ impl Model {
     }
 
     fn step(&mut self) {
-        match self.random.below(20) {
+        match self.random.below(26) {
+            20.. => self.stream_step(),
             0..7 => self.push(),
             7..11 => self.pop(),
             11 => self.transfer(),
@@ -371,6 +382,7 @@ impl Model {
                 let ms = self.random.below(20);
                 self.log.push(format!("{ms} ms pass"));
                 self.bench.pass(ms);
+                tick::tend(&self.bench.engine, 0, self.bench.now);
                 self.check_ages();
             }
         }
@@ -380,6 +392,7 @@ impl Model {
             self.read_or_go();
         }
         self.check();
+        self.check_streams();
     }
 
     fn keys(&self) -> [Key<'static>; NAMES.len()] {

@@ -96,7 +96,16 @@ fn delay(
     options: &Options<'_>,
     delay_ms: u64,
 ) -> Result {
-    let (now_ms, due) = (call.now_ms(), call.tick().saturating_add(delay_ms));
+    let now_ms = call.now_ms();
+    // Not a moment too early: what is left of a millisecond counts as one.
+    let due_us = call
+        .now
+        .mono_us
+        .saturating_add(delay_ms.saturating_mul(1000));
+    let due = due_us.div_ceil(1000);
+    call.engine
+        .early
+        .call(call.worker, due.saturating_mul(1000));
     for message in args.from(options.first) {
         call.shard(key).delay(
             due,

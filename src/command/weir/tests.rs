@@ -534,6 +534,24 @@ fn an_id_is_taken_once() {
 }
 
 #[test]
+fn a_message_takes_its_time_along() {
+    let mut bench = Bench::new();
+    check(
+        &bench,
+        &[
+            ("WEIR.PUSH q TTL 50 a", ":1"),
+            ("RPUSH q b", ":2"),
+            ("LMOVE q doing LEFT RIGHT", "$1 a"),
+            ("RPOPLPUSH q doing", "$1 b"),
+            ("LMOVE doing doing RIGHT LEFT", "$1 a"),
+        ],
+    );
+    bench.pass(50);
+    assert_eq!(bench.run("LRANGE doing 0 -1"), "*1 $1 b");
+    assert_eq!(ledger(&bench, "doing", ["in", "expired_ttl"]), [3, 1]);
+}
+
+#[test]
 fn streams_keep_within_their_bounds() {
     let bench = Bench::new();
     check(

@@ -83,23 +83,18 @@ impl Queue {
         ttls.by_deadline.first().map(|&(deadline, ..)| deadline)
     }
 
-    /// Drops the note of the message at one end, which is about to be popped.
+    /// Drops the note of the message at one end, which is about to be popped; returns when it ends,
+    /// if it has a time of its own.
     #[cold]
-    pub fn forget_ttl(&mut self, end: End) {
-        let Some((arrival, hash)) = self
-            .peek(end)
-            .map(|(message, arrival)| (arrival, hash_of(message.bytes())))
-        else {
-            return;
-        };
-        let Some(ttls) = self.extra.as_mut().and_then(|extra| extra.ttls.as_mut()) else {
-            return;
-        };
+    pub fn take_ttl(&mut self, end: End) -> Option<u64> {
+        let (message, arrival) = self.peek(end)?;
+        let hash = hash_of(message.bytes());
+        let ttls = self.extra.as_mut()?.ttls.as_mut()?;
         let of_it = (arrival, hash, 0)..=(arrival, hash, u64::MAX);
-        if let Some((&(.., deadline), _)) = ttls.by_message.range(of_it).next() {
-            ttls.remove(arrival, hash, deadline);
-        }
+        let (&(.., deadline), _) = ttls.by_message.range(of_it).next()?;
+        ttls.remove(arrival, hash, deadline);
         self.drop_empty_ttls();
+        Some(deadline)
     }
 
     fn drop_empty_ttls(&mut self) {
@@ -209,7 +204,7 @@ mod tests {
             queue.push(End::Back, b"same", 5);
         }
         queue.set_ttl(b"same", 5, 10);
-        queue.forget_ttl(End::Front);
+        assert_eq!(queue.take_ttl(End::Front), Some(10));
         queue.pop(End::Front);
         assert!(!queue.has_ttls());
         assert!(queue.take_ended(20).is_empty());

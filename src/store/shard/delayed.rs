@@ -52,6 +52,12 @@ impl Shard {
         self.waiting.by_time.insert(place, delayed);
     }
 
+    /// The tick at which the time of the first message comes.
+    pub fn next_ripe(&self) -> Option<u64> {
+        let ((due, _), _) = self.waiting.by_time.first_key_value()?;
+        Some(*due)
+    }
+
     /// Takes at most `limit` messages whose time has come, the earliest first.
     pub fn take_ripe(&mut self, tick: u64, limit: usize) -> Vec<Delayed> {
         let mut ripe = Vec::new();

@@ -52,20 +52,19 @@ impl StreamSlot<'_> {
         Ok(id)
     }
 
-    /// Brings the stream within the bounds of its policy after the entry `newest` was added.
-    /// Returns whether that one stayed.
+    /// Brings the stream within the bounds of its policy after the entry `newest` was added, which
+    /// may be what goes.
     #[inline]
-    pub fn keep_bounds(&mut self, newest: StreamId) -> bool {
-        match self.stream.bounds() {
-            Some(bounds) => self.keep_within(&bounds, newest),
-            None => true,
+    pub fn keep_bounds(&mut self, newest: StreamId) {
+        if let Some(bounds) = self.stream.bounds() {
+            self.keep_within(&bounds, newest);
         }
     }
 
-    fn keep_within(&mut self, bounds: &QueueBounds, newest: StreamId) -> bool {
+    fn keep_within(&mut self, bounds: &QueueBounds, newest: StreamId) {
         let held = self.stream.held();
         if bounds.overflow == QueueOverflow::Reject || bounds.hold(held.messages, held.bytes) {
-            return true;
+            return;
         }
         let entry = self.stream.log().get(newest);
         let bytes = entry.map_or(0, |entry| entry.fields.payload_bytes());
@@ -73,11 +72,10 @@ impl StreamSlot<'_> {
         if bounds.overflow == QueueOverflow::DropNewest || bytes > bounds.bytes_max {
             let gone = self.stream.drop_newest(newest);
             self.ledger.lost.add(Cause::OverflowNewest, gone);
-            return false;
+            return;
         }
         let lost = self.stream.drop_surplus(bounds);
         self.ledger.lost.add(Cause::OverflowOldest, lost);
-        true
     }
 
     /// Trims as XTRIM does; returns how many entries went.
