@@ -107,6 +107,12 @@ impl Connection {
         (self.input.len(), self.output.len(), self.sent_bytes)
     }
 
+    /// Messages of a served reply of which no byte is sent; for the simulator.
+    #[cfg(test)]
+    pub fn in_flight(&self) -> &[Taken] {
+        self.in_flight.as_ref().map_or(&[], |flight| &flight.taken)
+    }
+
     /// Moves on as far as possible.
     fn advance(&mut self, now: &mut Now) -> Turn {
         let late = |until_us| until_us <= now.mono_us;

@@ -44,7 +44,7 @@ impl Seen {
     }
 
     /// Compares what is there now with what was before. `served` is whose turn it was.
-    pub fn check(&mut self, world: &World, record: &mut Record, served: Option<Served>) {
+    pub fn check(&mut self, world: &World, record: &mut Record, served: Option<&Served>) {
         let queues = contents(world);
         self.checks += 1;
         for id in queues.iter().flatten() {
@@ -76,6 +76,9 @@ impl Seen {
             forget_times(&self.queues, &queues, record);
         }
         note_ends(&self.queues, &queues, record, world.now.mono_ms());
+        if let Some(served) = served.filter(|served| served.is_over) {
+            check_returned(world, served, &queues, record);
+        }
         let standing = standing(world);
         check_lines(world, &self.standing, &standing, &queues, record);
         self.check_bounds(world);
@@ -175,6 +178,24 @@ fn check_fifo(name: &str, before: &[Id], after: &[Id], record: &mut Record, may_
         assert!(
             !kept.iter().any(overtakes),
             "{name}: {before:?} became {after:?}"
+        );
+    }
+}
+
+/// What was taken for a client that has gone, and no byte of it written, is back in its queue, or
+/// was taken for another one.
+fn check_returned(world: &World, gone: &Served, queues: &[Vec<Id>], record: &Record) {
+    for payload in &gone.at_stake {
+        let id = Record::id_of(payload);
+        let is_kept = matches!(record.fates[id].place, Place::Queue(at) if FIFO.contains(&at));
+        let is_back = || queues.iter().flatten().any(|other| *other == id);
+        let has_another = || {
+            let mut others = world.seated().flat_map(|(_, seated)| seated.at_stake());
+            others.any(|other| other == *payload)
+        };
+        assert!(
+            !is_kept || is_back() || has_another(),
+            "m{id} went with the client that it was taken for"
         );
     }
 }

@@ -155,13 +155,14 @@ impl Simulation {
             if let Some(at) = self.actors.iter().position(here) {
                 let actor = self.actors.swap_remove(at);
                 // It had nothing unanswered but the wait in which it stood.
-                let is_wait = matches!(actor.asks.front(), Some(Ask::Wait(_)));
+                let is_wait = matches!(actor.asks.front(), Some(Ask::Wait { .. }));
                 let is_whole = served.was_blocked && is_wait && actor.asks.len() == 1;
                 self.record.mourn(actor.asks.into_iter(), is_whole);
             }
         }
-        self.seen.check(&self.world, &mut self.record, Some(served));
         self.note(served.slot as u64);
+        self.seen
+            .check(&self.world, &mut self.record, Some(&served));
         true
     }
 

@@ -104,7 +104,7 @@ impl Record {
     pub fn mourn(&mut self, asks: impl Iterator<Item = Ask>, is_whole: bool) {
         for ask in asks {
             self.has_deaths = true;
-            self.has_dead_readers |= matches!(ask, Ask::ReadGroup);
+            self.has_dead_readers |= ask.is_reading();
             self.has_dead_publishers |= matches!(ask, Ask::Publish);
             if !is_whole {
                 self.doubt += ask.messages_max();

@@ -36,10 +36,17 @@ pub enum Ask {
     Push(Vec<Id>),
     /// Takes so many messages at most.
     Pop(u64),
-    /// Waits for one, or so many at most; the answer says from which queue.
-    Wait(u64),
+    /// Takes one, or so many at most; the answer says from which queue.
+    Take(u64),
     /// From list to list.
     Move,
+    /// Waits until it can do so, or for some time.
+    Wait {
+        /// What it waits for.
+        what: Box<Ask>,
+        /// Whether time ends it.
+        is_timed: bool,
+    },
     /// Any answer that is no error.
     Plain,
     /// QUEUED.
@@ -58,9 +65,18 @@ impl Ask {
     /// Messages that the answer may carry.
     pub fn messages_max(&self) -> u64 {
         match self {
-            Self::Pop(count) | Self::Wait(count) => *count,
+            Self::Pop(count) | Self::Take(count) => *count,
+            Self::Wait { what, .. } => what.messages_max(),
             Self::Exec(asks) => asks.iter().map(Self::messages_max).sum(),
             _ => 0,
+        }
+    }
+
+    /// Whether it is or holds the reading of the stream.
+    pub fn is_reading(&self) -> bool {
+        match self {
+            Self::Wait { what, .. } => what.is_reading(),
+            other => matches!(other, Self::ReadGroup),
         }
     }
 }
@@ -215,7 +231,7 @@ impl Writer<'_> {
                 let other = QUEUES[self.end().0];
                 let text = count.to_string();
                 self.put(&["LMPOP", "2", name, other, "RIGHT", "COUNT", &text]);
-                Ask::Wait(count)
+                Ask::Take(count)
             }
             _ => {
                 self.put(&[command, name]);
@@ -226,13 +242,22 @@ impl Writer<'_> {
 
     fn wait(&mut self) -> Ask {
         let timeout = pick(self.dice, &["0", "0", "0.02", "0.2", "1"]);
+        let what = Box::new(self.awaited(timeout));
+        Ask::Wait {
+            what,
+            is_timed: timeout != "0",
+        }
+    }
+
+    /// Writes a request that may wait, and gives what it waits for.
+    fn awaited(&mut self, timeout: &str) -> Ask {
         let (queue, at_left) = self.end();
         let (name, others) = (QUEUES[queue], [self.end().0, self.end().0]);
         let [second, third] = others.map(|other| QUEUES[other]);
         match self.dice.below(6) {
             0 => {
                 self.put(&["BLMPOP", timeout, "2", name, second, "RIGHT", "COUNT", "2"]);
-                return Ask::Wait(2);
+                return Ask::Take(2);
             }
             1 => {
                 let [from, to] = [0; 2].map(|_| QUEUES[pick(self.dice, &MIXED)]);
@@ -243,7 +268,7 @@ impl Writer<'_> {
             _ if at_left => self.put(&["BLPOP", name, timeout]),
             _ => self.put(&["BRPOP", name, timeout]),
         }
-        Ask::Wait(1)
+        Ask::Take(1)
     }
 
     fn transfer(&mut self) -> Ask {
@@ -325,7 +350,10 @@ impl Writer<'_> {
         let name = format!("r{}", self.author);
         let words = ["XREADGROUP", "GROUP", "g", &name, "COUNT", "3", "BLOCK"];
         self.put(&[&words[..], &[block, "STREAMS", STREAM, ">"]].concat());
-        Ask::ReadGroup
+        Ask::Wait {
+            what: Box::new(Ask::ReadGroup),
+            is_timed: block != "0",
+        }
     }
 }
 
@@ -371,7 +399,11 @@ fn settle_at(ask: &Ask, answer: Answer<'_>, at: &mut usize, client: usize, recor
                 *at += 1;
             }
         }
-        (Ask::Wait(_), Kind::Array) => {
+        (Ask::Wait { what, .. }, _) => {
+            *at = first;
+            settle_at(what, answer, at, client, record);
+        }
+        (Ask::Take(_), Kind::Array) => {
             *at += 1;
             if tokens[*at].kind == Kind::Array {
                 *at += 1;
@@ -399,7 +431,7 @@ fn settle_at(ask: &Ask, answer: Answer<'_>, at: &mut usize, client: usize, recor
         }
         (Ask::Queued, Kind::Simple) => assert_eq!(text, "QUEUED"),
         (Ask::Plain, _) => *at = tokens.len(),
-        (Ask::Pop(_) | Ask::Wait(_) | Ask::Move | Ask::ReadGroup, Kind::Null)
+        (Ask::Pop(_) | Ask::Take(_) | Ask::Move | Ask::ReadGroup, Kind::Null)
         | (Ask::Move, Kind::Bulk) => {}
         _ => panic!("{ask:?} was answered by {kind:?} {text}"),
     }

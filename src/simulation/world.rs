@@ -33,6 +33,8 @@ impl Wake for Alarm {
 struct Worker {
     bell: Arc<Bell>,
     alarm: Arc<Alarm>,
+    /// It found nothing to do, and will sleep if that is still so when it looks again.
+    is_drowsy: bool,
     is_asleep: bool,
     /// Slots that others called and that had no turn for it yet.
     wanted: VecDeque<usize>,
@@ -55,10 +57,22 @@ impl Seated {
     pub fn buffered(&self) -> (usize, usize, u64) {
         self.connection.buffered()
     }
+
+    /// Messages taken for the client, of whose reply no byte is written.
+    pub fn at_stake(&self) -> Vec<Vec<u8>> {
+        let wait = self.client.wait.lock();
+        let served = match &*wait {
+            Wait::Served(served) => &served.taken[..],
+            _ => &[],
+        };
+        let in_flight = self.connection.in_flight();
+        let all = served.iter().chain(in_flight);
+        all.map(|taken| taken.message.clone()).collect()
+    }
 }
 
 /// How the turn of a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Served {
     /// Whose turn it was.
     pub slot: usize,
@@ -66,6 +80,8 @@ pub struct Served {
     pub is_over: bool,
     /// It stood in lines, or was served and had not looked, as its last turn began.
     pub was_blocked: bool,
+    /// Messages taken for it, of whose reply no byte was written as its last turn began.
+    pub at_stake: Vec<Vec<u8>>,
 }
 
 /// The server.
@@ -94,6 +110,7 @@ impl World {
             Worker {
                 bell,
                 alarm,
+                is_drowsy: false,
                 is_asleep: false,
                 wanted: VecDeque::new(),
             }
@@ -173,10 +190,17 @@ impl World {
             return None;
         }
         worker.is_asleep = false;
+        if candidates.is_empty() && std::mem::take(&mut worker.is_drowsy) {
+            worker.is_asleep = worker.bell.may_sleep();
+            if worker.is_asleep {
+                return None;
+            }
+        }
         worker.bell.answer(&mut worker.wanted);
         candidates.extend(&worker.wanted);
-        if candidates.is_empty() {
-            worker.is_asleep = worker.bell.may_sleep();
+        // Others may have their turns between this look and the sleep.
+        worker.is_drowsy = candidates.is_empty();
+        if worker.is_drowsy {
             return None;
         }
         Some(candidates[index(dice, candidates.len())])
@@ -188,6 +212,7 @@ impl World {
             slot,
             is_over: false,
             was_blocked: false,
+            at_stake: Vec::new(),
         };
         for worker in &mut self.workers {
             worker.wanted.retain(|wanted| *wanted != slot);
@@ -205,6 +230,7 @@ impl World {
         }
         let ready = seated.socket.news().unwrap_or_default();
         served.was_blocked = !matches!(*seated.client.wait.lock(), Wait::None);
+        served.at_stake = seated.at_stake();
         let mut now = self.now;
         match seated.connection.turn(ready, &mut now) {
             Turn::Wait { until_us } => seated.until_us = until_us,

@@ -131,6 +131,10 @@ impl<'k> Held<'k> {
             self.guards
                 .push((shard, self.keyspace.shards[shard as usize].0.lock()));
         }
+        debug_assert!(
+            self.guards.is_sorted_by_key(|(shard, _)| *shard),
+            "shards are held in ascending order"
+        );
         self.set = set;
     }
 
