@@ -84,7 +84,6 @@ pub(super) fn bury(call: &mut Call<'_, '_>, key: &Key<'_>, group: &[u8], dead: &
         let is_buried = |dead: &&Dead| lay(call, &target, key, group, dead);
         buried = dead.iter().filter(is_buried).count() as u64;
     }
-    // LOSS: max-deliveries
     call.shard(key)
         .note_exhausted(key, group, dead.len() as u64, buried);
 }
