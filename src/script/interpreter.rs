@@ -8,17 +8,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bstr::BStr;
 use hashbrown::HashMap;
 use mlua::chunk::ChunkMode;
-use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
+use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState, ffi};
 
 use super::arguments::as_bytes;
 use super::failure::{self, Failure, failure_in};
 use super::host::{Host, Verdict, hosted, with_host};
 use super::redis::Shared;
 use super::source::{Script, Sha};
-use super::{bit, from_lua, json, msgpack, random, redis, structs};
+use super::{bit, from_lua, json, msgpack, random, redis, structs, to_lua};
 use crate::protocol::{Args, Reply, Resp, c_string};
 
 /// Most memory that the Lua code of one worker may hold, in bytes: past it a script ends with
@@ -116,7 +115,7 @@ impl Interpreter {
     fn with_sandbox(generation: u64) -> mlua::Result<Self> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
-        let shared = Shared::new(&lua, MEMORY_BYTES_MAX)?;
+        let shared = Shared::new(MEMORY_BYTES_MAX);
         let natives = natives(&lua, &shared)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name("=sandbox");
         let (globals, run): (Table, Function) = sandbox.into_function()?.call(natives)?;
@@ -206,11 +205,11 @@ impl Interpreter {
         run: &Run<'_>,
         reply: &mut Reply,
     ) -> Result<Replied, Failed> {
-        self.shared.resp.set(Resp::V2);
+        self.shared.calls.resp.set(Resp::V2);
         self.shared.stopped.set(None);
         let result = self.call(host, run);
         let result = match result {
-            Ok((true, value)) => from_lua::write(reply, self.shared.resp.get(), &value)
+            Ok((true, value)) => from_lua::write(reply, self.shared.calls.resp.get(), &value)
                 .and_then(|()| replied(&value)),
             Ok((false, raised)) => match self.shared.failed.take() {
                 Some(failed) => return Err(failed),
@@ -228,11 +227,16 @@ impl Interpreter {
     }
 
     fn call(&self, host: &mut dyn Host, run: &Run<'_>) -> mlua::Result<(bool, Value)> {
-        let keys = list(&self.lua, run.keys)?;
-        let arguments = list(&self.lua, run.arguments)?;
+        let functions = (&self.run, &run.script.function);
         self.lua.set_memory_limit(self.shared.memory_bytes_max)?;
-        let result = hosted(host, || {
-            self.run.call((&run.script.function, keys, arguments))
+        // SAFETY: the stack holds both functions, and two lists are pushed: `run` is called with
+        // three arguments and leaves two results. What is captured is plain.
+        let result = hosted(host, || unsafe {
+            self.lua.exec_raw(functions, |state| {
+                to_lua::push_list(state, run.keys);
+                to_lua::push_list(state, run.arguments);
+                ffi::lua_call(state, 3, 2);
+            })
         });
         self.lua.set_memory_limit(0)?;
         result
@@ -269,10 +273,6 @@ fn replied(value: &Value) -> mlua::Result<Replied> {
         line: line.as_bytes().to_vec(),
         is_counted: table.raw_get("ignore_error_stats_update")?,
     })
-}
-
-fn list(lua: &Lua, words: Args<'_>) -> mlua::Result<Table> {
-    lua.create_sequence_from(words.iter().map(BStr::new))
 }
 
 /// What the sandbox is made of.

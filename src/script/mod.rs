@@ -11,6 +11,7 @@
 
 mod arguments;
 mod bit;
+mod call;
 mod failure;
 mod from_lua;
 mod host;

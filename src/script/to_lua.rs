@@ -1,32 +1,48 @@
-//! Replies of commands as Lua values.
+//! Replies of commands as Lua values, made on Lua's stack.
 //!
 //! A reply is read as it stands on the wire, in the version that the script asked for with
 //! `redis.setresp`. What came from this server is well formed; what is not ends the reading with
-//! nil.
+//! nil. Lua may raise a memory error in any of these functions and leave by `longjmp`: they hold
+//! plain values only, which have no destructors.
 
-use mlua::{Lua, LuaString, Table, Value};
+use mlua::ffi::{self, lua_State};
 
-use super::failure::table_of;
 use super::number::read_prefix;
+use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
+
+/// Slots of the stack that one level of a reply takes: a table, a key, a value.
+const LEVEL_SLOTS: i32 = 3;
+
+/// Pushes the value of a whole reply. An error becomes a table with `err`, marked as one that the
+/// statistics have.
+///
+/// # Safety
+/// `state` runs a C function that has nothing to drop.
+pub(super) unsafe fn push(state: *mut lua_State, reply: &[u8]) {
+    // SAFETY: as for this function.
+    unsafe { Reading { state, rest: reply }.value() }
+}
+
+/// Pushes words as a list.
+///
+/// # Safety
+/// As for [`push`].
+pub(super) unsafe fn push_list(state: *mut lua_State, words: Args<'_>) {
+    // SAFETY: as for this function; a list and a word are within what Lua grants.
+    unsafe {
+        ffi::lua_createtable(state, c_len(words.len()), 0);
+        for (index, word) in (1..).zip(words) {
+            ffi::lua_pushlstring(state, word.as_ptr().cast(), word.len());
+            ffi::lua_rawseti(state, -2, index);
+        }
+    }
+}
 
 /// A reply being read.
 struct Reading<'a> {
-    lua: &'a Lua,
-    /// The name `ok`.
-    ok: &'a LuaString,
+    state: *mut lua_State,
     rest: &'a [u8],
-}
-
-/// The value of a whole reply. An error becomes a table with `err`, marked as one that the
-/// statistics have.
-pub(super) fn value(lua: &Lua, ok: &LuaString, reply: &[u8]) -> mlua::Result<Value> {
-    Reading {
-        lua,
-        ok,
-        rest: reply,
-    }
-    .value()
 }
 
 impl<'a> Reading<'a> {
@@ -42,90 +58,158 @@ impl<'a> Reading<'a> {
         self.rest = self.rest.get(len + 2..).unwrap_or_default();
         bytes
     }
+}
 
-    fn string(&self, bytes: &[u8]) -> mlua::Result<Value> {
-        Ok(Value::String(self.lua.create_string(bytes)?))
-    }
-
-    fn value(&mut self) -> mlua::Result<Value> {
+// Every method leaves one more value on the stack, if it does not say otherwise.
+//
+// SAFETY of all: `push` asks for a state in a C function that may be left by `longjmp`. Each level
+// makes room on the stack before it uses it, and pops what it does not leave.
+impl Reading<'_> {
+    unsafe fn value(&mut self) {
         let line = self.line();
         let Some((&marker, line)) = line.split_first() else {
-            return Ok(Value::Nil);
+            // SAFETY: as above.
+            return unsafe { ffi::lua_pushnil(self.state) };
         };
-        match marker {
-            b'$' => match length(line) {
-                Some(len) => {
-                    let bytes = self.bytes(len);
-                    self.string(bytes)
+        // SAFETY: as above.
+        unsafe {
+            if ffi::lua_checkstack(self.state, LEVEL_SLOTS) == 0 {
+                return ffi::lua_pushnil(self.state);
+            }
+            match marker {
+                b'$' => match length(line) {
+                    Some(len) => {
+                        let bytes = self.bytes(len);
+                        self.string(bytes);
+                    }
+                    None => ffi::lua_pushboolean(self.state, 0),
+                },
+                b':' => {
+                    let integer = parse_i64(line).unwrap_or_default();
+                    ffi::lua_pushinteger(self.state, integer as ffi::lua_Integer);
                 }
-                None => Ok(Value::Boolean(false)),
-            },
-            b':' => Ok(Value::Integer(parse_i64(line).unwrap_or_default())),
-            b'+' => {
-                let table = self.lua.create_table_with_capacity(0, 1)?;
-                table.raw_set(self.ok, self.string(line)?)?;
-                Ok(Value::Table(table))
+                b'+' => {
+                    ffi::lua_createtable(self.state, 0, 1);
+                    self.field(b"ok", |reading| reading.string(line));
+                }
+                b'-' => {
+                    ffi::lua_createtable(self.state, 0, 2);
+                    self.field(b"err", |reading| reading.string(line));
+                    self.field(b"ignore_error_stats_update", |reading| {
+                        ffi::lua_pushboolean(reading.state, 1);
+                    });
+                }
+                b'*' | b'>' => match length(line) {
+                    Some(len) => self.array(len),
+                    None => ffi::lua_pushboolean(self.state, 0),
+                },
+                b'%' => self.map(length(line).unwrap_or_default()),
+                b'~' => self.set(length(line).unwrap_or_default()),
+                b'#' => ffi::lua_pushboolean(self.state, (line == b"t").into()),
+                b',' => {
+                    let double = read_prefix(line).map_or(0.0, |(value, _)| value);
+                    self.wrap(b"double", |reading| {
+                        ffi::lua_pushnumber(reading.state, double);
+                    });
+                }
+                b'(' => self.wrap(b"big_number", |reading| reading.string(line)),
+                b'=' => self.verbatim(length(line).unwrap_or_default()),
+                _ => ffi::lua_pushnil(self.state),
             }
-            b'-' => Ok(Value::Table(table_of(self.lua, line, true)?)),
-            b'*' | b'>' => match length(line) {
-                Some(len) => self.array(len),
-                None => Ok(Value::Boolean(false)),
-            },
-            b'%' => self.map(length(line).unwrap_or_default()),
-            b'~' => self.set(length(line).unwrap_or_default()),
-            b'#' => Ok(Value::Boolean(line == b"t")),
-            b',' => {
-                let double = read_prefix(line).map_or(0.0, |(value, _)| value);
-                self.wrap("double", Value::Number(double))
+        }
+    }
+
+    unsafe fn string(&mut self, bytes: &[u8]) {
+        // SAFETY: as above; the bytes are copied.
+        unsafe {
+            ffi::lua_pushlstring(self.state, bytes.as_ptr().cast(), bytes.len());
+        }
+    }
+
+    /// Sets a field of the table on top to what `push` leaves, which is taken off.
+    unsafe fn field(&mut self, name: &[u8], push: impl FnOnce(&mut Self)) {
+        // SAFETY: as above; the table lies below the name and the value.
+        unsafe {
+            self.string(name);
+            push(self);
+            ffi::lua_rawset(self.state, -3);
+        }
+    }
+
+    /// A table with this one field.
+    unsafe fn wrap(&mut self, name: &[u8], push: impl FnOnce(&mut Self)) {
+        // SAFETY: as above.
+        unsafe {
+            ffi::lua_createtable(self.state, 0, 1);
+            self.field(name, push);
+        }
+    }
+
+    unsafe fn array(&mut self, len: usize) {
+        // SAFETY: as above; the table lies below the value.
+        unsafe {
+            ffi::lua_createtable(self.state, c_len(len), 0);
+            for index in 1..=c_len(len) {
+                self.value();
+                ffi::lua_rawseti(self.state, -2, index.into());
             }
-            b'(' => self.wrapped("big_number", line),
-            b'=' => self.verbatim(length(line).unwrap_or_default()),
-            _ => Ok(Value::Nil),
         }
     }
 
-    fn wrap(&self, name: &str, value: Value) -> mlua::Result<Value> {
-        let table = self.lua.create_table()?;
-        table.raw_set(name, value)?;
-        Ok(Value::Table(table))
-    }
-
-    fn wrapped(&self, name: &str, text: &[u8]) -> mlua::Result<Value> {
-        self.wrap(name, self.string(text)?)
-    }
-
-    fn array(&mut self, len: usize) -> mlua::Result<Value> {
-        let table = self.lua.create_table()?;
-        for index in 1..=len {
-            table.raw_seti(index, self.value()?)?;
+    unsafe fn map(&mut self, pairs: usize) {
+        // SAFETY: as above; `pair` takes the key and the value off.
+        unsafe {
+            self.wrap(b"map", |reading| {
+                ffi::lua_createtable(reading.state, 0, 0);
+                for _ in 0..pairs {
+                    reading.value();
+                    reading.value();
+                    reading.pair();
+                }
+            });
         }
-        Ok(Value::Table(table))
     }
 
-    fn map(&mut self, pairs: usize) -> mlua::Result<Value> {
-        let map = self.lua.create_table()?;
-        for _ in 0..pairs {
-            let key = self.value()?;
-            set(&map, key, self.value()?)?;
+    unsafe fn set(&mut self, len: usize) {
+        // SAFETY: as above; `pair` takes the key and the value off.
+        unsafe {
+            self.wrap(b"set", |reading| {
+                ffi::lua_createtable(reading.state, 0, 0);
+                for _ in 0..len {
+                    reading.value();
+                    ffi::lua_pushboolean(reading.state, 1);
+                    reading.pair();
+                }
+            });
         }
-        self.wrap("map", Value::Table(map))
     }
 
-    fn set(&mut self, len: usize) -> mlua::Result<Value> {
-        let members = self.lua.create_table()?;
-        for _ in 0..len {
-            set(&members, self.value()?, Value::Boolean(true))?;
+    /// Sets a pair, which lies on top of its table, and takes it off. A nil, which is no key for
+    /// Lua, is left out.
+    unsafe fn pair(&mut self) {
+        // SAFETY: as above. A number that is no number would be refused as a key too, but doubles
+        // come as tables.
+        unsafe {
+            if ffi::lua_type(self.state, -2) == ffi::LUA_TNIL {
+                ffi::lua_settop(self.state, -3);
+            } else {
+                ffi::lua_rawset(self.state, -3);
+            }
         }
-        self.wrap("set", Value::Table(members))
     }
 
-    fn verbatim(&mut self, len: usize) -> mlua::Result<Value> {
+    unsafe fn verbatim(&mut self, len: usize) {
         let bytes = self.bytes(len);
         let (format, text) = bytes.split_at(bytes.len().min(3));
-        let table = self.lua.create_table()?;
-        table.raw_set("string", self.string(text.get(1..).unwrap_or_default())?)?;
-        table.raw_set("format", self.string(format)?)?;
-        self.wrap("verbatim_string", Value::Table(table))
+        let text = text.get(1..).unwrap_or_default();
+        // SAFETY: as above.
+        unsafe {
+            self.wrap(b"verbatim_string", |reading| {
+                ffi::lua_createtable(reading.state, 0, 2);
+                reading.field(b"string", |reading| reading.string(text));
+                reading.field(b"format", |reading| reading.string(format));
+            });
+        }
     }
 }
 
@@ -133,10 +217,7 @@ fn length(line: &[u8]) -> Option<usize> {
     parse_i64(line).and_then(|len| usize::try_from(len).ok())
 }
 
-/// Sets a pair; a key that Lua does not take is left out.
-fn set(table: &Table, key: Value, value: Value) -> mlua::Result<()> {
-    if key.is_nil() {
-        return Ok(());
-    }
-    table.raw_set(key, value)
+/// A length as C counts: no reply has more elements.
+fn c_len(len: usize) -> i32 {
+    i32::try_from(len).unwrap_or(i32::MAX)
 }
