@@ -37,6 +37,8 @@ pub struct Client {
     pub address: String,
     /// Our address on this connection.
     pub local_address: String,
+    /// The peer's address without its port; none for Unix sockets.
+    pub ip: Option<IpAddr>,
     /// The socket's descriptor.
     pub fd: i32,
     /// Monotonic microseconds when it connected.
@@ -65,6 +67,8 @@ pub struct Client {
     pub query_bytes: AtomicUsize,
     /// Bytes of replies that wait to be sent.
     pub output_bytes: AtomicUsize,
+    /// Monotonic microseconds since when more waits for it than may for long, or 0.
+    pub full_since_us: AtomicU64,
     /// Bytes received so far.
     pub received_bytes: Counter,
     /// Bytes sent so far.
@@ -149,6 +153,18 @@ pub struct Origin {
     pub by_unix_socket: bool,
 }
 
+impl Origin {
+    /// Whether it is of this machine.
+    pub fn is_local(&self) -> bool {
+        foreign_ip(self.ip).is_none()
+    }
+}
+
+/// An address, unless it is of this machine.
+fn foreign_ip(ip: Option<IpAddr>) -> Option<IpAddr> {
+    ip.filter(|ip| !ip.to_canonical().is_loopback())
+}
+
 impl Client {
     /// A client that has just got its seat.
     pub fn new(id: u64, origin: Origin, seat: Seat, now_us: u64) -> Self {
@@ -156,6 +172,7 @@ impl Client {
             id,
             address: origin.address,
             local_address: origin.local_address,
+            ip: origin.ip,
             fd: origin.fd,
             connected_us: now_us,
             mailbox: Arc::new(Mailbox::new(id, seat)),
@@ -173,6 +190,7 @@ impl Client {
             watched_len: AtomicUsize::new(0),
             query_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
+            full_since_us: AtomicU64::new(0),
             received_bytes: Counter::default(),
             sent_bytes: AtomicU64::new(0),
             commands_total: Counter::default(),
@@ -184,9 +202,24 @@ impl Client {
         }
     }
 
+    /// Its address, unless it is of this machine.
+    pub fn foreign_ip(&self) -> Option<IpAddr> {
+        foreign_ip(self.ip)
+    }
+
     /// Whether it waits in a line.
     pub fn is_blocked(&self) -> bool {
         matches!(*self.wait.lock(), Wait::Standing(_))
+    }
+
+    /// Bytes of replies and messages that wait for it to read.
+    pub fn waiting_bytes(&self) -> usize {
+        self.output_bytes.load(Ordering::Relaxed) + self.mailbox.backlog_bytes()
+    }
+
+    /// Bytes that it takes, buffers included.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.query_bytes.load(Ordering::Relaxed) + self.waiting_bytes()
     }
 
     /// How many subscriptions of any kind it has.

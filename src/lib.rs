@@ -24,6 +24,9 @@ pub mod protocol;
 pub mod pubsub;
 pub mod script;
 pub mod server;
+#[cfg(test)]
+mod simulation;
 pub mod store;
 pub mod sync;
+pub mod top;
 pub mod worker;

@@ -5,16 +5,20 @@ use std::process::ExitCode;
 
 use weir::bench;
 use weir::config::{Loaded, load};
+use weir::top;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|word| word == bench::SUBCOMMAND)
-    {
-        return ExitCode::from(bench::main(std::env::args_os().skip(1)));
+    // Tools that are clients of a server, by the first word.
+    let words = || std::env::args_os().skip(1);
+    let tool = words().next().unwrap_or_default();
+    if tool == bench::SUBCOMMAND {
+        return ExitCode::from(bench::main(words()));
+    }
+    if tool == top::SUBCOMMAND {
+        return ExitCode::from(top::main(words()));
     }
     use_small_pages();
     match load(std::env::args_os(), std::env::vars_os()) {

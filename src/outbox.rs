@@ -29,6 +29,8 @@ pub enum CloseReason {
     Idle,
     /// Its outbox was full and policy says to disconnect.
     OutboxFull,
+    /// Its buffers hold more than they may.
+    TooMuch,
     /// The server shuts down.
     Shutdown,
 }

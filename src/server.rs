@@ -16,11 +16,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::allocator::Collector;
 use crate::banner::{Facts, banner};
 use crate::clock;
-use crate::command::Engine;
-use crate::config::{Settings, Start};
+use crate::command::{self, Engine};
+use crate::config::{Settings, Start, TlsAuthClients};
 use crate::http::Http;
 use crate::logging;
-use crate::net::{Arrival, Listener, NetDuty, bind_tcp, bind_unix, is_local, refuse};
+use crate::net::{
+    Arrival, ClientCertificates, Encryption, Listener, NetDuty, TlsSettings, bind_tcp, bind_unix,
+    refuse,
+};
 use crate::outbox::{Bell, CloseReason, WakeList};
 use crate::worker::{self, Worker};
 
@@ -40,6 +43,7 @@ pub fn run(start: &Start) -> anyhow::Result<()> {
     for warning in &start.warnings {
         tracing::warn!("{warning}");
     }
+    command::rename(&start.config.renames()).map_err(anyhow::Error::msg)?;
     raise_file_limit(u64::from(settings.maxclients) + SPARE_FILES);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let seed = ahash::RandomState::new().hash_one(std::process::id());
@@ -57,7 +61,8 @@ pub fn run(start: &Start) -> anyhow::Result<()> {
 }
 
 async fn serve(engine: Arc<Engine>, settings: &Settings) -> anyhow::Result<()> {
-    let listeners = bind(settings)?;
+    let encryption = encryption(&engine, settings)?;
+    let listeners = bind(settings, encryption.as_ref())?;
     let addresses: Vec<String> = listeners.iter().map(Listener::address).collect();
     engine.note_addresses(&addresses);
     // Set once, here.
@@ -89,10 +94,42 @@ async fn serve(engine: Arc<Engine>, settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// Listens wherever the settings say.
-fn bind(settings: &Settings) -> anyhow::Result<Vec<Listener>> {
+fn bind(
+    settings: &Settings,
+    encryption: Option<&Arc<Encryption>>,
+) -> anyhow::Result<Vec<Listener>> {
     let mut listeners = Vec::new();
-    // Port 0 lets the system choose; in Redis it means no TCP, which `bind ""` says here.
-    let mut port = settings.port;
+    // Port 0 is no TCP where something else is to listen on, as in Redis; where nothing is, the
+    // system chooses a port.
+    let is_alone = settings.unixsocket.is_none() && encryption.is_none();
+    if settings.port != 0 || is_alone {
+        bind_all(settings, settings.port, None, &mut listeners)?;
+    }
+    if let Some(encryption) = encryption {
+        bind_all(
+            settings,
+            settings.tls_port,
+            Some(encryption),
+            &mut listeners,
+        )?;
+    }
+    if let Some(path) = &settings.unixsocket {
+        let bound = bind_unix(path, settings.unixsocketperm);
+        listeners.push(bound.with_context(|| format!("cannot listen on {}", path.display()))?);
+    }
+    if listeners.is_empty() {
+        bail!("nothing to listen on: set `bind` and `port`, `tls-port` or `unixsocket`");
+    }
+    Ok(listeners)
+}
+
+/// Listens on one port of all addresses.
+fn bind_all(
+    settings: &Settings,
+    mut port: u16,
+    encryption: Option<&Arc<Encryption>>,
+    listeners: &mut Vec<Listener>,
+) -> anyhow::Result<()> {
     for address in &settings.bind {
         let found: io::Result<Vec<SocketAddr>> = match address.ip() {
             Some(ip) => Ok(vec![SocketAddr::new(ip, port)]),
@@ -105,6 +142,7 @@ fn bind(settings: &Settings) -> anyhow::Result<Vec<Listener>> {
             bind_tcp(
                 first.ok_or(io::ErrorKind::AddrNotAvailable)?,
                 settings.tcp_backlog,
+                encryption.cloned(),
             )
         });
         match bound {
@@ -118,14 +156,37 @@ fn bind(settings: &Settings) -> anyhow::Result<Vec<Listener>> {
             Err(error) => bail!("cannot listen on {}:{port}: {error}", address.host),
         }
     }
-    if let Some(path) = &settings.unixsocket {
-        let bound = bind_unix(path, settings.unixsocketperm);
-        listeners.push(bound.with_context(|| format!("cannot listen on {}", path.display()))?);
+    Ok(())
+}
+
+/// What the encrypted port works with, if there is one; follows the settings from then on.
+fn encryption(engine: &Engine, settings: &Settings) -> anyhow::Result<Option<Arc<Encryption>>> {
+    if settings.tls_port == 0 {
+        return Ok(None);
     }
-    if listeners.is_empty() {
-        bail!("nothing to listen on: set `bind` and `port`, or `unixsocket`");
+    let encryption = Encryption::new(&tls_settings(settings)).map_err(anyhow::Error::msg)?;
+    let encryption = Arc::new(encryption);
+    let renewed = Arc::clone(&encryption);
+    engine.config.on_tls(move |settings| {
+        let result = renewed.renew(&tls_settings(settings));
+        result.inspect_err(|error| tracing::warn!("the settings of TLS stay as they are: {error}"))
+    });
+    Ok(Some(encryption))
+}
+
+fn tls_settings(settings: &Settings) -> TlsSettings {
+    TlsSettings {
+        cert_file: settings.tls_cert_file.clone(),
+        key_file: settings.tls_key_file.clone(),
+        ca_file: settings.tls_ca_cert_file.clone(),
+        ca_dir: settings.tls_ca_cert_dir.clone(),
+        clients: match settings.tls_auth_clients {
+            TlsAuthClients::No => ClientCertificates::Ignored,
+            TlsAuthClients::Optional => ClientCertificates::Optional,
+            TlsAuthClients::Yes => ClientCertificates::Required,
+        },
+        protocols: settings.tls_protocols.clone(),
     }
-    Ok(listeners)
 }
 
 fn start_workers(engine: &Arc<Engine>) -> io::Result<Vec<Worker<Arrival>>> {
@@ -202,7 +263,7 @@ the default user, so only connections from this machine are accepted. To let oth
 password with --requirepass, or switch the protection off with --protected-mode no.\r\n";
 
 fn is_kept_out(engine: &Engine, arrival: &Arrival) -> bool {
-    engine.config.live().protected_mode() && !engine.has_password() && !is_local(arrival.origin.ip)
+    engine.config.live().protected_mode() && !engine.has_password() && !arrival.origin.is_local()
 }
 
 /// Resolves when SHUTDOWN or a signal says to stop.

@@ -57,7 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "net",
         &[
-            "clients", "clock", "command", "outbox", "protocol", "worker",
+            "clients", "clock", "command", "outbox", "protocol", "sync", "worker",
         ],
     ),
     ("http", &["clock", "command", "metrics", "pubsub", "store"]),
@@ -80,7 +80,14 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("bench", &["clock"]),
-    ("main", &["bench", "config", "server"]),
+    ("top", &["clock"]),
+    (
+        "simulation",
+        &[
+            "bench", "clients", "clock", "command", "config", "net", "outbox", "store", "worker",
+        ],
+    ),
+    ("main", &["bench", "config", "server", "top"]),
 ];
 
 /// Single names that a room may use of another one that is closed to it.
@@ -95,8 +102,10 @@ const EXCEPTIONS: &[(&str, &str, &[&str])] = &[
 const RESERVED: &[(&str, &[&str])] = &[
     ("tokio", &["http", "net", "server"]),
     ("hyper", &["http"]),
+    ("ratatui", &["top"]),
     ("mio", &["bench", "worker"]),
     ("rustix", &["net"]),
+    ("rustls", &["net"]),
     ("SystemTime", &["clock"]),
     ("UNIX_EPOCH", &["clock"]),
     ("Mutex", &["sync"]),

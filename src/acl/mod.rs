@@ -2,9 +2,10 @@
 //!
 //! `catalogue` is what rules may name, handed in by who knows the commands; `selector` is one set
 //! of permissions, `user` is selectors with passwords, `users` is all of them; `file` reads and
-//! writes them as lines, `log` remembers refusals. This room knows neither clients nor replies: it
+//! writes them as lines, `log` remembers refusals, `attempts` failed logins. This room knows neither clients nor replies: it
 //! is asked whether a [`Request`] is within a [`User`]'s rules.
 
+mod attempts;
 mod catalogue;
 mod file;
 mod log;
@@ -16,6 +17,7 @@ mod users;
 #[cfg(test)]
 mod tests;
 
+pub use attempts::Attempts;
 pub use catalogue::{Catalogue, Named};
 pub use file::{Definition, describe_all, parse_line, read, save};
 pub use log::{Context, Entry, Log};

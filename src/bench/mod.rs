@@ -19,7 +19,7 @@ mod stamp;
 mod table;
 mod tally;
 mod verify;
-mod wire;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;

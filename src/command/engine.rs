@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
-use crate::acl::{Log, Users};
+use crate::acl::{Attempts, Log, Users};
 use crate::clients::{Client, Clients, Origin};
 use crate::clock::Now;
 use crate::config::{Config, PubsubOverflow};
@@ -131,6 +131,12 @@ pub struct Engine {
     pub users: Users,
     /// What was refused.
     pub denials: Log,
+    /// Failed logins from other machines.
+    pub attempts: Attempts,
+    /// Clients ended because all together held too much; written by the first worker.
+    pub evicted_clients: Counter,
+    /// Monotonic microseconds of the last look at clients that hold too much; of the first worker.
+    pub(super) excess_looked_us: AtomicU64,
     /// Stands in where time acts and no client does.
     pub nobody: Arc<Client>,
     /// The policies in force; changed while all shards are held.
@@ -194,6 +200,9 @@ impl Engine {
             pressure: Lock::default(),
             users: Users::new(super::acl::catalogue()),
             denials: Log::default(),
+            attempts: Attempts::default(),
+            evicted_clients: Counter::default(),
+            excess_looked_us: AtomicU64::new(0),
             nobody: Arc::new(Client::new(
                 0,
                 Origin::default(),

@@ -268,6 +268,14 @@ fn ssubscribe(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 }
 
 fn join(call: &mut Call<'_, '_>, args: Args<'_>, way: Way) -> Result {
+    let session = &call.session;
+    let len = session.subscriptions_len() + session.shard_channels.len() + args.len() - 1;
+    let len_max = call.engine.config.live().client_subscriptions_max();
+    if len_max > 0 && len > len_max {
+        return Err(Error::text(
+            "too many subscriptions for one connection (client-subscriptions-limit)",
+        ));
+    }
     for name in args.from(1) {
         let session = &mut *call.session;
         let mailbox = &session.client.mailbox;

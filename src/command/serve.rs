@@ -63,6 +63,13 @@ pub(super) fn wait(
         }
         return Outcome::Done;
     }
+    let keys_max = call.engine.config.live().client_blocked_keys_max();
+    if keys_max > 0 && block.keys.len() > keys_max {
+        let error = Error::text("too many keys to wait for (client-blocked-keys-limit)");
+        call.reply.error(&error.as_line());
+        call.stats.note_error(&error.as_line());
+        return Outcome::Done;
+    }
     let keys: Box<[WaitKey]> = block
         .keys
         .iter()

@@ -33,6 +33,8 @@ pub enum ReplyMode {
 pub struct Transaction {
     /// The commands with their requests, in order.
     pub queued: Vec<(Found, OwnedArgs)>,
+    /// Memory that the requests take, in bytes.
+    pub bytes: usize,
     /// A command was refused while queueing: EXEC answers EXECABORT.
     pub is_broken: bool,
 }

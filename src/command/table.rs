@@ -33,7 +33,7 @@ const FAMILIES: &[&[Command]] = &[
 ];
 
 /// Longest name that is looked up; longer ones are unknown.
-const NAME_BYTES_MAX: usize = 24;
+const NAME_BYTES_MAX: usize = 64;
 /// Slots of the look-up table: a power of two several times the number of commands.
 const SLOTS: usize = 1024;
 
@@ -49,6 +49,8 @@ struct Slot {
 pub struct Table {
     commands: Vec<&'static Command>,
     slots: Box<[Slot]>,
+    /// What a request calls each command, in lower case; empty where none may.
+    asked: Vec<String>,
     /// `command` or `command|subcommand`, by index for counting.
     names: Vec<String>,
     /// By index of a command, the index for counting of its first subcommand.
@@ -66,18 +68,42 @@ pub struct Found {
     pub is_unknown_subcommand: bool,
 }
 
+static TABLE: OnceLock<Table> = OnceLock::new();
+
 /// The table of this program.
+///
+/// # Panics
+///
+/// If two commands of the table have one name; a test makes it.
 pub fn table() -> &'static Table {
-    static TABLE: OnceLock<Table> = OnceLock::new();
-    TABLE.get_or_init(Table::new)
+    TABLE.get_or_init(|| Table::new(&[]).expect("names are different"))
+}
+
+/// Gives commands other names, or none where the new one is empty: a line has both. Once, before anything else asks
+/// for the table. The error is for who starts the server.
+pub fn rename(lines: &[Vec<String>]) -> Result<(), String> {
+    let pair = |line: &Vec<String>| match line.as_slice() {
+        [old, new] => Ok((old.clone(), new.clone())),
+        _ => Err("rename-command takes a command and its new name".to_owned()),
+    };
+    let renames: Vec<_> = lines.iter().map(pair).collect::<Result<_, _>>()?;
+    let table = Table::new(&renames)?;
+    TABLE
+        .set(table)
+        .map_err(|_| "commands are renamed at start only".to_owned())
 }
 
 impl Table {
-    fn new() -> Self {
+    fn new(renames: &[(String, String)]) -> Result<Self, String> {
         let commands: Vec<_> = FAMILIES.iter().flat_map(|family| family.iter()).collect();
+        let asked: Vec<String> = commands.iter().map(|command| command.name.into()).collect();
+        let asked = renamed(asked, renames)?;
         let mut slots = vec![Slot::default(); SLOTS].into_boxed_slice();
-        for (index, command) in commands.iter().enumerate() {
-            let name = Folded::new(command.name.as_bytes());
+        for (index, name) in asked.iter().enumerate() {
+            if name.is_empty() {
+                continue;
+            }
+            let name = Folded::new(name.as_bytes());
             let mut slot = name.slot();
             while slots[slot].index != 0 {
                 slot = (slot + 1) % SLOTS;
@@ -92,12 +118,13 @@ impl Table {
             let full = |sub: &Command| format!("{}|{}", command.name, sub.name);
             names.extend(command.subcommands.iter().map(full));
         }
-        Self {
+        Ok(Self {
             commands,
             slots,
+            asked,
             names,
             subcommands_at,
-        }
+        })
     }
 
     /// The command or subcommand that a request names.
@@ -150,10 +177,7 @@ impl Table {
             let index = usize::from(slot.index).checked_sub(1)?;
             if slot.name == folded
                 && (name.len() <= WHOLE_BYTES_MAX
-                    || self.commands[index]
-                        .name
-                        .as_bytes()
-                        .eq_ignore_ascii_case(name))
+                    || self.asked[index].as_bytes().eq_ignore_ascii_case(name))
             {
                 return Some(index);
             }
@@ -206,6 +230,26 @@ impl Table {
     pub fn iter(&self) -> impl Iterator<Item = &'static Command> + '_ {
         self.commands.iter().copied()
     }
+}
+
+/// The names under which commands are asked for, after all renames in their order.
+fn renamed(mut asked: Vec<String>, renames: &[(String, String)]) -> Result<Vec<String>, String> {
+    for (old, new) in renames {
+        let (old, new) = (old.to_ascii_lowercase(), new.to_ascii_lowercase());
+        let position = |name: &str| asked.iter().position(|known| known == name);
+        let index = position(&old).filter(|_| !old.is_empty());
+        let index = index.ok_or_else(|| format!("rename-command: no command is called {old}"))?;
+        if !new.is_empty() && position(&new).is_some() {
+            return Err(format!("rename-command: there is a command {new} already"));
+        }
+        if new.len() > NAME_BYTES_MAX {
+            return Err(format!(
+                "rename-command: a name has {NAME_BYTES_MAX} bytes at most: {new}"
+            ));
+        }
+        asked[index] = new;
+    }
+    Ok(asked)
 }
 
 /// The command of a client's last request, under its name as it was spelled: a pipeline repeats
@@ -317,7 +361,7 @@ fn to_lower(bytes: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Recent, table, to_lower};
+    use super::{Recent, Table, table, to_lower};
     use crate::protocol::OwnedArgs;
 
     #[test]
@@ -353,6 +397,40 @@ mod tests {
             let upper = command.name.to_ascii_uppercase();
             assert_eq!(table().find(upper.as_bytes()), Some(index), "{upper}");
             assert_eq!(command.name, command.name.to_ascii_lowercase());
+        }
+    }
+
+    #[test]
+    fn renamed_commands_go_by_their_new_name_alone() {
+        let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            let owned = |(old, new): &(&str, &str)| ((*old).to_owned(), (*new).to_owned());
+            pairs.iter().map(owned).collect()
+        };
+        let long = "b840fc02d524045429941cc15f59e41cb7be6c52";
+        let renames = pairs(&[
+            ("CONFIG", long),
+            ("keys", ""),
+            ("Get", "fetch"),
+            ("set", "GET"),
+        ]);
+        let table = Table::new(&renames).unwrap();
+        let found = |name: &str| table.find(name.as_bytes()).map(|index| table.name(index));
+        assert_eq!(found(long), Some("config"));
+        assert_eq!(found(&long.to_uppercase()), Some("config"));
+        assert_eq!(found(&long.replace('8', "9")), None);
+        assert_eq!(
+            (found("config"), found("keys"), found("set")),
+            (None, None, None)
+        );
+        assert_eq!((found("FETCH"), found("get")), (Some("get"), Some("set")));
+        for (wrong, fault) in [
+            (pairs(&[("nosuch", "x")]), "no command is called nosuch"),
+            (pairs(&[("get", "SET")]), "a command set already"),
+            (pairs(&[("", "x")]), "no command is called"),
+            (pairs(&[("get", &"x".repeat(65))]), "64 bytes at most"),
+        ] {
+            let error = Table::new(&wrong).unwrap_err();
+            assert!(error.contains(fault), "{error}");
         }
     }
 

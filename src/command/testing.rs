@@ -76,6 +76,11 @@ impl Bench {
         while super::tick::age(&self.engine, 0, self.now) {}
     }
 
+    /// Does what a tick does about clients that hold too much.
+    pub fn look_at_clients(&self) {
+        super::excess::end_excess(&self.engine, self.now);
+    }
+
     /// Looks at all queues for alerts, as a second of ticks does, in no time.
     pub fn watch(&self) {
         for _ in 0..10 {
@@ -115,6 +120,14 @@ impl Bench {
                 .map(|word| word.as_bytes().to_vec())
                 .collect::<Vec<_>>(),
         )
+    }
+
+    /// What a new client gets for one command, as it goes on the wire.
+    pub fn wire(&self, args: &[Vec<u8>]) -> Vec<u8> {
+        let mut player = self.client();
+        let request: OwnedArgs = args.iter().map(Vec::as_slice).collect();
+        self.with_call(&mut player, |call| execute(call, request.as_args()));
+        player.reply.to_bytes()
     }
 
     /// What a client gets for one command of any bytes; `(blocked)` if it now waits.

@@ -37,6 +37,7 @@ pub fn run(engine: &Engine, worker: usize) {
     close_idle(engine, worker);
     if worker == 0 {
         look_at_memory(engine, now);
+        super::excess::end_excess(engine, now);
         super::alerts::watch(engine, now);
         engine.note_rates(clock::mono_us());
     }
@@ -63,7 +64,15 @@ fn look_at_memory(engine: &Engine, now: Now) {
     }
 }
 
-/// Removes keys whose time is over, in slices, from the shards that fall to this worker.
+/// What a tick does with the keyspace, at a moment that the simulator chooses.
+#[cfg(test)]
+pub fn run_at(engine: &Engine, worker: usize, now: Now) {
+    expire(engine, worker, now);
+    tend(engine, worker, now);
+    while age(engine, worker, now) {}
+}
+
+/// Removes keys whose time is over at `now`, in slices, from the shards that fall to this worker.
 pub(super) fn expire(engine: &Engine, worker: usize, now: Now) {
     let started_us = clock::mono_us();
     let workers_len = engine.workers.len();

@@ -88,8 +88,16 @@ fn multi(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 
 /// Queues a command that came after MULTI.
 pub(super) fn queue(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>) -> Outcome {
+    let bytes_max = call.engine.config.live().client_query_buffer_bytes_max();
     if let Some(transaction) = &mut call.session.transaction {
-        transaction.queued.push((*found, args.to_vec()));
+        let request = args.to_vec();
+        transaction.bytes += request.memory_bytes();
+        transaction.queued.push((*found, request));
+        if transaction.bytes as u64 > bytes_max {
+            let client = call.session.client.id;
+            tracing::warn!(client, "a transaction is beyond the query buffer limit");
+            return Outcome::Close;
+        }
         call.session.note_state();
         call.reply.queued();
     }
@@ -234,6 +242,14 @@ fn run_queued(call: &mut Call<'_, '_>, transaction: &Transaction) -> Outcome {
 fn watch(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     if call.session.transaction.is_some() {
         return Err(Error::text("WATCH inside MULTI is not allowed"));
+    }
+    let watched = call.session.watching.as_ref();
+    let len = watched.map_or(0, |watching| watching.keys.len()) + args.len() - 1;
+    let len_max = call.engine.config.live().client_watched_keys_max();
+    if len_max > 0 && len > len_max {
+        return Err(Error::text(
+            "too many keys to watch (client-watched-keys-limit)",
+        ));
     }
     let mut watching = call.session.watching.take().unwrap_or_default();
     for name in args.from(1) {

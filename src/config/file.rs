@@ -123,7 +123,7 @@ fn line_at(text: &str, offset: usize) -> usize {
 }
 
 /// Directives of redis.conf that are no settings.
-const UNSUPPORTED: [&str; 4] = ["include", "loadmodule", "loadmodule-ex", "rename-command"];
+const UNSUPPORTED: [&str; 3] = ["include", "loadmodule", "loadmodule-ex"];
 
 fn parse_lines(text: &str) -> Result<Vec<Entry>, Fault> {
     let mut entries = Vec::new();

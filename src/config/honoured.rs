@@ -87,6 +87,12 @@ const fn output_limits() -> Kind {
 const fn policies() -> Kind {
     Kind::Policies
 }
+const fn size_or_percent() -> Kind {
+    Kind::SizeOrPercent
+}
+const fn renames() -> Kind {
+    Kind::Renames
+}
 const fn users() -> Kind {
     Kind::Users
 }
@@ -101,7 +107,7 @@ const fn events() -> Kind {
 const DATABASES: i64 = 16;
 
 pub(super) const NETWORK: &[Spec] = honoured! { Network:
-    "port" int(0, 65535) = "6379", Start, "TCP port; 0 listens on no TCP port";
+    "port" int(0, 65535) = "6379", Start, "TCP port; 0 listens on none if there is a tls-port or a unixsocket, else the system chooses";
     "bind" addresses() = "127.0.0.1 -::1", Start, "addresses to listen on; - before one lets it fail, * is every IPv4 and ::* every IPv6 address";
     "unixsocket" path() = "", Start, "path of a Unix socket to listen on as well";
     "unixsocketperm" octal(0o777) = "0", Start, "permissions of the Unix socket; 0 leaves them to the umask";
@@ -111,6 +117,7 @@ pub(super) const NETWORK: &[Spec] = honoured! { Network:
     "aclfile" path() = "", Start, "file of users, instead of lines of user; ACL LOAD reads and ACL SAVE writes it. A relative path counts from dir";
     "acl-pubsub-default" choice(&["allchannels", "resetchannels"]) = "resetchannels", Live, "whether a new user may use every channel or none";
     "acllog-max-len" int(0, MAX) = "128", Live, "refusals that ACL LOG remembers";
+    "rename-command" renames() = "", Start, "a command and the name that it gets instead, or \"\" to have nobody run it; several add up. Rules of users go by the old name";
     "enable-debug-command" choice(&["no", "yes", "local"]) = "no", Start, "whether clients may run DEBUG: all, or with local those on this machine";
     "tcp-backlog" int(0, INT) = "511", Start, "connections the system may hold before they are accepted";
     "tcp-keepalive" int(0, INT) = "300", Live, "seconds of silence after which a peer is probed; 0 never";
@@ -119,6 +126,16 @@ pub(super) const NETWORK: &[Spec] = honoured! { Network:
     "http-port" int(0, 65535) = "9121", Start, "port of the dashboard and of metrics; 0, or one that is taken, picks a free port";
     "http-token" text() = "", Start, "token that the dashboard and metrics ask for; empty for none";
     "shutdown-timeout" int(0, INT) = "10", Live, "seconds that open connections get to take their replies at shutdown";
+};
+
+pub(super) const ENCRYPTION: &[Spec] = honoured! { Encryption:
+    "tls-port" int(0, 65535) = "0", Start, "encrypted TCP port; 0 listens on none";
+    "tls-cert-file" path() = "", Live, "the server's certificate in PEM, with those between it and its authority behind it";
+    "tls-key-file" path() = "", Live, "the key of the certificate in PEM, not encrypted";
+    "tls-ca-cert-file" path() = "", Live, "authorities whose clients are let in, in PEM";
+    "tls-ca-cert-dir" path() = "", Live, "folder of files like that";
+    "tls-auth-clients" choice(&["no", "yes", "optional"]) = "yes", Live, "whether clients must show a certificate of such an authority, or may; with no, nobody looks";
+    "tls-protocols" text() = "", Live, "versions that are spoken, TLSv1.2 and TLSv1.3; empty is both";
 };
 
 pub(super) const MEMORY: &[Spec] = honoured! { Memory:
@@ -133,6 +150,11 @@ pub(super) const LIMITS: &[Spec] = honoured! { Limits:
     "proto-max-bulk-len" size_signed(1 << 20, MAX) = "512mb", Live, "longest single argument";
     "client-query-buffer-limit" size(1 << 20, MAX) = "1gb", Live, "most bytes of requests that one connection may have pending";
     "client-output-buffer-limit" output_limits() = "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60", Live, "when to close a connection that does not read: at HARD bytes, or at SOFT bytes for SECONDS; 0 is no bound";
+    "client-subscriptions-limit" int(0, MAX) = "1000000", Live, "most channels and patterns that one connection may be subscribed to; 0 for no limit";
+    "client-watched-keys-limit" int(0, MAX) = "1000000", Live, "most keys that one connection may watch; 0 for no limit";
+    "client-blocked-keys-limit" int(0, MAX) = "1000000", Live, "most keys that one connection may wait for at once; 0 for no limit";
+    "maxmemory-clients" size_or_percent() = "0", Live, "end the largest connections while the buffers of all hold more than this, which may be a share of maxmemory such as 5%; 0 for no limit";
+    "auth-failures-limit" int(0, MAX) = "100", Live, "failed logins from one address within a minute, after which it is not heard until the minute is over; those of this machine are not counted; 0 for no limit";
     "policy" policies() = "", Start, "bounds of queues and channels by pattern, as in docs/POLICY.md; several add up. WEIR.POLICY changes them live";
     "route" routes() = "", Start, "queues to which channels lead, as in docs/POLICY.md; several add up. WEIR.ROUTE changes them live";
     "pubsub-overflow" choice(&["drop-oldest", "drop-newest", "disconnect"]) = "disconnect", Live, "what a subscriber loses when its outbox is full: its oldest messages, the new one, or the connection";

@@ -24,9 +24,6 @@ const fn percentiles() -> Kind {
 const fn oom_scores() -> Kind {
     Kind::OomScores
 }
-const fn size_or_percent() -> Kind {
-    Kind::SizeOrPercent
-}
 
 /// Rows: name, kind, default, when it may change.
 macro_rules! inert {
@@ -121,10 +118,6 @@ pub(super) const CLUSTER: &[Spec] = inert! { Cluster:
 };
 
 pub(super) const TLS: &[Spec] = inert! { Tls:
-    "tls-auth-clients" choice(&["no", "yes", "optional"]) = "yes", Live;
-    "tls-ca-cert-dir" text() = "", Live;
-    "tls-ca-cert-file" text() = "", Live;
-    "tls-cert-file" text() = "", Live;
     "tls-ciphers" text() = "", Live;
     "tls-ciphersuites" text() = "", Live;
     "tls-client-cert-file" text() = "", Live;
@@ -132,11 +125,8 @@ pub(super) const TLS: &[Spec] = inert! { Tls:
     "tls-client-key-file-pass" text() = "", Live;
     "tls-cluster" yes_no() = "no", Live;
     "tls-dh-params-file" text() = "", Live;
-    "tls-key-file" text() = "", Live;
-    "tls-key-file-pass" text() = "", Live;
-    "tls-port" only("0") = "0", Live;
+    "tls-key-file-pass" only("") = "", Live;
     "tls-prefer-server-ciphers" yes_no() = "no", Live;
-    "tls-protocols" text() = "", Live;
     "tls-replication" yes_no() = "no", Live;
     "tls-session-cache-size" int(0, INT) = "20480", Live;
     "tls-session-cache-timeout" int(0, INT) = "300", Live;
@@ -199,7 +189,6 @@ pub(super) const EVICTION: &[Spec] = inert! { Eviction:
     "lazyfree-lazy-user-flush" yes_no() = "no", Live;
     "lfu-decay-time" int(0, INT) = "1", Live;
     "lfu-log-factor" int(0, INT) = "10", Live;
-    "maxmemory-clients" size_or_percent() = "0", Live;
     "maxmemory-eviction-tenacity" int(0, 100) = "10", Live;
     "maxmemory-policy" choice(&["volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"]) = "noeviction", Live;
     "maxmemory-samples" int(1, 64) = "5", Live;

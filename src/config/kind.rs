@@ -92,6 +92,8 @@ pub enum Kind {
     Routes,
     /// Users with their rules, one a line.
     Users,
+    /// Commands with their new names, one a line.
+    Renames,
 }
 
 const NOT_AN_INTEGER: &str = "argument couldn't be parsed into an integer";
@@ -155,7 +157,7 @@ impl Kind {
             Self::SavePoints => limits::save_points(text).map(Value::Text),
             Self::Percentiles => limits::percentiles(text).map(Value::Text),
             Self::OomScores => limits::oom_scores(text).map(Value::Text),
-            Self::Users => {
+            Self::Users | Self::Renames => {
                 let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
                 Ok(Value::Text(lines.collect::<Vec<_>>().join("\n")))
             }
@@ -219,6 +221,7 @@ impl Kind {
             Self::SavePoints => "pairs of seconds and changes, or \"\"".to_owned(),
             Self::Percentiles => "percentiles from 0 to 100, such as 50 99 99.9".to_owned(),
             Self::OomScores => "three numbers from -2000 to 2000".to_owned(),
+            Self::Renames => "a command and its new name, \"\" for none".to_owned(),
             Self::Users => {
                 "a user and its rules, such as 'alice on >secret ~jobs:* +@list'".to_owned()
             }
@@ -249,6 +252,7 @@ impl Kind {
             Self::Policies => "POLICY",
             Self::Routes => "ROUTE",
             Self::Users => "USER RULE...",
+            Self::Renames => "COMMAND NAME",
         }
     }
 
@@ -268,13 +272,16 @@ impl Kind {
 
     /// Whether the value is made of lines, which a configuration file gives one by one.
     pub const fn is_lines(self) -> bool {
-        matches!(self, Self::Policies | Self::Routes | Self::Users)
+        matches!(
+            self,
+            Self::Policies | Self::Routes | Self::Users | Self::Renames
+        )
     }
 
     /// What stands between those lines in a value.
     pub const fn separator(self) -> &'static str {
         match self {
-            Self::Users => "\n",
+            Self::Users | Self::Renames => "\n",
             Self::Policies | Self::Routes => "; ",
             _ => " ",
         }

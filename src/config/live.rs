@@ -110,6 +110,14 @@ impl Live {
         slowlog_slower_than_us -> i64 = "slowlog-log-slower-than";
         /// Commands that SLOWLOG remembers.
         slowlog_len_max -> u64 = "slowlog-max-len";
+        /// Channels and patterns that one connection may be subscribed to; 0 for no limit.
+        client_subscriptions_max -> usize = "client-subscriptions-limit";
+        /// Keys that one connection may watch; 0 for no limit.
+        client_watched_keys_max -> usize = "client-watched-keys-limit";
+        /// Keys that one connection may wait for at once; 0 for no limit.
+        client_blocked_keys_max -> usize = "client-blocked-keys-limit";
+        /// Failed logins of an address within a minute; 0 for no limit.
+        auth_failures_max -> u64 = "auth-failures-limit";
         /// Refusals that ACL LOG remembers.
         acllog_len_max -> u64 = "acllog-max-len";
         /// Milliseconds from which LATENCY notes an event; 0 never.
@@ -148,6 +156,16 @@ impl Live {
     #[inline]
     pub fn acl_all_channels(&self) -> bool {
         self.number(const { index_of("acl-pubsub-default") }) == 0
+    }
+
+    /// Bytes that the buffers of all clients may hold; 0 for no limit. A share is one of `maxmemory`.
+    pub fn maxmemory_clients_bytes(&self) -> u64 {
+        let number = self.number(const { index_of("maxmemory-clients") });
+        if number < 0 {
+            self.maxmemory_bytes() / 100 * number.unsigned_abs()
+        } else {
+            number.unsigned_abs()
+        }
     }
 
     /// Classes of keyspace events to publish.

@@ -38,7 +38,7 @@ pub use live::Live;
 pub use load::{LoadError, Loaded, Start, load};
 pub use machine::Machine;
 pub use rewrite::RewriteError;
-pub use settings::{BindAddress, LogFormat, LogLevel, PubsubOverflow, Settings};
+pub use settings::{BindAddress, LogFormat, LogLevel, PubsubOverflow, Settings, TlsAuthClients};
 pub use table::{Change, Group, Spec, TABLE, index_of};
 
 use crate::sync::Lock;
@@ -55,6 +55,7 @@ pub struct Config {
     machine: Machine,
     file: Option<PathBuf>,
     level_hook: OnceLock<LevelHook>,
+    tls_hook: OnceLock<TlsHook>,
 }
 
 /// Carries the log level to the log, which this room does not know.
@@ -63,6 +64,17 @@ struct LevelHook(Box<dyn Fn(LogLevel) + Send + Sync>);
 impl fmt::Debug for LevelHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LevelHook")
+    }
+}
+
+/// Tries settings of TLS, which this room does not know, before they hold.
+struct TlsHook(Box<TryTls>);
+
+type TryTls = dyn Fn(&Settings) -> Result<(), String> + Send + Sync;
+
+impl fmt::Debug for TlsHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsHook")
     }
 }
 
@@ -123,6 +135,7 @@ impl Config {
             machine,
             file,
             level_hook: OnceLock::new(),
+            tls_hook: OnceLock::new(),
         }
     }
 
@@ -153,14 +166,20 @@ impl Config {
         let _ = self.level_hook.set(LevelHook(Box::new(apply)));
     }
 
+    /// Has `try_it` called with settings whose part on TLS is another than before; where it fails,
+    /// they do not hold. A second call changes nothing.
+    pub fn on_tls(&self, try_it: impl Fn(&Settings) -> Result<(), String> + Send + Sync + 'static) {
+        let _ = self.tls_hook.set(TlsHook(Box::new(try_it)));
+    }
+
     /// `CONFIG GET`: the settings whose name `matches` wants, older names included, sorted.
     ///
     /// Redis ignores the case of patterns; the caller's matcher has to.
     pub fn get(&self, mut matches: impl FnMut(&str) -> bool) -> Vec<(&'static str, String)> {
         let state = self.state.lock();
         let mut found: Vec<_> = table::names()
-            // Redis does not show users here, and their passwords are nobody's business.
-            .filter(|(_, index)| TABLE[*index].kind != Kind::Users)
+            // Redis shows neither here: passwords and secret names are nobody's business.
+            .filter(|(_, index)| !matches!(TABLE[*index].kind, Kind::Users | Kind::Renames))
             .filter(|(name, _)| matches(name))
             .map(|(name, index)| (name, state.values.render(index)))
             .collect();
@@ -211,13 +230,26 @@ impl Config {
                 Err(reason) => return Err(SetError::Refused(name, reason.into_owned())),
             }
         }
-        state.settings = Arc::new(Settings::of(&values));
+        let settings = Settings::of(&values);
+        self.try_tls(&settings, &changed)?;
+        state.settings = Arc::new(settings);
         self.live.store(&values);
         if let Some(LevelHook(apply)) = self.level_hook.get() {
             apply(state.settings.loglevel);
         }
         state.values = values;
         Ok(changed)
+    }
+
+    fn try_tls(&self, settings: &Settings, changed: &[Changed]) -> Result<(), SetError> {
+        let of_tls = changed
+            .iter()
+            .find(|changed| changed.name.starts_with("tls-"));
+        let (Some(changed), Some(TlsHook(try_it))) = (of_tls, self.tls_hook.get()) else {
+            return Ok(());
+        };
+        let reason = "Unable to update TLS configuration. Check server logs.".to_owned();
+        try_it(settings).map_err(|_| SetError::Refused(changed.name.to_owned(), reason))
     }
 
     /// The policies, separated by `;`.
@@ -234,14 +266,22 @@ impl Config {
 
     /// The users that the settings speak of: the name of each, and its rules.
     pub fn users(&self) -> Vec<Vec<String>> {
+        self.lines_of_words(const { index_of("user") })
+    }
+
+    /// The commands that have other names, each with its new one.
+    pub fn renames(&self) -> Vec<Vec<String>> {
+        self.lines_of_words(const { index_of("rename-command") })
+    }
+
+    fn lines_of_words(&self, index: usize) -> Vec<Vec<String>> {
         let state = self.state.lock();
-        let lines = state.values.text(const { index_of("user") }).lines();
         // Lines with bad quotes are taken word by word.
         let words = |line: &str| {
             file::split_words(line)
                 .unwrap_or_else(|| line.split_whitespace().map(str::to_owned).collect())
         };
-        lines.map(words).collect()
+        state.values.text(index).lines().map(words).collect()
     }
 
     /// Takes over users that were changed by commands, for `CONFIG REWRITE`.

@@ -192,7 +192,7 @@ fn lines_of(index: usize, values: &Values) -> Vec<String> {
     let text = values.text(index);
     // Both were checked when they were set.
     match TABLE[index].kind {
-        Kind::Users => text.lines().map(str::to_owned).collect(),
+        Kind::Users | Kind::Renames => text.lines().map(str::to_owned).collect(),
         Kind::Routes => Routes::parse(text).map_or_else(|_| Vec::new(), |all| all.to_lines()),
         _ => Policies::parse(text).map_or_else(|_| Vec::new(), |all| all.to_lines()),
     }

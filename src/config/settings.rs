@@ -58,6 +58,18 @@ impl PubsubOverflow {
     }
 }
 
+/// Whether clients of the encrypted port show certificates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsAuthClients {
+    /// They need not.
+    No,
+    /// They must.
+    #[default]
+    Yes,
+    /// They may.
+    Optional,
+}
+
 /// One address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BindAddress {
@@ -84,6 +96,20 @@ impl BindAddress {
 pub struct Settings {
     /// TCP port; 0 listens on none.
     pub port: u16,
+    /// Encrypted TCP port; 0 listens on none.
+    pub tls_port: u16,
+    /// The server's certificates.
+    pub tls_cert_file: Option<PathBuf>,
+    /// The key of its first certificate.
+    pub tls_key_file: Option<PathBuf>,
+    /// Authorities of clients.
+    pub tls_ca_cert_file: Option<PathBuf>,
+    /// A folder of them.
+    pub tls_ca_cert_dir: Option<PathBuf>,
+    /// Whether clients show certificates.
+    pub tls_auth_clients: TlsAuthClients,
+    /// Versions of the protocol; empty is all.
+    pub tls_protocols: String,
     /// Addresses to listen on.
     pub bind: Vec<BindAddress>,
     /// Path of the Unix socket.
@@ -171,6 +197,17 @@ impl Settings {
         let events: u32 = number!(values, "notify-keyspace-events");
         Self {
             port: number!(values, "port"),
+            tls_port: number!(values, "tls-port"),
+            tls_cert_file: text!(values, "tls-cert-file"),
+            tls_key_file: text!(values, "tls-key-file"),
+            tls_ca_cert_file: text!(values, "tls-ca-cert-file"),
+            tls_ca_cert_dir: text!(values, "tls-ca-cert-dir"),
+            tls_auth_clients: match values.int(const { index_of("tls-auth-clients") }) {
+                0 => TlsAuthClients::No,
+                1 => TlsAuthClients::Yes,
+                _ => TlsAuthClients::Optional,
+            },
+            tls_protocols: values.text(const { index_of("tls-protocols") }).to_owned(),
             bind: bind_addresses(values.text(const { index_of("bind") })),
             unixsocket: text!(values, "unixsocket"),
             unixsocketperm: Some(permissions).filter(|bits| *bits != 0),

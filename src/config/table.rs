@@ -25,6 +25,8 @@ pub enum Change {
 pub enum Group {
     /// Listening and letting in.
     Network,
+    /// Encrypted connections.
+    Encryption,
     /// Bounds per connection.
     Limits,
     /// Memory and threads.
@@ -41,7 +43,7 @@ pub enum Group {
     Replication,
     /// Redis Cluster.
     Cluster,
-    /// Encrypted connections.
+    /// Parts of OpenSSL.
     Tls,
     /// Eviction and lazy freeing.
     Eviction,
@@ -51,8 +53,9 @@ pub enum Group {
 
 impl Group {
     /// Groups of settings with effect, in reading order.
-    pub const HONOURED: [Self; 6] = [
+    pub const HONOURED: [Self; 7] = [
         Self::Network,
+        Self::Encryption,
         Self::Memory,
         Self::Limits,
         Self::Observation,
@@ -73,6 +76,7 @@ impl Group {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Network => "Network",
+            Self::Encryption => "TLS",
             Self::Limits => "Limits",
             Self::Memory => "Memory and workers",
             Self::Observation => "Observation",
@@ -81,7 +85,7 @@ impl Group {
             Self::Persistence => "Persistence",
             Self::Replication => "Replication",
             Self::Cluster => "Cluster",
-            Self::Tls => "TLS",
+            Self::Tls => "OpenSSL",
             Self::Eviction => "Eviction and freeing",
             Self::Internals => "Redis internals",
         }
@@ -91,6 +95,10 @@ impl Group {
     pub const fn remark(self) -> &'static str {
         match self {
             Self::Network => "Where Weir listens and whom it lets in.",
+            Self::Encryption => {
+                "Encrypted connections, by rustls. Files are read at start and by each CONFIG SET of \
+                 one of these; connections that are there keep what they have."
+            }
             Self::Limits => "How much one connection may take.",
             Self::Memory => "How much the server may hold, and on how many cores it works.",
             Self::Observation => "What the server notes down about itself.",
@@ -102,7 +110,9 @@ impl Group {
             Self::Persistence => "Weir keeps everything in memory and writes nothing to disk.",
             Self::Replication => "Weir does not replicate.",
             Self::Cluster => "Weir is one process; it is not part of a cluster.",
-            Self::Tls => "Weir does not speak TLS; put a proxy in front where it is needed.",
+            Self::Tls => {
+                "These tune OpenSSL. Weir's TLS picks ciphers and resumes sessions by itself."
+            }
             Self::Eviction => {
                 "Weir does not evict keys: at `maxmemory` it refuses writes, as Redis does with \
                  `noeviction`. It frees memory its own way."
@@ -131,8 +141,9 @@ pub struct Spec {
     pub inert: bool,
 }
 
-const PARTS: [&[Spec]; 12] = [
+const PARTS: [&[Spec]; 13] = [
     honoured::NETWORK,
+    honoured::ENCRYPTION,
     honoured::MEMORY,
     honoured::LIMITS,
     honoured::OBSERVATION,

@@ -74,6 +74,8 @@ pub struct Connection {
     until_us: Option<u64>,
     in_flight: Option<InFlight>,
     sent_bytes: u64,
+    /// The socket took less than there was, when it was last tried.
+    is_stuck: bool,
     is_closing: bool,
 }
 
@@ -94,12 +96,23 @@ impl Connection {
             until_us: None,
             in_flight: None,
             sent_bytes: 0,
+            is_stuck: false,
             is_closing: false,
         }
     }
 
+    /// Bytes of requests and of replies that it holds, and those sent so far; for the simulator.
+    #[cfg(test)]
+    pub fn buffered(&self) -> (usize, usize, u64) {
+        (self.input.len(), self.output.len(), self.sent_bytes)
+    }
+
     /// Moves on as far as possible.
     fn advance(&mut self, now: &mut Now) -> Turn {
+        let late = |until_us| until_us <= now.mono_us;
+        if self.stream.handshake_until_us().is_some_and(late) {
+            return Turn::Over;
+        }
         for _ in 0..ROUNDS_MAX {
             if self.session.client.mailbox.is_notified() && self.take_mail(now) {
                 return Turn::Over;
@@ -112,11 +125,12 @@ impl Connection {
             }
             match self.flush() {
                 Poll::Ready(Err(_)) => return Turn::Over,
+                Poll::Pending if self.is_over_limit() => return Turn::Over,
                 Poll::Pending if self.output.len() >= OUTPUT_BYTES_MAX => return self.waiting(),
                 _ => {}
             }
             if self.is_closing {
-                return if self.output.is_empty() {
+                return if self.output.is_empty() && !self.stream.holds_back() {
                     Turn::Over
                 } else {
                     self.waiting()
@@ -137,8 +151,9 @@ impl Connection {
     }
 
     fn waiting(&self) -> Turn {
+        let handshake_us = self.stream.handshake_until_us();
         Turn::Wait {
-            until_us: self.until_us,
+            until_us: handshake_us.or(self.until_us),
         }
     }
 
@@ -158,7 +173,12 @@ impl Connection {
                 }
                 false
             }
-            Some(CloseReason::Killed | CloseReason::Idle | CloseReason::OutboxFull) => true,
+            Some(
+                CloseReason::Killed
+                | CloseReason::Idle
+                | CloseReason::OutboxFull
+                | CloseReason::TooMuch,
+            ) => true,
         }
     }
 
@@ -238,6 +258,7 @@ impl Connection {
         if consumed == self.input.len() {
             // An idle connection owns no buffer.
             self.input = Vec::new();
+            self.session.client.query_bytes.store(0, Ordering::Relaxed);
         } else {
             self.input.drain(..consumed);
         }
@@ -347,6 +368,7 @@ impl Connection {
                 Poll::Ready(Ok(sent)) => sent,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
+                    self.is_stuck = true;
                     self.note_buffers();
                     return Poll::Pending;
                 }
@@ -364,7 +386,26 @@ impl Connection {
                 self.in_flight = None;
             }
         }
-        Poll::Ready(Ok(()))
+        if mem::take(&mut self.is_stuck) {
+            self.note_buffers();
+        }
+        self.stream.flush()
+    }
+
+    /// Whether more replies wait for the client than may, now that its socket takes no more. Who
+    /// is over the limit and not ended here, because it subscribes, is ended by a tick.
+    fn is_over_limit(&self) -> bool {
+        let limit_bytes = self.engine.config.live().output_limit_normal().hard_bytes;
+        let is_over = limit_bytes > 0
+            && self.output.len() as u64 > limit_bytes
+            && !self.session.is_subscribed();
+        if is_over {
+            tracing::warn!(
+                client = self.session.client.id,
+                "it does not read: output buffer limit reached"
+            );
+        }
+        is_over
     }
 
     fn note_buffers(&self) {
@@ -420,6 +461,7 @@ impl Connection {
         {
             self.note_read(len);
             self.has_requests = true;
+            self.note_buffers();
             if self.input.len() as u64 > self.engine.config.live().client_query_buffer_bytes_max() {
                 tracing::warn!(
                     client = self.session.client.id,
@@ -472,6 +514,7 @@ impl worker::Connection for Connection {
     /// Takes the client out of everything; messages that it was to get go back.
     fn close(mut self, now: Now) {
         let in_flight = self.in_flight.take();
+        self.stream.part();
         self.release_hold();
         self.with_call(now, |call| {
             let client = Arc::clone(&call.session.client);

@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use rustls::ServerConfig;
+
 use crate::clients::{Client, Origin};
 use crate::clock;
 use crate::command::{Engine, Session, tick};
@@ -19,6 +21,8 @@ pub struct Arrival {
     pub socket: Socket,
     /// Where it comes from.
     pub origin: Origin,
+    /// What to encrypt it with, if it came by an encrypted port.
+    pub encryption: Option<Arc<ServerConfig>>,
 }
 
 /// A worker's part in serving the engine's clients.
@@ -49,12 +53,16 @@ impl Duty<Arrival> for NetDuty {
             slot,
             bell: Arc::clone(&self.bell),
         };
+        let now_us = clock::mono_us();
+        let stream = match arrived.encryption {
+            None => Stream::new(arrived.socket),
+            Some(config) => Stream::encrypted(arrived.socket, config, now_us)?,
+        };
         let clients = &self.engine.clients;
-        let client = Client::new(clients.next_id(), arrived.origin, seat, clock::mono_us());
+        let client = Client::new(clients.next_id(), arrived.origin, seat, now_us);
         let client = Arc::new(client);
         clients.insert(&client);
         let session = Session::new(client, !self.engine.asks_who());
-        let stream = Stream::new(arrived.socket);
         let engine = Arc::clone(&self.engine);
         Ok(Connection::new(engine, self.worker, stream, session))
     }

@@ -1,10 +1,11 @@
 //! Listening sockets, and what an accepted connection is given.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, TcpKeepalive, Type};
@@ -14,18 +15,23 @@ use crate::clients::Origin;
 
 use super::duty::Arrival;
 use super::stream::Socket;
+use super::tls::Encryption;
 
 /// A listening socket; a Unix one removes its path when dropped.
 #[derive(Debug)]
 pub enum Listener {
-    /// TCP.
-    Tcp(TcpListener),
+    /// TCP, encrypted or not.
+    Tcp(TcpListener, Option<Arc<Encryption>>),
     /// Unix domain.
     Unix(UnixListener, PathBuf),
 }
 
 /// Listens on a TCP address. Must run inside the runtime that will accept.
-pub fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<Listener> {
+pub fn bind_tcp(
+    address: SocketAddr,
+    backlog: u32,
+    encryption: Option<Arc<Encryption>>,
+) -> io::Result<Listener> {
     let domain = if address.is_ipv4() {
         Domain::IPV4
     } else {
@@ -40,7 +46,7 @@ pub fn bind_tcp(address: SocketAddr, backlog: u32) -> io::Result<Listener> {
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     socket.set_nonblocking(true)?;
-    TcpListener::from_std(socket.into()).map(Listener::Tcp)
+    TcpListener::from_std(socket.into()).map(|tcp| Listener::Tcp(tcp, encryption))
 }
 
 /// Listens on a path, in place of what an earlier process left there.
@@ -60,7 +66,7 @@ impl Listener {
     /// The address that it listens on, for people.
     pub fn address(&self) -> String {
         match self {
-            Self::Tcp(tcp) => tcp
+            Self::Tcp(tcp, _) => tcp
                 .local_addr()
                 .map(|at| at.to_string())
                 .unwrap_or_default(),
@@ -71,7 +77,7 @@ impl Listener {
     /// The TCP port.
     pub fn port(&self) -> Option<u16> {
         match self {
-            Self::Tcp(tcp) => tcp.local_addr().ok().map(|at| at.port()),
+            Self::Tcp(tcp, _) => tcp.local_addr().ok().map(|at| at.port()),
             Self::Unix(..) => None,
         }
     }
@@ -79,7 +85,7 @@ impl Listener {
     /// Waits for the next connection and makes it ready for a worker.
     pub async fn accept(&self, keepalive_s: u32) -> io::Result<Arrival> {
         match self {
-            Self::Tcp(listener) => {
+            Self::Tcp(listener, encryption) => {
                 let (stream, peer) = listener.accept().await?;
                 let stream = stream.into_std()?;
                 stream.set_nodelay(true)?;
@@ -96,6 +102,7 @@ impl Listener {
                 Ok(Arrival {
                     socket: Socket::Tcp(stream),
                     origin,
+                    encryption: encryption.as_ref().map(|encryption| encryption.current()),
                 })
             }
             Self::Unix(listener, path) => {
@@ -112,6 +119,7 @@ impl Listener {
                 Ok(Arrival {
                     socket: Socket::Unix(stream),
                     origin,
+                    encryption: None,
                 })
             }
         }
@@ -137,15 +145,17 @@ impl Drop for Listener {
     }
 }
 
-/// Turns a connection away with a word, as far as its socket takes it at once.
+/// Turns a connection away, with a word where that can be read, as far as its socket takes it at
+/// once.
 pub fn refuse(arrival: Arrival, line: &[u8]) {
+    if arrival.encryption.is_some() {
+        // It would have to shake hands first.
+        return;
+    }
     let _ = match arrival.socket {
         Socket::Tcp(mut stream) => stream.write(line),
         Socket::Unix(mut stream) => stream.write(line),
+        #[cfg(test)]
+        Socket::Virtual(_) => Ok(0),
     };
-}
-
-/// Whether an address is of this machine, for protected mode.
-pub fn is_local(ip: Option<IpAddr>) -> bool {
-    ip.is_none_or(|ip| ip.to_canonical().is_loopback())
 }

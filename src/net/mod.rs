@@ -7,7 +7,15 @@ mod connection;
 mod duty;
 mod listener;
 mod stream;
+mod tls;
+#[cfg(test)]
+mod virtual_socket;
 
+#[cfg(test)]
+pub use connection::Connection;
 pub use duty::{Arrival, NetDuty};
-pub use listener::{Listener, bind_tcp, bind_unix, is_local, refuse};
+pub use listener::{Listener, bind_tcp, bind_unix, refuse};
 pub use stream::{Socket, Stream};
+pub use tls::{ClientCertificates, Encryption, TlsSettings};
+#[cfg(test)]
+pub use virtual_socket::VirtualSocket;

@@ -1,16 +1,22 @@
-//! A TCP or Unix stream, as one type, and what is known of its readiness.
+//! A TCP or Unix stream, encrypted or not, as one type, and what is known of its readiness.
 
 use std::io::{self, IoSlice};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::task::Poll;
 
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
+use rustls::ServerConfig;
 
 use crate::worker::Ready;
+
+use super::tls::Records;
+#[cfg(test)]
+use super::virtual_socket::VirtualSocket;
 
 /// An accepted socket, which does not block.
 #[derive(Debug)]
@@ -19,6 +25,9 @@ pub enum Socket {
     Tcp(TcpStream),
     /// Unix domain.
     Unix(UnixStream),
+    /// None at all: see the simulator.
+    #[cfg(test)]
+    Virtual(VirtualSocket),
 }
 
 impl AsFd for Socket {
@@ -26,6 +35,8 @@ impl AsFd for Socket {
         match self {
             Self::Tcp(tcp) => tcp.as_fd(),
             Self::Unix(unix) => unix.as_fd(),
+            #[cfg(test)]
+            Self::Virtual(_) => unreachable!("a virtual socket has no descriptor"),
         }
     }
 }
@@ -37,6 +48,8 @@ pub struct Stream {
     socket: Socket,
     /// What the system said, until a call found otherwise.
     ready: Ready,
+    /// Between the socket and the caller, where the connection is encrypted.
+    records: Option<Box<Records>>,
 }
 
 impl Stream {
@@ -49,6 +62,49 @@ impl Stream {
                 writable: true,
                 hung_up: false,
             },
+            records: None,
+        }
+    }
+
+    /// The same, encrypted.
+    pub fn encrypted(socket: Socket, config: Arc<ServerConfig>, now_us: u64) -> io::Result<Self> {
+        let records = Records::new(config, now_us)?;
+        Ok(Self {
+            records: Some(Box::new(records)),
+            ..Self::new(socket)
+        })
+    }
+
+    /// When the handshake must be over, in monotonic microseconds, while there is one.
+    #[inline]
+    pub fn handshake_until_us(&self) -> Option<u64> {
+        let records = self.records.as_ref();
+        records.and_then(|records| records.handshake_until_us())
+    }
+
+    /// Ready when the socket has taken all that was written.
+    #[inline]
+    pub fn flush(&mut self) -> Poll<io::Result<()>> {
+        match &mut self.records {
+            None => Poll::Ready(Ok(())),
+            Some(records) => match records.flush(&self.socket, &mut self.ready) {
+                Ok(flushed) => flushed.map(Ok),
+                Err(error) => Poll::Ready(Err(error)),
+            },
+        }
+    }
+
+    /// Whether something that was written waits for the socket.
+    #[inline]
+    pub fn holds_back(&self) -> bool {
+        let records = self.records.as_ref();
+        records.is_some_and(|records| records.holds_back())
+    }
+
+    /// Says goodbye where the protocol has a word for it.
+    pub fn part(&mut self) {
+        if let Some(records) = &mut self.records {
+            records.part(&self.socket, &mut self.ready);
         }
     }
 
@@ -68,10 +124,23 @@ impl Stream {
     /// Appends what can be read to `buffer`, up to its spare capacity; 0 bytes is the end.
     #[inline]
     pub fn read(&mut self, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        if let Some(records) = &mut self.records {
+            return records.read(&self.socket, &mut self.ready, buffer);
+        }
         if !self.ready.readable {
             return Poll::Pending;
         }
         let room = buffer.capacity() - buffer.len();
+        #[cfg(test)]
+        if let Socket::Virtual(socket) = &self.socket {
+            let read = socket.read(buffer);
+            let len = match &read {
+                Poll::Ready(Ok(len)) => *len,
+                _ => 0,
+            };
+            self.ready.readable = len == room || self.ready.hung_up;
+            return read;
+        }
         loop {
             let flags = RecvFlags::empty();
             match rustix::net::recv(&self.socket, spare_capacity(buffer), flags) {
@@ -94,8 +163,17 @@ impl Stream {
     /// Writes as much of the slices as the socket takes.
     #[inline]
     pub fn write(&mut self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        if let Some(records) = &mut self.records {
+            return records.write(&self.socket, &mut self.ready, slices);
+        }
         if !self.ready.writable {
             return Poll::Pending;
+        }
+        #[cfg(test)]
+        if let Socket::Virtual(socket) = &self.socket {
+            let sent = socket.write(slices);
+            self.ready.writable = sent.is_ready();
+            return sent;
         }
         loop {
             let sent = match slices {

@@ -64,11 +64,11 @@ pub struct Figures {
     pub age_ms: Option<u64>,
     /// Messages that ever came.
     pub came: u64,
-    /// Messages that were ever delivered.
+    /// Messages that were ever delivered; of a stream, by the group that is furthest behind.
     pub out: u64,
     /// Messages that were ever lost, for whatever cause.
     pub lost: u64,
-    /// How fast messages come and go.
+    /// How fast messages come and go, by the same group.
     pub rates: Rates,
     /// Clients that wait for messages.
     pub consumers: usize,
@@ -230,11 +230,12 @@ fn stream_figures(stream: &mut Stream, now: Now, consumers: usize) -> Figures {
     figures.rates.came = came_rates;
     for group in stream.groups() {
         let (work, age_ms) = work_of(group, log, now.unix_ms);
-        figures.waiting = figures.waiting.max(work);
         figures.age_ms = figures.age_ms.max(age_ms);
-        figures.out += group.ledger().delivered;
-        for (sum, rate) in figures.rates.out.iter_mut().zip(group.rates().out) {
-            *sum += rate;
+        // The group that is furthest behind speaks for the stream.
+        if figures.waiting <= work {
+            figures.waiting = work;
+            figures.out = group.ledger().delivered;
+            figures.rates.out = group.rates().out;
         }
     }
     figures

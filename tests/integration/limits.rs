@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 use crate::raw::Raw;
-use crate::server::Server;
+use crate::server::{Server, free_port};
 
 #[test]
 fn one_client_too_many_is_refused_until_another_leaves() {
@@ -48,11 +48,50 @@ fn the_idle_are_closed_but_not_those_who_listen() {
 fn a_unix_socket_serves_like_tcp() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("weir.sock");
-    let server = Server::weir(&["--unixsocket", path.to_str().unwrap()]);
+    let port = free_port().to_string();
+    let server = Server::weir(&["--unixsocket", path.to_str().unwrap(), "--port", &port]);
     let mut stream = UnixStream::connect(&path).unwrap();
     stream.write_all(b"PING\r\n").unwrap();
     let mut reply = [0; 7];
     stream.read_exact(&mut reply).unwrap();
     assert_eq!(&reply, b"+PONG\r\n");
     Raw::open(server.address).ask(&["PING"], "+PONG\r\n");
+}
+
+#[test]
+fn who_does_not_read_a_large_reply_is_ended() {
+    let limits = ["--client-output-buffer-limit", "normal 1mb 0 0"];
+    let server = Server::weir(&limits);
+    let mut control = Raw::open(server.address);
+    let large = "x".repeat(64 << 20);
+    control.ask(&["SET", "large", &large], "+OK\r\n");
+    let mut idle = Raw::open(server.address);
+    idle.send(b"GET large\r\n");
+    // It is gone before it reads a byte.
+    loop {
+        let size = control.line(&["CLIENT", "LIST", "ID", "2"])[1..].parse::<usize>();
+        let mut body = vec![0; size.unwrap() + 2];
+        control.stream.read_exact(&mut body).unwrap();
+        if body.len() == 2 {
+            break;
+        }
+    }
+    assert!(idle.rest().len() < large.len());
+    control.is_served();
+}
+
+#[test]
+fn renamed_commands_go_by_another_name() {
+    let server = Server::weir(&[
+        "--rename-command",
+        "FLUSHALL sweep",
+        "--rename-command",
+        "KEYS \"\"",
+    ]);
+    let mut raw = Raw::open(server.address);
+    raw.ask(&["SET", "a", "1"], "+OK\r\n");
+    assert!(raw.line(&["FLUSHALL"]).starts_with("-ERR unknown command"));
+    assert!(raw.line(&["KEYS", "*"]).starts_with("-ERR unknown command"));
+    raw.ask(&["Sweep"], "+OK\r\n");
+    raw.ask(&["DBSIZE"], ":0\r\n");
 }

@@ -32,6 +32,7 @@ mod shutdown;
 mod smoke;
 mod soak;
 mod streams;
+mod tls;
 
 /// The small amount, or the heavy one if that is asked for.
 fn amount(small: usize, heavy: usize) -> usize {

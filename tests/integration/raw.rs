@@ -16,10 +16,10 @@ pub fn request(args: &[&str]) -> Vec<u8> {
     bytes
 }
 
-/// A blocking connection.
-pub struct Raw {
+/// A blocking connection, plain unless it says otherwise.
+pub struct Raw<S = TcpStream> {
     /// The socket itself.
-    pub stream: TcpStream,
+    pub stream: S,
 }
 
 impl Raw {
@@ -31,7 +31,9 @@ impl Raw {
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
         Self { stream }
     }
+}
 
+impl<S: Read + Write> Raw<S> {
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("the server takes it");

@@ -300,6 +300,17 @@ pub(in crate::command) fn authenticate(
     name: &[u8],
     password: &[u8],
 ) -> Result<()> {
+    let foreign_ip = call.session.client.foreign_ip();
+    let now_ms = call.now.mono_ms();
+    let failures_max = call.engine.config.live().auth_failures_max();
+    let is_barred =
+        |ip| failures_max > 0 && call.engine.attempts.are_too_many(ip, now_ms, failures_max);
+    if foreign_ip.is_some_and(is_barred) {
+        call.stats.denied_logins.add(1);
+        return Err(Error::text(
+            "too many failed logins from this address; try again in a minute",
+        ));
+    }
     let account = call.engine.users.get(name);
     let admitted = if let Some(account) = &account {
         account.user().admits(password)
@@ -315,6 +326,9 @@ pub(in crate::command) fn authenticate(
             Context::TopLevel
         };
         note(call, Reason::Auth, context, command, Some(name));
+        if let Some(ip) = foreign_ip {
+            call.engine.attempts.note_failure(ip, now_ms);
+        }
         return Err(Error::line(
             "WRONGPASS invalid username-password pair or user is disabled.",
         ));

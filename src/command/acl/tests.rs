@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::clients::{Client, Origin};
 use crate::command::testing::{Bench, Player};
 use crate::config::{Config, Loaded, load};
+use crate::outbox::Seat;
 
 const NO_KEY: &str = "-NOPERM No permissions to access a key";
 const NO_CHANNEL: &str = "-NOPERM No permissions to access a channel";
@@ -488,4 +490,60 @@ fn secrets_stay_out_of_the_slowlog() {
         log.contains("(redacted)") && !log.contains("secret"),
         "{log}"
     );
+}
+
+/// A client from somewhere.
+fn from(bench: &Bench, ip: &str) -> Player {
+    let mut player = bench.client();
+    let origin = Origin {
+        ip: Some(ip.parse().unwrap()),
+        ..Origin::default()
+    };
+    player.session.client = Arc::new(Client::new(0, origin, Seat::default(), 0));
+    player
+}
+
+#[test]
+fn who_guesses_passwords_is_not_heard_for_a_while() {
+    let mut bench = Bench::new();
+    bench.run("CONFIG SET requirepass secret");
+    let mut local = from(&bench, "127.0.0.1");
+    for _ in 0..200 {
+        assert!(
+            bench
+                .play(&mut local, "AUTH wrong")
+                .starts_with("-WRONGPASS")
+        );
+    }
+    assert_eq!(bench.play(&mut local, "AUTH secret"), "+OK");
+    let mut guesser = from(&bench, "192.0.2.1");
+    for _ in 0..100 {
+        assert!(
+            bench
+                .play(&mut guesser, "AUTH wrong")
+                .starts_with("-WRONGPASS")
+        );
+    }
+    let barred = "-ERR too many failed logins from this address; try again in a minute";
+    assert_eq!(bench.play(&mut guesser, "AUTH secret"), barred);
+    let mut again = from(&bench, "192.0.2.1");
+    assert_eq!(
+        bench.play(&mut again, "HELLO 3 AUTH default secret"),
+        barred
+    );
+    let mut other = from(&bench, "192.0.2.2");
+    assert_eq!(bench.play(&mut other, "AUTH secret"), "+OK");
+    bench.pass(60_000);
+    assert_eq!(bench.play(&mut guesser, "AUTH secret"), "+OK");
+    assert_eq!(
+        bench.play(&mut local, "CONFIG SET auth-failures-limit 0"),
+        "+OK"
+    );
+    for _ in 0..200 {
+        assert!(
+            bench
+                .play(&mut guesser, "AUTH wrong")
+                .starts_with("-WRONGPASS")
+        );
+    }
 }

@@ -164,7 +164,7 @@ pub fn describe(client: &Client, now: Now) -> Vec<u8> {
         client.watched_len.load(Relaxed),
         client.query_bytes.load(Relaxed),
         output_bytes + outbox_bytes,
-        size_of::<Client>() + client.query_bytes.load(Relaxed) + output_bytes + outbox_bytes,
+        client.memory_bytes(),
     );
     let tail = format!(
         " redir=-1 resp={} lib-name={} lib-ver={} io-thread={} tot-net-in={} tot-net-out={} \

@@ -66,6 +66,7 @@ fn set(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 fn resetstat(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     call.engine.workers.iter().for_each(WorkerStats::reset);
     Counter::reset(&call.engine.rejected_connections);
+    Counter::reset(&call.engine.evicted_clients);
     call.engine.rates.lock().reset();
     call.each_shard(|_, shard| (shard.expired_total, shard.expired_fields_total) = (0, 0));
     call.reply.ok();

@@ -384,7 +384,7 @@ fn queues(text: &mut Text, rows: &[Row]) {
             }
         }
     }
-    text.family("weir_queue_wait_seconds", "gauge", "How long the messages waited that were delivered in the last half to whole minute; quantile 1 is the longest.");
+    text.family("weir_queue_wait_seconds", "summary", "How long the messages waited that were delivered in the last half to whole minute; quantile 1 is the longest.");
     for row in &rows {
         if let Some(waited) = row.row.backlog.waited {
             quantiles(text, &row.labels(), waited);

@@ -97,6 +97,7 @@ function advice(queue) {
         ? "Consumers are connected, but wait for other keys first or do not ask for this one."
         : "No consumer is waiting: are the workers running, and do they ask for this name?"}`;
     case "building-up":
+      if (queue.policy && queue.dropped) return `More comes than goes, and the policy ${queue.policy} lets the surplus go. Add consumers if that is not what it is for.`;
       return `More comes than goes: the backlog grows by ${count(Math.max(0, queue.rate_in_10s - queue.rate_out_10s))} a second. Add consumers, or bound it with WEIR.POLICY.`;
     case "flowing":
       return queue.waiting === 0 ? "Consumers keep up." : queue.drain_s === null ? "Messages go about as fast as they come." : `At the present rates it is empty in ${drain(queue)}.`;
@@ -372,7 +373,7 @@ function drawOne({ queue, waits, messages }) {
     chart(queue),
     el("div", { class: "halves" },
       card("How long messages waited, last minute",
-        ...(waits.length ? histogram(waits) : [el("p", { class: "faint", text: queue.type === "stream" ? "Shown per group below." : "None was delivered." })]),
+        ...(waits.length ? histogram(waits) : [el("p", { class: "faint", text: queue.type === "stream" ? "Of the group that waits longest:" : "None was delivered." })]),
         el("p", { class: "faint", text: queue.wait_p50_ms === null ? "" : `half within ${time(queue.wait_p50_ms)}, 90% within ${time(queue.wait_p90_ms)}, 99% within ${time(queue.wait_p99_ms)}, longest ${time(queue.wait_max_ms)}` })),
       card("Lost, by cause", drops.length ? bars(drops, "losses") : el("p", { class: "faint", text: "Nothing was lost." }))),
   ];
@@ -471,7 +472,7 @@ function moveRow(by) {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.matches("input, select")) {
-    if (event.key === "Escape") event.target.blur();
+    if (event.key === "Escape" || event.key === "Enter") event.target.blur();
     return;
   }
   if (event.key === "/") { event.preventDefault(); location.hash = "#/"; show("queues"); $("match").focus(); }

@@ -9,7 +9,7 @@
 //! empty pointer. A meter is 264 bytes, and 64 more for every power of two that waits span.
 //!
 //! Time is the wall clock in *quarters*, units of 256 ms: the unit in which accesses are noted. If
-//! the clock is set back, measuring begins anew.
+//! the clock is set back by more than a minute, measuring begins anew.
 
 mod ring;
 mod waits;
@@ -26,6 +26,9 @@ const TEN_SECONDS: u32 = 40;
 /// Quarters in a window of waiting times: 30.7 s. Two are kept, so that what is shown covers the
 /// last 31 to 61 seconds.
 const WINDOW: u32 = 120;
+/// Quarters by which a moment may lie before the last one without the clock having been set back:
+/// each worker reads the clock for itself, and may work on with what it read.
+const BEHIND_MAX: u32 = 240;
 /// Milliseconds of a second as it is meant here.
 const SECOND_MS: u64 = SECOND as u64 * 256;
 
@@ -134,6 +137,13 @@ impl Meter {
     }
 }
 
+/// Whether a quarter is that of a use that is no news after one in `last`: the same, or a little
+/// before it.
+#[inline]
+pub fn is_known(last: u32, quarter: u32) -> bool {
+    last.wrapping_sub(quarter) <= BEHIND_MAX
+}
+
 /// A number of messages in so many milliseconds as messages per second.
 #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 messages")]
 pub fn per_second(messages: u64, ms: u64) -> f64 {
@@ -201,6 +211,12 @@ mod tests {
         for rate in meter.rates().came {
             near(rate, 2.0 * 1000.0 / 256.0);
         }
+    }
+
+    #[test]
+    fn workers_may_differ_about_the_time() {
+        assert!(is_known(1000, 1000) && is_known(1000, 999) && is_known(3, u32::MAX));
+        assert!(!is_known(1000, 1001) && !is_known(1000, 700) && !is_known(u32::MAX, 3));
     }
 
     #[test]

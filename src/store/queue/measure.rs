@@ -5,7 +5,7 @@
 //! messages come.
 
 use super::{End, Queue};
-use crate::store::meter::{Meter, Rates, Waited, per_second};
+use crate::store::meter::{Meter, Rates, Waited, is_known, per_second};
 
 /// Messages that ever came to a queue from which on it has a meter in any case: few enough to look
 /// at each one's arrival, so many that the meter is little beside them.
@@ -30,6 +30,9 @@ impl Queue {
     #[cold]
     #[inline(never)]
     fn roll(&mut self, quarter: u32) {
+        if is_known(self.rolled, quarter) {
+            return;
+        }
         self.rolled = quarter;
         let (came, out) = (self.came.messages, self.out().messages);
         match &mut self.meter {

@@ -610,3 +610,27 @@ proptest! {
         prop_assert!(queue.is_empty());
     }
 }
+
+#[test]
+fn a_worker_whose_clock_is_behind_does_not_stop_the_measuring() {
+    let mut queue = Queue::new();
+    for quarter in 100..200_u32 {
+        let tick = u64::from(quarter) * 256;
+        queue.touch(quarter);
+        for _ in 0..10 {
+            queue.push(End::Back, b"x", tick);
+            let popped = queue.pop(End::Front).unwrap();
+            queue.note_waited(Some(popped.arrival), tick);
+        }
+        queue.touch(quarter - 1);
+    }
+    let rates = queue.rates(200, 200 * 256);
+    // For a minute it is not there yet.
+    for window in 0..2 {
+        let (came, out) = (rates.came[window], rates.out[window]);
+        assert!(
+            (came - 39.06).abs() < 1.0 && (out - 39.06).abs() < 1.0,
+            "{rates:?}"
+        );
+    }
+}

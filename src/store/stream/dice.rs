@@ -1,7 +1,7 @@
-//! Seeded numbers for the model tests: `SplitMix64`, so that a seed in a failure replays it.
+//! Seeded numbers for the model tests and the simulator: `SplitMix64`, so that a seed in a failure replays it.
 
 /// A reproducible stream of numbers.
-pub(in crate::store) struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
     /// Numbers that follow from `seed` alone.

@@ -6,7 +6,7 @@
 
 use super::{Group, Log, Stream, StreamId};
 use crate::store::ledger::Tally;
-use crate::store::meter::{Meter, Rates, Waited, per_second};
+use crate::store::meter::{Meter, Rates, Waited, is_known, per_second};
 
 /// Entries that ever came to a stream from which on it has a meter.
 const METERED_FROM: u64 = 64;
@@ -25,6 +25,9 @@ impl Stream {
     #[cold]
     #[inline(never)]
     fn roll(&mut self, quarter: u32) {
+        if is_known(self.rolled, quarter) {
+            return;
+        }
         self.rolled = quarter;
         let came = self.came.messages;
         match &mut self.meter {

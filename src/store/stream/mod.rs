@@ -19,7 +19,7 @@ use crate::policy::Governed;
 mod claim;
 mod consumer;
 #[cfg(test)]
-pub(super) mod dice;
+pub mod dice;
 mod entry;
 mod group;
 mod id;

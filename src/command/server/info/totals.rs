@@ -60,7 +60,9 @@ pub(super) fn stats(text: &mut Text, facts: &Facts<'_>) {
     text.line("expired_subkeys", facts.expired_fields_total);
     text.line("expired_keys", facts.expired_total);
     text.line("expired_stale_perc", "0.00");
-    text.zeros(&["evicted_keys", "evicted_clients", "evicted_scripts"]);
+    text.line("evicted_keys", 0);
+    text.line("evicted_clients", engine.evicted_clients.get());
+    text.line("evicted_scripts", 0);
     text.zeros(&[
         "total_eviction_exceeded_time",
         "current_eviction_exceeded_time",

@@ -1,0 +1,256 @@
+//! The server's side of the simulation: workers, connections over virtual sockets, and time.
+//!
+//! The connections, sessions and the engine are the real ones. What `worker::Turns` does with epoll
+//! and threads is done here by dice: who gets the next turn, and when a worker sleeps. A worker
+//! that sleeps wakes up by its alarm, a socket or a timer only, so a lost wake-up shows.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+
+use crate::clients::{Client, Origin, Wait};
+use crate::clock::Now;
+use crate::command::{Engine, Session, tick};
+use crate::config::Config;
+use crate::net::{Connection, Socket, Stream, VirtualSocket};
+use crate::outbox::{Bell, Seat};
+use crate::store::stream::dice::Dice;
+use crate::worker::{Connection as _, Turn};
+
+/// Between two ticks of a worker.
+const TICK_MS: u64 = 100;
+
+#[derive(Default)]
+struct Alarm(AtomicBool);
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Worker {
+    bell: Arc<Bell>,
+    alarm: Arc<Alarm>,
+    is_asleep: bool,
+    /// Slots that others called and that had no turn for it yet.
+    wanted: VecDeque<usize>,
+}
+
+/// A connection and what its worker keeps for it.
+pub struct Seated {
+    connection: Connection,
+    /// Its socket.
+    pub socket: VirtualSocket,
+    /// What others see of it.
+    pub client: Arc<Client>,
+    worker: usize,
+    is_again: bool,
+    until_us: Option<u64>,
+}
+
+impl Seated {
+    /// Bytes of requests and of replies that the connection holds, and those it has sent.
+    pub fn buffered(&self) -> (usize, usize, u64) {
+        self.connection.buffered()
+    }
+}
+
+/// How the turn of a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// Whose turn it was.
+    pub slot: usize,
+    /// The connection is over.
+    pub is_over: bool,
+    /// It stood in lines, or was served and had not looked, as its last turn began.
+    pub was_blocked: bool,
+}
+
+/// The server.
+pub struct World {
+    /// The engine.
+    pub engine: Arc<Engine>,
+    /// The moment.
+    pub now: Now,
+    workers: Vec<Worker>,
+    /// Connections by slot; slots are taken again.
+    pub seats: Vec<Option<Seated>>,
+    ticked_ms: u64,
+}
+
+impl World {
+    /// A server with so many workers. All that is random in it follows from `seed`.
+    pub fn new(config: Arc<Config>, workers_len: usize, seed: u64) -> Self {
+        let now = Now {
+            unix_ms: 1_700_000_000_000,
+            mono_us: 1_000_000,
+        };
+        let worker = |_| {
+            let alarm = Arc::new(Alarm::default());
+            let bell = Arc::new(Bell::default());
+            bell.set_alarm(Waker::from(Arc::clone(&alarm)));
+            Worker {
+                bell,
+                alarm,
+                is_asleep: false,
+                wanted: VecDeque::new(),
+            }
+        };
+        Self {
+            engine: Arc::new(Engine::new(config, workers_len, seed, now)),
+            now,
+            workers: (0..workers_len).map(worker).collect(),
+            seats: Vec::new(),
+            ticked_ms: now.mono_ms(),
+        }
+    }
+
+    /// Seats a new client, whose socket holds so many bytes on their way to it. Gives its slot.
+    pub fn connect(&mut self, worker: usize, outbound_max: usize) -> usize {
+        let free = self.seats.iter().position(Option::is_none);
+        let slot = free.unwrap_or(self.seats.len());
+        let seat = Seat {
+            worker,
+            slot,
+            bell: Arc::clone(&self.workers[worker].bell),
+        };
+        let id = self.engine.clients.next_id();
+        let client = Arc::new(Client::new(id, Origin::default(), seat, self.now.mono_us));
+        self.engine.clients.insert(&client);
+        let session = Session::new(Arc::clone(&client), true);
+        let socket = VirtualSocket::new(outbound_max);
+        let stream = Stream::new(Socket::Virtual(socket.clone()));
+        let engine = Arc::clone(&self.engine);
+        let seated = Seated {
+            connection: Connection::new(engine, worker, stream, session),
+            socket,
+            client,
+            worker,
+            is_again: false,
+            until_us: None,
+        };
+        if slot == self.seats.len() {
+            self.seats.push(Some(seated));
+        } else {
+            self.seats[slot] = Some(seated);
+        }
+        slot
+    }
+
+    /// Gives one connection a turn; `None` if nobody has anything to do.
+    pub fn serve(&mut self, dice: &mut Dice) -> Option<Served> {
+        let slot = self.next(dice)?;
+        Some(self.turn(slot))
+    }
+
+    /// Who gets the next turn, of any worker that is awake or wakes up.
+    pub fn next(&mut self, dice: &mut Dice) -> Option<usize> {
+        let first = index(dice, self.workers.len());
+        (0..self.workers.len())
+            .map(|at| (first + at) % self.workers.len())
+            .collect::<Vec<_>>()
+            .into_iter()
+            .find_map(|worker| self.next_of(worker, dice))
+    }
+
+    fn next_of(&mut self, worker: usize, dice: &mut Dice) -> Option<usize> {
+        let now_us = self.now.mono_us;
+        let mut candidates: Vec<usize> = Vec::new();
+        for (slot, seated) in self.seats.iter().enumerate() {
+            let Some(seated) = seated.as_ref().filter(|seated| seated.worker == worker) else {
+                continue;
+            };
+            let is_due = seated.until_us.is_some_and(|until_us| until_us <= now_us);
+            if seated.is_again || is_due || seated.socket.has_news() {
+                candidates.push(slot);
+            }
+        }
+        let worker = &mut self.workers[worker];
+        let is_rung = worker.alarm.0.swap(false, Ordering::Relaxed);
+        if worker.is_asleep && !is_rung && candidates.is_empty() {
+            return None;
+        }
+        worker.is_asleep = false;
+        worker.bell.answer(&mut worker.wanted);
+        candidates.extend(&worker.wanted);
+        if candidates.is_empty() {
+            worker.is_asleep = worker.bell.may_sleep();
+            return None;
+        }
+        Some(candidates[index(dice, candidates.len())])
+    }
+
+    /// Gives a connection its turn.
+    pub fn turn(&mut self, slot: usize) -> Served {
+        let mut served = Served {
+            slot,
+            is_over: false,
+            was_blocked: false,
+        };
+        for worker in &mut self.workers {
+            worker.wanted.retain(|wanted| *wanted != slot);
+        }
+        // A slot may have been left since it was called.
+        let Some(seated) = self.seats[slot].as_mut() else {
+            return served;
+        };
+        seated.is_again = false;
+        if seated
+            .until_us
+            .is_some_and(|until_us| until_us <= self.now.mono_us)
+        {
+            seated.until_us = None;
+        }
+        let ready = seated.socket.news().unwrap_or_default();
+        served.was_blocked = !matches!(*seated.client.wait.lock(), Wait::None);
+        let mut now = self.now;
+        match seated.connection.turn(ready, &mut now) {
+            Turn::Wait { until_us } => seated.until_us = until_us,
+            Turn::Again => seated.is_again = true,
+            Turn::Over => {
+                served.is_over = true;
+                if let Some(seated) = self.seats[slot].take() {
+                    seated.connection.close(self.now);
+                }
+            }
+        }
+        served
+    }
+
+    /// Lets time pass, with the ticks that fall into it.
+    pub fn pass(&mut self, ms: u64) {
+        self.now = self.now.after(std::time::Duration::from_millis(ms));
+        if self.now.mono_ms() >= self.ticked_ms + TICK_MS {
+            self.ticked_ms = self.now.mono_ms();
+            for worker in 0..self.workers.len() {
+                tick::run_at(&self.engine, worker, self.now);
+            }
+        }
+    }
+
+    /// Whether a client's wait is over and it has not looked yet.
+    pub fn is_served(&self, slot: usize) -> bool {
+        let seated = self.seats[slot].as_ref();
+        seated.is_some_and(|seated| matches!(*seated.client.wait.lock(), Wait::Served(_)))
+    }
+
+    /// The connections that there are.
+    pub fn seated(&self) -> impl Iterator<Item = (usize, &Seated)> {
+        self.seats
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, seated)| Some((slot, seated.as_ref()?)))
+    }
+}
+
+/// A position in something of this length, which is not 0.
+pub fn index(dice: &mut Dice, len: usize) -> usize {
+    usize::try_from(dice.below(len as u64)).unwrap_or(0)
+}
+
+/// One of several.
+pub fn pick<T: Copy>(dice: &mut Dice, from: &[T]) -> T {
+    from[index(dice, from.len())]
+}
