@@ -17,7 +17,7 @@ use crate::pubsub::Space;
 use crate::store::{SHARDS, ShardSet, Sight};
 
 use super::backlog::Fact;
-use super::engine::{Engine, Gates};
+use super::engine::Engine;
 
 /// The channel on which alerts are published.
 pub const CHANNEL: &str = "__weir__:alerts";
@@ -238,7 +238,7 @@ pub(super) fn watch(engine: &Engine, now: Now) {
         let mut found = Vec::new();
         let mut held = engine.keyspace.hold();
         held.need(ShardSet::one(shard));
-        if engine.gates.load() & Gates::BUSY != 0 {
+        if engine.is_busy() {
             return;
         }
         for db in (0..DATABASES).filter_map(|db| u8::try_from(db).ok()) {

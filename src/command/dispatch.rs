@@ -223,7 +223,7 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
 /// Holds what the command needs, runs it, and does what follows from it.
 fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
     hold(call, found.command, args);
-    let is_busy = call.engine.gates.load() & Gates::BUSY != 0;
+    let is_busy = call.engine.is_busy();
     if is_busy && !found.command.flags.any(Flags::ALLOW_BUSY) {
         // A script let go of these shards only so that this can be said.
         call.held.release();

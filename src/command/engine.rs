@@ -319,6 +319,11 @@ impl Engine {
         !self.users.default_account().user().takes_any_password()
     }
 
+    /// Whether a script is over its time. For who holds a shard this does not change meanwhile.
+    pub fn is_busy(&self) -> bool {
+        self.gates.load() & Gates::BUSY != 0
+    }
+
     /// Whether clients must say who they are.
     pub fn asks_who(&self) -> bool {
         !self.users.is_open()

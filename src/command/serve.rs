@@ -216,7 +216,7 @@ pub(super) fn look_after(engine: &Engine, worker: usize, now: Now, late: &[Late]
 }
 
 /// A step on a key that no client asked for: `act` takes hold of what it needs, then whoever it
-/// made ready is served.
+/// made ready is served; at the end of the script, where one is over its time.
 fn unasked(
     engine: &Engine,
     worker: usize,
@@ -238,7 +238,9 @@ fn unasked(
         worker,
     );
     act(&mut call);
-    serve_ready(&mut call);
+    if !engine.is_busy() {
+        serve_ready(&mut call);
+    }
     call.notify_expired();
     #[cfg(debug_assertions)]
     call.held.check_ledgers();

@@ -7,9 +7,9 @@ use crate::clock::{self, Now};
 use crate::config::Events;
 use crate::outbox::{CloseReason, WakeList};
 use crate::store::stream::Tended;
-use crate::store::{Expired, Key, Loss, SHARDS, Shard, ShardSet, WaitKey};
+use crate::store::{Expired, Held, Key, Loss, SHARDS, Shard, ShardSet, WaitKey};
 
-use super::engine::{Engine, Gates};
+use super::engine::Engine;
 use super::serve::Late;
 
 /// Keys that expire under one hold of a shard: some microseconds.
@@ -25,9 +25,7 @@ const MEMORY_US: u64 = 10_000;
 /// Runs the tick of one worker: its share of the shards, its own clients, and on the first worker
 /// what concerns the whole process.
 pub fn run(engine: &Engine, worker: usize) {
-    // A script that is over its time has let go of the shards, but not of what it sees in them.
-    let is_busy = engine.gates.load() & Gates::BUSY != 0;
-    if !is_busy && engine.expires_by_time.load(Ordering::Relaxed) {
+    if engine.expires_by_time.load(Ordering::Relaxed) {
         expire(engine, worker, clock::now());
     }
     let now = clock::now();
@@ -72,6 +70,15 @@ pub fn run_at(engine: &Engine, worker: usize, now: Now) {
     while age(engine, worker, now) {}
 }
 
+/// Holds a shard, unless a script that is over its time has let go of it: what the script sees
+/// there is to stay as it is, and who waits for it is served when the script ends. It says so
+/// before it lets go, so whoever gets the shard knows.
+fn hold_calm(engine: &Engine, shard: u32) -> Option<Held<'_>> {
+    let mut held = engine.keyspace.hold();
+    held.need(ShardSet::one(shard));
+    (!engine.is_busy()).then_some(held)
+}
+
 /// Removes keys whose time is over at `now`, in slices, from the shards that fall to this worker.
 pub(super) fn expire(engine: &Engine, worker: usize, now: Now) {
     let started_us = clock::mono_us();
@@ -79,8 +86,9 @@ pub(super) fn expire(engine: &Engine, worker: usize, now: Now) {
     let mut wakes = WakeList::default();
     for shard in (0..SHARDS).filter(|&shard| shard as usize % workers_len == worker) {
         loop {
-            let mut held = engine.keyspace.hold();
-            held.need(ShardSet::one(shard));
+            let Some(mut held) = hold_calm(engine, shard) else {
+                return;
+            };
             let removed = held
                 .shard(shard)
                 .expire_due(now.unix_ms, EXPIRED_PER_HOLD_MAX);
@@ -115,8 +123,9 @@ pub(super) fn tend(engine: &Engine, worker: usize, now: Now) {
         let mut more = true;
         while more {
             let mut wakes = WakeList::default();
-            let mut held = engine.keyspace.hold();
-            held.need(ShardSet::one(shard));
+            let Some(mut held) = hold_calm(engine, shard) else {
+                return;
+            };
             more = held.shard(shard).has_tended()
                 && held.shard(shard).tend_all(now.unix_ms, |key, tended| {
                     notify_tended(engine, key, &tended, &mut wakes);
@@ -124,8 +133,9 @@ pub(super) fn tend(engine: &Engine, worker: usize, now: Now) {
             drop(held);
             wakes.wake();
         }
-        let mut held = engine.keyspace.hold();
-        held.need(ShardSet::one(shard));
+        let Some(mut held) = hold_calm(engine, shard) else {
+            return;
+        };
         let mut due = held.shard(shard).lines.take_alarms(now.unix_ms);
         due.extend(take_ready(held.shard(shard)));
         drop(held);
@@ -153,8 +163,9 @@ fn age_shards(engine: &Engine, worker: usize, now: Now, shards: impl Iterator<It
     let started_us = clock::mono_us();
     for shard in shards {
         loop {
-            let mut held = engine.keyspace.hold();
-            held.need(ShardSet::one(shard));
+            let Some(mut held) = hold_calm(engine, shard) else {
+                return false;
+            };
             let due = held.shard(shard).take_due(now.mono_ms(), AGED_PER_HOLD_MAX);
             let ripe = held
                 .shard(shard)

@@ -142,7 +142,7 @@ fn exec(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
         set = set.union(super::weir::route::shards_of(call));
     }
     serve::hold_with_dead_letters(call, set);
-    if call.engine.gates.load() & Gates::BUSY != 0 {
+    if call.engine.is_busy() {
         // A script let go of these shards only so that this can be said.
         call.held.release();
         forget_watched(call);

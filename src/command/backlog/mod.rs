@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Now;
-use crate::command::engine::{Engine, Gates};
+use crate::command::engine::Engine;
 use crate::glob;
 use crate::limits::DATABASES;
 use crate::policy::Governed;
@@ -151,7 +151,7 @@ impl<'w> Survey<'w> {
         for shard in 0..SHARDS {
             let mut held = engine.keyspace.hold();
             held.need(ShardSet::one(shard));
-            if engine.gates.load() & Gates::BUSY != 0 {
+            if engine.is_busy() {
                 return None;
             }
             self.visit(held.shard(shard));
@@ -250,7 +250,7 @@ pub fn glance_at(
     let key = engine.keyspace.key(db, name);
     let mut held = engine.keyspace.hold();
     held.need(ShardSet::one(engine.keyspace.shard_of(&key)));
-    if engine.gates.load() & Gates::BUSY != 0 {
+    if engine.is_busy() {
         return None;
     }
     let row = row_of(&mut held, &key, now);

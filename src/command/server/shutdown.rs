@@ -3,7 +3,6 @@
 use crate::protocol::Args;
 
 use super::super::call::Call;
-use super::super::engine::Gates;
 use super::super::error::{BUSY, Error};
 use super::super::outcome::{Outcome, Result};
 
@@ -27,7 +26,7 @@ pub(super) fn shutdown(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     if aborts {
         return Err(Error::line("ERR No shutdown in progress."));
     }
-    if !nosaves && call.engine.gates.load() & Gates::BUSY != 0 {
+    if !nosaves && call.engine.is_busy() {
         return Err(BUSY);
     }
     tracing::info!(client = call.session.client.id, "told to stop by SHUTDOWN");
