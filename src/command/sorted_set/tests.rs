@@ -109,6 +109,10 @@ fn sets_are_combined_with_weights() {
         bench.run("zrange c 0 -1 withscores"),
         "*4 $1 y $2 10 $1 i $3 inf"
     );
+    assert_eq!(
+        bench.run("zunion 2 a b weights 0 -inf withscores"),
+        "*8 $1 y $4 -inf $1 z $4 -inf $1 x $1 0 $1 i $3 inf"
+    );
     assert_eq!(bench.run("zdiff 2 a b withscores"), "*2 $1 x $1 1");
     assert_eq!(bench.run("zintercard 2 a b limit 1"), ":1");
     assert_eq!(bench.run("zdiffstore c 2 a a"), ":0");
