@@ -16,6 +16,7 @@ use super::schedule::Schedule;
 use super::shapes::{Shape, shape};
 use super::tally::Tally;
 use super::verify::Verdict;
+use super::wire::Kind;
 use crate::clock::mono_us;
 
 /// How long stragglers are awaited, and a server that answers nothing.
@@ -243,6 +244,9 @@ impl<'a> Driver<'a> {
             is_more = self.links[index].fill()?;
             let now_us = mono_us();
             while let Some((answer, output)) = self.links[index].next()? {
+                if answer.kind() == Kind::Error {
+                    self.tally.error(answer.text(0));
+                }
                 self.shape
                     .answer(index, answer, now_us, output, &mut self.tally);
             }
