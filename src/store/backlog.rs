@@ -11,7 +11,8 @@ use super::ledger::{Ledger, Tally};
 use super::lines::Lines;
 use super::meter::{Rates, Waited};
 use super::queue::Queue;
-use super::shard::{Shard, quarters};
+use super::meter::quarters;
+use super::shard::Shard;
 use super::stream::{Group, GroupLedger, Log, Stream};
 use super::value::{Kind, Value};
 
