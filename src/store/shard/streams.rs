@@ -10,8 +10,8 @@ use crate::overflow::{QueueBounds, QueueOverflow};
 use crate::policy::{Kind, Policies};
 use crate::store::key::Key;
 use crate::store::ledger::{Cause, Ledger, Tally};
-use crate::store::meter::quarters;
 use crate::store::lines::WaitKey;
+use crate::store::meter::quarters;
 use crate::store::stream::{
     AddError, Deleted, NewId, NodeLimits, References, Stream, StreamId, Tended, Trim,
 };
