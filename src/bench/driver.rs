@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use mio::{Events, Poll, Token};
 
-use super::link::{Control, Link};
+use super::link::{Control, Link, PATIENCE};
 use super::options::Plan;
 use super::peer::Peer;
 use super::progress::Progress;
@@ -68,7 +68,7 @@ struct Driver<'a> {
 /// Runs `plan` against a server. `run` tells its messages from those of earlier runs.
 pub fn run(peer: &Peer, plan: &Plan, run: u16, progress: &mut Progress) -> Result<Measured> {
     let mut shape = shape(plan, run);
-    let mut control = Control::open(&peer.target)?;
+    let mut control = Control::open(&peer.target, PATIENCE)?;
     shape.prepare(&mut control)?;
     let mut driver = Driver::connect(peer, plan, shape.as_mut())?;
     driver.begin()?;
