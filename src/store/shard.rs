@@ -186,7 +186,11 @@ impl Shard {
                 .table
                 .find_mut(key.hash, |entry| key.is_named(&entry.name));
         }
-        let database = &self.dbs[db];
+        self.look_in_time(key, now_ms)
+    }
+
+    fn look_in_time(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
+        let database = &self.dbs[usize::from(key.db)];
         let place = database
             .table
             .locate(key.hash, |entry| key.is_named(&entry.name))?;
@@ -194,7 +198,7 @@ impl Shard {
             self.expire(key);
             return None;
         }
-        self.dbs[db].table.at_mut(place)
+        self.dbs[usize::from(key.db)].table.at_mut(place)
     }
 
     /// The value of a key.
