@@ -204,7 +204,9 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
         return Outcome::Close;
     }
     let line = error.as_line();
-    if args.at(0).eq_ignore_ascii_case(b"exec") {
+    // By whatever name it goes here.
+    let refused = table().resolve(args);
+    if refused.is_some_and(|found| found.command.name == "exec") {
         super::transaction::abandon(call);
         let cause = line.strip_prefix(b"ERR ").unwrap_or(&line);
         let head = b"EXECABORT Transaction discarded because of: ";

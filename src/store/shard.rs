@@ -23,6 +23,7 @@ use super::hash::Hash;
 use super::key::{Key, ShardSet};
 use super::ledger::Ledger;
 use super::lines::{Lines, WaitKey};
+use super::meter::quarters;
 use super::queue::Queue;
 use super::set::Set;
 use super::sorted_set::SortedSet;
@@ -58,7 +59,6 @@ impl Ready {
 pub use delayed::Delayed;
 use delayed::{Ids, Waiting};
 pub use entry::Entry;
-pub(super) use entry::quarters;
 pub use expiry::{Expired, Loss};
 pub use queues::{Sheddable, Slot};
 pub use streams::StreamSlot;
