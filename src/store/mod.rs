@@ -12,6 +12,8 @@ mod key;
 mod keyspace;
 pub mod ledger;
 mod lines;
+#[cfg(feature = "lock-times")]
+pub mod lock_times;
 pub mod meter;
 pub mod packed;
 pub mod queue;

@@ -61,6 +61,8 @@ const SECTIONS: &[Section] = &[
     ("stats", "Stats", true, totals::stats),
     ("weir", "Weir", true, totals::weir),
     ("loop", "Loop", true, totals::passes),
+    #[cfg(feature = "lock-times")]
+    ("locks", "Locks", false, totals::locks),
     ("ledger", "Ledger", true, totals::ledger),
     ("backlog", "Backlog", false, backlog::backlog),
     ("replication", "Replication", true, sections::replication),

@@ -155,6 +155,20 @@ pub(super) fn passes(text: &mut Text, facts: &Facts<'_>) {
     }
 }
 
+/// How often shards were waited for and held, for less than so many nanoseconds, since the last look.
+#[cfg(feature = "lock-times")]
+pub(super) fn locks(text: &mut Text, _facts: &Facts<'_>) {
+    use crate::store::lock_times::{HOLDS, WAITS};
+    for (name, times) in [("waits", &WAITS), ("holds", &HOLDS)] {
+        let counts = times.take();
+        let counts = counts.iter().map(|(ns, count)| format!("{ns}={count}"));
+        text.line(
+            &format!("shard_{name}_ns"),
+            counts.collect::<Vec<_>>().join(","),
+        );
+    }
+}
+
 /// What came, what was delivered, what is held and what was lost, over all queues and outboxes
 /// since the start; see docs/POLICY.md.
 pub(super) fn ledger(text: &mut Text, facts: &Facts<'_>) {
