@@ -33,16 +33,17 @@ pub fn execute(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
     if call.session.is_special || gates != 0 {
         return execute_special(call, args, gates);
     }
-    if let Some(found) = call.session.recent.find(args) {
-        return run(call, found, args, false);
-    }
-    match find(args) {
-        Ok(found) => {
-            call.session.recent.note(args, found);
-            run(call, found, args, false)
-        }
-        Err(error) => refuse(call, args, &error),
-    }
+    let found = match call.session.recent.find(args) {
+        Some(found) => found,
+        None => match find(args) {
+            Ok(found) => {
+                call.session.recent.note(args, found);
+                found
+            }
+            Err(error) => return refuse(call, args, &error),
+        },
+    };
+    run(call, found, args, false)
 }
 
 /// Whether the first word is that of an HTTP request: somebody makes a browser send commands.
@@ -208,7 +209,9 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
         return Outcome::Close;
     }
     let line = error.as_line();
-    if args.at(0).eq_ignore_ascii_case(b"exec") {
+    // By whatever name it goes here.
+    let refused = table().resolve(args);
+    if refused.is_some_and(|found| found.command.name == "exec") {
         super::transaction::abandon(call);
         let cause = line.strip_prefix(b"ERR ").unwrap_or(&line);
         let head = b"EXECABORT Transaction discarded because of: ";
@@ -226,6 +229,11 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
 }
 
 /// Holds what the command needs, runs it, and does what follows from it.
+#[inline(always)]
+#[allow(
+    clippy::inline_always,
+    reason = "a call less is 20 of a GET's 700 instructions"
+)]
 fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
     hold(call, found.command, args);
     let is_busy = call.engine.is_busy();
@@ -288,18 +296,22 @@ pub(super) fn run_inside(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) 
 }
 
 /// Runs the handler; an error becomes the reply, a wish to wait becomes a place in line.
+#[inline]
 pub(super) fn invoke(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) -> Outcome {
     match (found.command.handler)(call, args) {
         Ok(Outcome::Block(block)) => serve::wait(call, &found, args, *block),
         Ok(outcome) => outcome,
-        Err(error) => {
-            let line = error.as_line();
-            call.reply.error(&line);
-            call.stats.note_error(&line);
-            call.stats.commands[found.index].failed.add(1);
-            Outcome::Done
-        }
+        Err(error) => fail(call, found, &error),
     }
+}
+
+#[cold]
+fn fail(call: &mut Call<'_, '_>, found: Found, error: &Error) -> Outcome {
+    let line = error.as_line();
+    call.reply.error(&line);
+    call.stats.note_error(&line);
+    call.stats.commands[found.index].failed.add(1);
+    Outcome::Done
 }
 
 /// From which argument on a request is nobody's business: names and passwords.
@@ -364,7 +376,8 @@ pub(super) fn note_slow(
 
 /// Holds the shards that a command declares. A command that writes also holds those that serving
 /// waiters of its keys may touch, so that a push and what it serves are one step for everybody.
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as for `run`")]
 fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
     call.forget_key();
     let writes = command.flags.any(Flags::WRITE);
@@ -379,8 +392,13 @@ fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
         if writes && call.shard(&key).reaches_out() {
             hold_more(call, command, args, set);
         }
-        return;
+    } else {
+        hold_several(call, command, args, writes);
     }
+}
+
+/// The same for a command with other keys than one as its first argument.
+fn hold_several(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, writes: bool) {
     let set = shards_of(call, command, args);
     if !set.is_empty() {
         call.held.need(set);

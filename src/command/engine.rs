@@ -324,6 +324,14 @@ impl Engine {
         self.gates.load() & Gates::BUSY != 0
     }
 
+    /// Holds a shard, unless a script that is over its time has let go of it: what the script sees
+    /// there is to stay as it is, and who waits for it is served when the script ends.
+    pub fn hold_calm(&self, shard: u32) -> Option<Held<'_>> {
+        let mut held = self.keyspace.hold();
+        held.need(ShardSet::one(shard));
+        (!self.is_busy()).then_some(held)
+    }
+
     /// Whether clients must say who they are.
     pub fn asks_who(&self) -> bool {
         !self.users.is_open()

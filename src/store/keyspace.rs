@@ -119,9 +119,12 @@ impl<'k> Held<'k> {
     /// While pinned, when the set is not held already: EXEC or a script held too little.
     #[inline]
     pub fn need(&mut self, set: ShardSet) {
-        if self.set.contains(set) {
-            return;
+        if !self.set.contains(set) {
+            self.take(set);
         }
+    }
+
+    fn take(&mut self, set: ShardSet) {
         assert!(
             !self.pinned,
             "a pinned holder was asked for a shard that it does not hold"
