@@ -12,6 +12,7 @@ mod key;
 mod keyspace;
 pub mod ledger;
 mod lines;
+mod member;
 pub mod meter;
 pub mod packed;
 pub mod queue;
