@@ -46,7 +46,7 @@ fn of_run(results: &Results, run: &Run) -> String {
     let rate = plan.rate.map_or_else(null, |rate| rate.to_string());
     let error = tally.first_error.as_deref().map_or_else(null, quoted);
     let mut members = vec![
-        ("test", quoted(plan.test.name())),
+        ("test", quoted(&plan.name())),
         ("pipeline", plan.pipeline.to_string()),
         ("rate", rate),
         ("connections", plan.connections.to_string()),
@@ -71,7 +71,7 @@ fn of_run(results: &Results, run: &Run) -> String {
 fn of_figures(results: &Results, plan: usize, server: &str, figures: Figures) -> String {
     let plan = &results.plans[plan];
     let mut members = vec![
-        ("test", quoted(plan.test.name())),
+        ("test", quoted(&plan.name())),
         ("pipeline", plan.pipeline.to_string()),
         ("server", server.to_owned()),
     ];

@@ -25,10 +25,11 @@ pub enum Test {
     Celery,
     Bullmq,
     Mixed,
+    Run,
 }
 
 impl Test {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Lpush,
         Self::Rpop,
         Self::Set,
@@ -41,6 +42,7 @@ impl Test {
         Self::Celery,
         Self::Bullmq,
         Self::Mixed,
+        Self::Run,
     ];
 
     /// Its word on the command line; of a single command, the command in lower case.
@@ -58,6 +60,7 @@ impl Test {
             Self::Celery => "celery",
             Self::Bullmq => "bullmq",
             Self::Mixed => "mixed",
+            Self::Run => "run",
         }
     }
 
@@ -75,6 +78,7 @@ impl Test {
             Self::Celery => "LPUSH; BRPOP of the four queues of priorities",
             Self::Bullmq => "LPUSH and a marker; BZPOPMIN, RPOPLPUSH, LREM",
             Self::Mixed => "the three frameworks at once",
+            Self::Run => "the commands of --run, each for itself",
         }
     }
 
@@ -82,7 +86,7 @@ impl Test {
     pub fn is_single(self) -> bool {
         matches!(
             self,
-            Self::Lpush | Self::Rpop | Self::Set | Self::Get | Self::Publish
+            Self::Lpush | Self::Rpop | Self::Set | Self::Get | Self::Publish | Self::Run
         )
     }
 }
@@ -97,11 +101,22 @@ impl ValueEnum for Test {
     }
 }
 
+/// A command of the user's own.
+#[derive(Clone, Debug)]
+pub struct Repeated {
+    /// Its name and arguments, in which `__rand_int__` stands for a random number.
+    pub words: Vec<String>,
+    /// What those numbers are below.
+    pub range: u64,
+}
+
 /// One measurement.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// The kind of load.
     pub test: Test,
+    /// What `Test::Run` runs.
+    pub repeated: Option<Repeated>,
     /// Requests, or messages of a producer, in flight without a rate.
     pub pipeline: usize,
     /// Connections that send.
@@ -120,6 +135,32 @@ pub struct Plan {
     pub count: u64,
     /// Time at most.
     pub duration_us: u64,
+}
+
+impl Plan {
+    /// What it measures: the test's name, or the command's in lower case.
+    pub fn name(&self) -> String {
+        let first = self.repeated.as_ref().and_then(|run| run.words.first());
+        first.map_or_else(|| self.test.name().to_owned(), |word| word.to_lowercase())
+    }
+
+    /// A plan of one connection, for tests.
+    #[cfg(test)]
+    pub fn of_one(test: Test) -> Self {
+        Self {
+            test,
+            repeated: None,
+            pipeline: 16,
+            connections: 1,
+            consumers: 1,
+            keys: 1,
+            groups: 1,
+            size: 64,
+            rate: None,
+            count: 100,
+            duration_us: 1_000_000,
+        }
+    }
 }
 
 /// What the command line asked for.
@@ -213,6 +254,7 @@ pub fn command() -> Command {
                 .value_parser(value_parser!(u64).range(1..=100_000))
                 .help("Requests in flight on each connection; of the other tests, messages on their way from each producer"),
         )
+        .args(run_args())
         .arg(number("size", "64", "Bytes of a message, at least 28"))
         .arg(text("user", "NAME", "User to authenticate as"))
         .arg(text("password", "WORD", "Password, of both servers"))
@@ -225,6 +267,25 @@ pub fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Do not show how far it is"),
         )
+}
+
+/// The arguments for commands of the user's own.
+fn run_args() -> [Arg; 2] {
+    let run = Arg::new("run")
+        .long("run")
+        .value_name("COMMAND")
+        .action(ArgAction::Append)
+        .help(
+            "Measure this command, words apart by blanks; __rand_int__ becomes twelve digits. Its \
+             keys are the user's: nothing is prepared, checked or deleted",
+        );
+    let range = Arg::new("range")
+        .long("range")
+        .value_name("N")
+        .default_value("100000")
+        .value_parser(value_parser!(u64).range(1..))
+        .help("Numbers for __rand_int__ are below this");
+    [run, range]
 }
 
 /// Reads the command line; the first argument is the program's name.
@@ -246,6 +307,9 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, clap::Erro
         })
         .collect::<Vec<_>>();
     let plans = plans(&matches);
+    if plans.is_empty() {
+        return refuse("run needs a command: --run 'INCR counter'");
+    }
     if plans.iter().any(|plan| plan.size < STAMP_BYTES) {
         return refuse("--size is 28 at least: a message carries who sent it and when");
     }
@@ -272,15 +336,33 @@ fn get(matches: &ArgMatches, id: &str) -> Option<usize> {
     Some(usize::try_from(*number).unwrap_or(usize::MAX))
 }
 
+/// The commands of the user's own.
+fn runs(matches: &ArgMatches) -> Vec<Repeated> {
+    let range = matches.get_one::<u64>("range").copied().unwrap_or(1);
+    let texts = matches.get_many::<String>("run").into_iter().flatten();
+    let words = |text: &String| text.split_whitespace().map(str::to_owned).collect();
+    texts
+        .map(|text| Repeated {
+            words: words(text),
+            range,
+        })
+        .filter(|run| !run.words.is_empty())
+        .collect()
+}
+
 /// The measurements: each test at each depth of the pipeline.
 fn plans(matches: &ArgMatches) -> Vec<Plan> {
     let number = |id: &str| get(matches, id).unwrap_or(1);
     let mut tests: Vec<Test> = matches
         .get_many("tests")
         .map_or_else(Vec::new, |tests| tests.copied().collect());
-    if tests.is_empty() {
+    let runs = runs(matches);
+    if tests.is_empty() && runs.is_empty() {
         tests = Test::ALL[..6].to_vec();
     }
+    tests.retain(|test| *test != Test::Run);
+    let tests = tests.into_iter().map(|test| (test, None));
+    let runs = runs.into_iter().map(|run| (Test::Run, Some(run)));
     let depths: Vec<usize> = matches
         .get_many::<u64>("pipeline")
         .into_iter()
@@ -290,7 +372,7 @@ fn plans(matches: &ArgMatches) -> Vec<Plan> {
     let is_given = matches.value_source("pipeline") == Some(clap::parser::ValueSource::CommandLine);
     let rate = matches.get_one::<u64>("rate").copied();
     let mut plans = Vec::new();
-    for test in tests {
+    for (test, repeated) in tests.chain(runs) {
         let depths = match (test.is_single(), is_given, rate) {
             // With a rate there is no pipeline: what falls due is sent.
             (_, _, Some(_)) => &[1][..],
@@ -301,6 +383,7 @@ fn plans(matches: &ArgMatches) -> Vec<Plan> {
         plans.extend(depths.iter().map(|pipeline| {
             Plan {
                 test,
+                repeated: repeated.clone(),
                 pipeline: *pipeline,
                 connections: number("connections"),
                 consumers: get(matches, "consumers").unwrap_or(number("connections")),
@@ -320,6 +403,7 @@ fn plans(matches: &ArgMatches) -> Vec<Plan> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::results::label;
     use super::*;
 
     fn read(line: &str) -> Result<Options, clap::Error> {
@@ -358,11 +442,42 @@ mod tests {
         let options = read(line).unwrap();
         assert_eq!((options.rounds, options.targets.len()), (ROUNDS_VERSUS, 2));
         assert_eq!(options.targets[1].password.as_deref(), Some("x"));
-        let plan = options.plans[1];
+        let plan = &options.plans[1];
         assert_eq!(
             (plan.pipeline, plan.keys, plan.duration_us),
             (1, 8, 2_000_000)
         );
+    }
+
+    #[test]
+    fn commands_of_the_users_own_are_tests() {
+        let line = [
+            "bench",
+            "get",
+            "--run",
+            "ZADD z  1 a",
+            "--run",
+            "PING",
+            "-P",
+            "1,16",
+        ];
+        let options = parse(line.iter().map(OsString::from)).unwrap();
+        let runs: Vec<_> = options.plans.iter().map(label).collect();
+        let wanted = [
+            "get P=1",
+            "get P=16",
+            "zadd P=1",
+            "zadd P=16",
+            "ping P=1",
+            "ping P=16",
+        ];
+        assert_eq!(runs, wanted);
+        let words = options.plans[2]
+            .repeated
+            .as_ref()
+            .map(|run| run.words.len());
+        assert_eq!(words, Some(4));
+        assert!(read("bench run").is_err(), "what?");
     }
 
     #[test]

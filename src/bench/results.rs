@@ -62,7 +62,7 @@ impl Results {
 /// What a test is called: its name, and its pipeline or rate.
 pub fn label(plan: &Plan) -> String {
     match plan.rate {
-        Some(rate) => format!("{} {rate}/s", plan.test.name()),
-        None => format!("{} P={}", plan.test.name(), plan.pipeline),
+        Some(rate) => format!("{} {rate}/s", plan.name()),
+        None => format!("{} P={}", plan.name(), plan.pipeline),
     }
 }

@@ -45,18 +45,7 @@ fn run(server: usize, round: usize, latency_us: u64, verdict: Verdict) -> Run {
 }
 
 fn results(verdict: Verdict) -> Results {
-    let plan = Plan {
-        test: Test::Lpush,
-        pipeline: 16,
-        connections: 1,
-        consumers: 1,
-        keys: 1,
-        groups: 1,
-        size: 64,
-        rate: None,
-        count: 100,
-        duration_us: 1_000_000,
-    };
+    let plan = Plan::of_one(Test::Lpush);
     Results {
         peers: vec![peer("weir", Some(7)), peer("other", None)],
         plans: vec![plan],
