@@ -6,10 +6,11 @@ import sys
 
 from machine import CLIENT_CORE, alone, undisturbed
 
-# (keys, consumers, messages per second)
+# (keys, consumers, messages per second). One consumer alone takes a round trip for each message, and
+# cannot keep up with the higher rates at any server.
 CASES = [
-    (1, 1, 5_000), (1, 1, 20_000), (1, 1, 50_000), (1, 100, 5_000), (1, 100, 20_000),
-    (1, 100, 50_000), (100, 100, 5_000), (100, 100, 20_000), (100, 100, 50_000),
+    (1, 1, 5_000), (1, 100, 5_000), (1, 100, 20_000), (1, 100, 50_000),
+    (100, 100, 5_000), (100, 100, 20_000), (100, 100, 50_000),
 ]  # fmt: skip
 WARM_UP_SECONDS = 1
 

@@ -35,6 +35,8 @@ const LPUSH: &[u8] = b"*3\r\n$5\r\nLPUSH\r\n";
 #[derive(Default)]
 struct Relay {
     subscribers: Vec<Arc<TcpStream>>,
+    /// Deliveries of the requests that were read together.
+    published: Vec<u8>,
     poppers: VecDeque<Arc<TcpStream>>,
     /// Pushed while nobody waited.
     pushed: VecDeque<Vec<u8>>,
@@ -50,9 +52,8 @@ impl Relay {
     /// Hands a request on, and says whether it gets its reply now.
     fn take(&mut self, request: &[u8], from: &Arc<TcpStream>) -> bool {
         if let Some(rest) = request.strip_prefix(PUBLISH) {
-            for subscriber in &self.subscribers {
-                deliver(subscriber, b"*3\r\n$7\r\nmessage\r\n", rest);
-            }
+            self.published.extend_from_slice(b"*3\r\n$7\r\nmessage\r\n");
+            self.published.extend_from_slice(rest);
         } else if let Some(rest) = request.strip_prefix(LPUSH) {
             match self.poppers.pop_front() {
                 Some(popper) => deliver(&popper, b"*2\r\n", rest),
@@ -68,6 +69,16 @@ impl Relay {
             self.subscribers.push(Arc::clone(from));
         }
         true
+    }
+
+    /// Delivers what was published with one read, by one write to each.
+    fn flush(&mut self) {
+        if !self.published.is_empty() {
+            for subscriber in &self.subscribers {
+                deliver(subscriber, &self.published, &[]);
+            }
+            self.published.clear();
+        }
     }
 
     fn forget(&mut self, gone: &Arc<TcpStream>) {
@@ -188,6 +199,7 @@ impl Client {
                 }
                 start += bytes;
             }
+            relay.flush();
             self.input.drain(..start);
             true
         })

@@ -17,7 +17,10 @@ const EXPIRED_PER_HOLD_MAX: usize = 16;
 /// Time that one tick may spend on expiry.
 const EXPIRY_US_MAX: u64 = 500;
 /// Time that one tick may spend on what policies do by time.
-const AGEING_US_MAX: u64 = 2000;
+const AGEING_US_MAX: u64 = 500;
+/// Time that clients have to themselves before a tick's unfinished work goes on: a fifth of the
+/// worker goes into expiry, and as much into ageing, while either has a backlog.
+const REST_US: u64 = 2000;
 
 /// Microseconds between readings of memory that is near the budget: one takes some ten.
 const MEMORY_US: u64 = 10_000;
@@ -25,13 +28,13 @@ const MEMORY_US: u64 = 10_000;
 /// Runs the tick of one worker: its share of the shards, its own clients, and on the first worker
 /// what concerns the whole process.
 pub fn run(engine: &Engine, worker: usize) {
-    if engine.expires_by_time.load(Ordering::Relaxed) {
-        expire(engine, worker, clock::now());
-    }
+    let is_over = expire_by_time(engine, worker, clock::now());
     let now = clock::now();
     engine.early.answer(worker, now.mono_us);
     tend(engine, worker, now);
-    age(engine, worker, now);
+    if age(engine, worker, now) || !is_over {
+        go_on_soon(engine, worker);
+    }
     close_idle(engine, worker);
     if worker == 0 {
         look_at_memory(engine, now);
@@ -45,11 +48,19 @@ pub fn run(engine: &Engine, worker: usize) {
 pub fn hurry(engine: &Engine, worker: usize) {
     let now = clock::now();
     engine.early.answer(worker, now.mono_us);
+    let is_over = expire_by_time(engine, worker, now);
     // What called may stand in any shard.
-    age_shards(engine, worker, now, 0..SHARDS);
+    if age_shards(engine, worker, now, 0..SHARDS) || !is_over {
+        go_on_soon(engine, worker);
+    }
     if worker == 0 && super::pressure::is_near(engine) {
         look_at_memory(engine, now);
     }
+}
+
+/// Has a worker go on after a rest with what it did not finish.
+fn go_on_soon(engine: &Engine, worker: usize) {
+    engine.early.call(worker, clock::mono_us() + REST_US);
 }
 
 /// Reads how much memory is in use, and has messages go if it is too much. Near the budget the
@@ -70,15 +81,21 @@ pub fn run_at(engine: &Engine, worker: usize, now: Now) {
     while age(engine, worker, now) {}
 }
 
+/// [`expire`], unless that is left to traffic.
+fn expire_by_time(engine: &Engine, worker: usize, now: Now) -> bool {
+    !engine.expires_by_time.load(Ordering::Relaxed) || expire(engine, worker, now)
+}
+
 /// Removes keys whose time is over at `now`, in slices, from the shards that fall to this worker.
-pub(super) fn expire(engine: &Engine, worker: usize, now: Now) {
+/// What is not done in the time of a tick is left for later: false if there is such.
+pub(super) fn expire(engine: &Engine, worker: usize, now: Now) -> bool {
     let started_us = clock::mono_us();
     let workers_len = engine.workers.len();
     let mut wakes = WakeList::default();
     for shard in (0..SHARDS).filter(|&shard| shard as usize % workers_len == worker) {
         loop {
             let Some(mut held) = engine.hold_calm(shard) else {
-                return;
+                return true;
             };
             let removed = held
                 .shard(shard)
@@ -100,10 +117,11 @@ pub(super) fn expire(engine: &Engine, worker: usize, now: Now) {
                 break;
             }
             if clock::mono_us() - started_us > EXPIRY_US_MAX {
-                return;
+                return false;
             }
         }
     }
+    true
 }
 
 /// Sees to the streams that do something by themselves, and tries waiters whose moment has come,

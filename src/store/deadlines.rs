@@ -1,6 +1,7 @@
 //! When keys expire: an index by time, so that expiry needs neither traffic nor sampling.
 
 use std::collections::BTreeSet;
+use std::mem;
 
 use crate::limits::DATABASES;
 
@@ -56,10 +57,18 @@ impl Deadlines {
             .collect();
     }
 
-    /// Forgets all deadlines of a database.
-    pub fn clear_database(&mut self, cleared: u8) {
-        self.ordered.retain(|&(_, db, _)| db != cleared);
-        self.sums_ms[usize::from(cleared)] = 0;
+    /// Forgets all deadlines of a database, and returns them for freeing. At once where no other
+    /// database has any, else a walk of all.
+    pub fn clear_database(&mut self, cleared: u8) -> Self {
+        let mut gone = Self::default();
+        let others = (0..).zip(&self.sums_ms).filter(|(db, _)| *db != cleared);
+        if others.into_iter().all(|(_, sum_ms)| *sum_ms == 0) {
+            mem::swap(self, &mut gone);
+        } else {
+            self.ordered.retain(|&(_, db, _)| db != cleared);
+            self.sums_ms[usize::from(cleared)] = 0;
+        }
+        gone
     }
 
     /// The sum of a database's deadlines. O(1).
@@ -95,7 +104,9 @@ mod tests {
         assert_eq!(deadlines.pop_due(20), Some((1, 1)));
         assert_eq!(deadlines.pop_due(20), Some((0, 2)));
         assert_eq!(deadlines.pop_due(20), None);
-        deadlines.clear_database(1);
-        assert_eq!(deadlines.pop_due(99), None);
+        deadlines.insert(50, 0, 4);
+        assert_eq!(deadlines.clear_database(1).pop_due(99), None);
+        assert_eq!(deadlines.clear_database(0).pop_due(99), Some((0, 4)));
+        assert_eq!((deadlines.pop_due(99), deadlines.sum_ms(0)), (None, 0));
     }
 }

@@ -46,8 +46,8 @@ fn flush(call: &mut Call<'_, '_>, args: Args<'_>, dbs: std::ops::Range<u8>) -> R
         let dbs = dbs.clone().filter(|&db| shard.keys_len(db) > 0);
         let dbs: Vec<u8> = dbs.collect();
         keys_len += dbs.iter().map(|&db| shard.keys_len(db)).sum::<usize>();
-        let tables = dbs.into_iter().map(|db| shard.take_database(db));
-        tables.collect::<Vec<_>>()
+        let emptied = dbs.into_iter().map(|db| shard.take_database(db));
+        emptied.collect::<Vec<_>>()
     });
     if keys_len > KEYS_FREED_HERE_MAX {
         Shard::free(taken.into_iter().flatten().collect());

@@ -1,5 +1,6 @@
 //! Whole databases: emptying them, freeing what they held, swapping two.
 
+use crate::store::deadlines::Deadlines;
 use crate::store::key::Key;
 use crate::store::ledger::Cause;
 use crate::store::lines::WaitKey;
@@ -11,17 +12,24 @@ use super::{Entry, Ready, Shard};
 /// What one key with a small value takes, allocations included.
 const ENTRY_BYTES: usize = 128;
 
-/// The keys of databases that were emptied. Heavy values among them hand themselves over.
-struct Entries(Vec<IntoIter<Entry>>);
+/// What was in a database of a shard that was emptied.
+pub struct Emptied {
+    entries: IntoIter<Entry>,
+    /// Of its keys, and of the fields of its hashes.
+    _deadlines: [Deadlines; 2],
+}
+
+/// Databases that were emptied. Heavy values among them hand themselves over.
+struct Entries(Vec<Emptied>);
 
 impl Shed for Entries {
     fn shed(&mut self) -> bool {
         let mut freed = 0;
         while freed < SLICE_BYTES {
-            let Some(table) = self.0.last_mut() else {
+            let Some(emptied) = self.0.last_mut() else {
                 return false;
             };
-            match table.next() {
+            match emptied.entries.next() {
                 Some(entry) => freed += ENTRY_BYTES.max(entry.heap_bytes().min(HEAVY_BYTES_MIN)),
                 None => drop(self.0.pop()),
             }
@@ -31,8 +39,8 @@ impl Shed for Entries {
 }
 
 impl Shard {
-    /// Empties a database. The table comes back for freeing after the lock is let go.
-    pub fn take_database(&mut self, db: u8) -> IntoIter<Entry> {
+    /// Empties a database. What was in it comes back for freeing after the lock is let go.
+    pub fn take_database(&mut self, db: u8) -> Emptied {
         self.flush_delayed(db);
         let database = &mut self.dbs[usize::from(db)];
         let table = &database.table;
@@ -49,8 +57,8 @@ impl Shard {
             .cloned()
             .collect();
         self.ready.extend(ready.into_iter().map(Ready::new));
-        self.deadlines.clear_database(db);
-        self.field_deadlines.clear_database(db);
+        let deadlines = [&mut self.deadlines, &mut self.field_deadlines];
+        let deadlines = deadlines.map(|deadlines| deadlines.clear_database(db));
         database.timed_len = 0;
         self.vanished.forget_database(db);
         database.expiring_len = 0;
@@ -59,13 +67,16 @@ impl Shard {
             // LOSS: flushed
             ledger.lost.add(Cause::Flushed, held);
         }
-        database.table.clear()
+        Emptied {
+            entries: database.table.clear(),
+            _deadlines: deadlines,
+        }
     }
 
     /// Frees what [`Shard::take_database`] took, elsewhere if it is much.
-    pub fn free(tables: Vec<IntoIter<Entry>>) {
-        let keys_len: usize = tables.iter().map(ExactSizeIterator::len).sum();
-        reclaim::free(Entries(tables), keys_len * ENTRY_BYTES);
+    pub fn free(emptied: Vec<Emptied>) {
+        let keys_len: usize = emptied.iter().map(|emptied| emptied.entries.len()).sum();
+        reclaim::free(Entries(emptied), keys_len * ENTRY_BYTES);
     }
 
     /// Swaps two databases, and marks the keys that somebody waits for in either.
