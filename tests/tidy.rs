@@ -80,7 +80,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("bench", &["clock"]),
-    ("top", &["clock"]),
+    ("top", &["bench", "clock"]),
     (
         "simulation",
         &[
@@ -114,7 +114,10 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("Condvar", &["sync"]),
     ("parking_lot", &["sync"]),
     ("shuttle", &["sync"]),
-    ("anyhow", &["main", "server", "logging", "config", "bench"]),
+    (
+        "anyhow",
+        &["main", "server", "logging", "config", "bench", "top"],
+    ),
 ];
 
 /// Words that say nothing about what they name.

@@ -29,11 +29,13 @@ fn read(wire: &[u8], cuts: impl IntoIterator<Item = usize>) -> Outcome {
     };
     let mut parser = Parser::default();
     let mut outcome = Outcome::default();
+    let mut before = 0;
     for end in cuts.into_iter().chain([wire.len()]) {
         let arrived = wire[..end].to_vec();
         loop {
             let rest = &arrived[outcome.consumed..];
-            match parser.parse(rest, &limits) {
+            let last = &arrived[std::mem::replace(&mut before, outcome.consumed)..outcome.consumed];
+            match parser.parse_after(last, rest, &limits) {
                 Parsed::Incomplete => {
                     assert!(parser.wants() > 0, "incomplete, yet nothing is missing");
                     break;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use mio::{Events, Poll, Token};
 
-use super::link::{Control, Link};
+use super::link::{Control, Link, PATIENCE};
 use super::options::Plan;
 use super::peer::Peer;
 use super::progress::Progress;
@@ -16,6 +16,7 @@ use super::schedule::Schedule;
 use super::shapes::{Shape, shape};
 use super::tally::Tally;
 use super::verify::Verdict;
+use super::wire::Kind;
 use crate::clock::mono_us;
 
 /// How long stragglers are awaited, and a server that answers nothing.
@@ -67,7 +68,7 @@ struct Driver<'a> {
 /// Runs `plan` against a server. `run` tells its messages from those of earlier runs.
 pub fn run(peer: &Peer, plan: &Plan, run: u16, progress: &mut Progress) -> Result<Measured> {
     let mut shape = shape(plan, run);
-    let mut control = Control::open(&peer.target)?;
+    let mut control = Control::open(&peer.target, PATIENCE)?;
     shape.prepare(&mut control)?;
     let mut driver = Driver::connect(peer, plan, shape.as_mut())?;
     driver.begin()?;
@@ -243,6 +244,9 @@ impl<'a> Driver<'a> {
             is_more = self.links[index].fill()?;
             let now_us = mono_us();
             while let Some((answer, output)) = self.links[index].next()? {
+                if answer.kind() == Kind::Error {
+                    self.tally.error(answer.text(0));
+                }
                 self.shape
                     .answer(index, answer, now_us, output, &mut self.tally);
             }

@@ -11,7 +11,7 @@ use mio::{Interest, Registry, Token};
 use super::wire::{Answer, Kind, Malformed, Token as Part, put_request, scan};
 
 /// How long a reply to a single request may take while a test is prepared.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 const READ_BYTES: usize = 64 << 10;
 
 /// Where to connect, and as whom.
@@ -80,10 +80,11 @@ pub struct Control {
 }
 
 impl Control {
-    /// Connects and authenticates.
-    pub fn open(target: &Target) -> Result<Self> {
+    /// Connects and authenticates. No reply may take longer than `patience`.
+    pub fn open(target: &Target, patience: Duration) -> Result<Self> {
         let mut control = Self {
-            stream: connect(&target.name).with_context(|| format!("{}: connect", target.name))?,
+            stream: connect(&target.name, patience)
+                .with_context(|| format!("{}: connect", target.name))?,
             inbox: Inbox::default(),
         };
         if let Some(password) = &target.password {
@@ -137,14 +138,14 @@ impl Control {
     }
 }
 
-fn connect(name: &str) -> Result<TcpStream> {
+fn connect(name: &str, patience: Duration) -> Result<TcpStream> {
     let mut last = None;
     for address in name.to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, Duration::from_secs(5)) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(PATIENCE))?;
-                stream.set_write_timeout(Some(PATIENCE))?;
+                stream.set_read_timeout(Some(patience))?;
+                stream.set_write_timeout(Some(patience))?;
                 return Ok(stream);
             }
             Err(error) => last = Some(error),
@@ -170,7 +171,7 @@ pub struct Link {
 impl Link {
     /// Connects, authenticates, and joins a poll under `token`.
     pub fn open(target: &Target, registry: &Registry, token: Token) -> Result<Self> {
-        let control = Control::open(target)?;
+        let control = Control::open(target, PATIENCE)?;
         control.stream.set_nonblocking(true)?;
         let mut stream = mio::net::TcpStream::from_std(control.stream);
         registry.register(

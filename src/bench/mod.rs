@@ -7,7 +7,7 @@
 mod driver;
 mod figures;
 mod json;
-mod link;
+pub(crate) mod link;
 mod options;
 mod peer;
 mod plot;

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::Result;
 
-use super::link::{Control, Target};
+use super::link::{Control, PATIENCE, Target};
 
 /// A server.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Peer {
 impl Peer {
     /// Asks a server who it is.
     pub fn meet(target: &Target) -> Result<Self> {
-        let mut control = Control::open(target)?;
+        let mut control = Control::open(target, PATIENCE)?;
         let is_local = control.peer().is_some_and(|peer| peer.ip().is_loopback());
         let answer = control.ask(&[b"INFO", b"server"])?;
         let info = String::from_utf8_lossy(answer.text(0)).into_owned();

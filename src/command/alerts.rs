@@ -14,7 +14,7 @@ use crate::limits::DATABASES;
 use crate::outbox::WakeList;
 use crate::policy::Governed;
 use crate::pubsub::Space;
-use crate::store::{SHARDS, ShardSet, Sight};
+use crate::store::{SHARDS, Sight};
 
 use super::backlog::Fact;
 use super::engine::Engine;
@@ -236,11 +236,9 @@ pub(super) fn watch(engine: &Engine, now: Now) {
     let mut wakes = WakeList::default();
     for shard in (first..first + SHARDS_PER_TICK).map(|shard| shard % SHARDS) {
         let mut found = Vec::new();
-        let mut held = engine.keyspace.hold();
-        held.need(ShardSet::one(shard));
-        if engine.is_busy() {
+        let Some(mut held) = engine.hold_calm(shard) else {
             return;
-        }
+        };
         for db in (0..DATABASES).filter_map(|db| u8::try_from(db).ok()) {
             if held.shard(shard).keys_len(db) > 0 {
                 held.shard(shard)

@@ -33,16 +33,17 @@ pub fn execute(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
     if call.session.is_special || gates != 0 {
         return execute_special(call, args, gates);
     }
-    if let Some(found) = call.session.recent.find(args) {
-        return run(call, found, args, false);
-    }
-    match find(args) {
-        Ok(found) => {
-            call.session.recent.note(args, found);
-            run(call, found, args, false)
-        }
-        Err(error) => refuse(call, args, &error),
-    }
+    let found = match call.session.recent.find(args) {
+        Some(found) => found,
+        None => match find(args) {
+            Ok(found) => {
+                call.session.recent.note(args, found);
+                found
+            }
+            Err(error) => return refuse(call, args, &error),
+        },
+    };
+    run(call, found, args, false)
 }
 
 /// Whether the first word is that of an HTTP request: somebody makes a browser send commands.
@@ -83,7 +84,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     if call.session.transaction.is_some() && !flags.any(Flags::NOT_QUEUED) {
         return super::transaction::queue(call, &found, args);
     }
-    if gates & Gates::PAUSED != 0 && is_paused(call, &found) {
+    if gates & Gates::PAUSED != 0 && is_paused(call, &found, args) {
         return Outcome::Paused;
     }
     let outcome = run(call, found, args, gates & Gates::TIMED != 0);
@@ -173,7 +174,7 @@ fn check(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>, gates: u32) -> 
     Ok(())
 }
 
-fn is_paused(call: &Call<'_, '_>, found: &Found) -> bool {
+fn is_paused(call: &Call<'_, '_>, found: &Found, args: Args<'_>) -> bool {
     let flags = found.command.flags;
     match call.engine.pauses.in_force(call.now.unix_ms) {
         None => {
@@ -183,17 +184,22 @@ fn is_paused(call: &Call<'_, '_>, found: &Found) -> bool {
         Some(_) if flags.any(Flags::NO_PAUSE) => false,
         Some(Paused::All) => true,
         Some(Paused::Writes) => {
-            let writes = Flags::WRITE.and(Flags::MAY_REPLICATE);
-            flags.any(writes) || found.command.name == "exec" && queues_any(call, writes)
+            may_write(call, found, args) || found.command.name == "exec" && queues_writes(call)
         }
     }
 }
 
-/// Whether the client's transaction has a command with any of these flags.
-fn queues_any(call: &Call<'_, '_>, flags: Flags) -> bool {
+/// Whether a pause of writes holds a request up.
+fn may_write(call: &Call<'_, '_>, found: &Found, args: Args<'_>) -> bool {
+    let writes = Flags::WRITE.and(Flags::MAY_REPLICATE);
+    found.command.flags.any(writes) && !super::script::only_reads(call, args)
+}
+
+/// Whether a pause of writes holds up any command of the client's transaction.
+fn queues_writes(call: &Call<'_, '_>) -> bool {
     let transaction = call.session.transaction.iter();
     let mut queued = transaction.flat_map(|transaction| &transaction.queued);
-    queued.any(|(found, _)| found.command.flags.any(flags))
+    queued.any(|(found, request)| may_write(call, found, request.as_args()))
 }
 
 /// Answers with an error without running anything; that breaks a transaction, and ends it where
@@ -203,7 +209,9 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
         return Outcome::Close;
     }
     let line = error.as_line();
-    if args.at(0).eq_ignore_ascii_case(b"exec") {
+    // By whatever name it goes here.
+    let refused = table().resolve(args);
+    if refused.is_some_and(|found| found.command.name == "exec") {
         super::transaction::abandon(call);
         let cause = line.strip_prefix(b"ERR ").unwrap_or(&line);
         let head = b"EXECABORT Transaction discarded because of: ";
@@ -221,6 +229,11 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
 }
 
 /// Holds what the command needs, runs it, and does what follows from it.
+#[inline(always)]
+#[allow(
+    clippy::inline_always,
+    reason = "a call less is 20 of a GET's 700 instructions"
+)]
 fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
     hold(call, found.command, args);
     let is_busy = call.engine.is_busy();
@@ -283,18 +296,22 @@ pub(super) fn run_inside(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) 
 }
 
 /// Runs the handler; an error becomes the reply, a wish to wait becomes a place in line.
+#[inline]
 pub(super) fn invoke(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) -> Outcome {
     match (found.command.handler)(call, args) {
         Ok(Outcome::Block(block)) => serve::wait(call, &found, args, *block),
         Ok(outcome) => outcome,
-        Err(error) => {
-            let line = error.as_line();
-            call.reply.error(&line);
-            call.stats.note_error(&line);
-            call.stats.commands[found.index].failed.add(1);
-            Outcome::Done
-        }
+        Err(error) => fail(call, found, &error),
     }
+}
+
+#[cold]
+fn fail(call: &mut Call<'_, '_>, found: Found, error: &Error) -> Outcome {
+    let line = error.as_line();
+    call.reply.error(&line);
+    call.stats.note_error(&line);
+    call.stats.commands[found.index].failed.add(1);
+    Outcome::Done
 }
 
 /// From which argument on a request is nobody's business: names and passwords.
@@ -359,7 +376,8 @@ pub(super) fn note_slow(
 
 /// Holds the shards that a command declares. A command that writes also holds those that serving
 /// waiters of its keys may touch, so that a push and what it serves are one step for everybody.
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as for `run`")]
 fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
     call.forget_key();
     let writes = command.flags.any(Flags::WRITE);
@@ -374,8 +392,13 @@ fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
         if writes && call.shard(&key).reaches_out() {
             hold_more(call, command, args, set);
         }
-        return;
+    } else {
+        hold_several(call, command, args, writes);
     }
+}
+
+/// The same for a command with other keys than one as its first argument.
+fn hold_several(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, writes: bool) {
     let set = shards_of(call, command, args);
     if !set.is_empty() {
         call.held.need(set);

@@ -9,7 +9,7 @@ use crate::acl::{Attempts, Log, Users};
 use crate::clients::{Client, Clients, Origin};
 use crate::clock::Now;
 use crate::config::{Config, PubsubOverflow};
-use crate::metrics::{Counter, Rates, Totals, WorkerStats};
+use crate::metrics::{Counter, PassTimes, Rates, Totals, WorkerStats};
 use crate::outbox::{Mailbox, OutboxLedger, Seat};
 use crate::overflow::{OutboxBounds, WhenFull};
 use crate::policy::{self, Policies, Routes};
@@ -324,6 +324,14 @@ impl Engine {
         self.gates.load() & Gates::BUSY != 0
     }
 
+    /// Holds a shard, unless a script that is over its time has let go of it: what the script sees
+    /// there is to stay as it is, and who waits for it is served when the script ends.
+    pub fn hold_calm(&self, shard: u32) -> Option<Held<'_>> {
+        let mut held = self.keyspace.hold();
+        held.need(ShardSet::one(shard));
+        (!self.is_busy()).then_some(held)
+    }
+
     /// Whether clients must say who they are.
     pub fn asks_who(&self) -> bool {
         !self.users.is_open()
@@ -363,6 +371,15 @@ impl Engine {
     /// The sum of one counter over all workers.
     pub fn sum(&self, counter: impl Fn(&WorkerStats) -> &Counter) -> u64 {
         self.workers.iter().map(|stats| counter(stats).get()).sum()
+    }
+
+    /// How long passes took, over all workers.
+    pub fn pass_times(&self) -> PassTimes {
+        let mut all = PassTimes::default();
+        for worker in &self.workers {
+            all.add(&worker.passes);
+        }
+        all
     }
 
     /// The account of all outboxes, those of clients that have gone included.

@@ -213,8 +213,9 @@ fn shed(engine: &Engine, now: Now, bytes: u64) {
 
 fn shed_from(engine: &Engine, key: &WaitKey, bytes: u64) -> u64 {
     let key = key.as_key();
-    let mut held = engine.keyspace.hold();
-    held.need(ShardSet::one(engine.keyspace.shard_of(&key)));
+    let Some(mut held) = engine.hold_calm(engine.keyspace.shard_of(&key)) else {
+        return 0;
+    };
     // LOSS: memory-pressure
     held.shard_of(&key).shed(&key, bytes)
 }

@@ -15,7 +15,7 @@ use crate::clock::{self, Now};
 use crate::outbox::WakeList;
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
 use crate::store::Delayed;
-use crate::store::{self, Cause, Held, Key, ShardSet, Tally, WaitKey, Waiter};
+use crate::store::{self, Cause, Held, Key, Shard, ShardSet, Tally, WaitKey, Waiter};
 
 use super::acl;
 use super::bounds;
@@ -195,7 +195,8 @@ pub(super) enum Late {
     Message(Delayed),
 }
 
-/// Does what time asks, each in a step of its own.
+/// Does what time asks, each in a step of its own. Under a script that is over its time nothing
+/// is done, and all is to be asked for again.
 pub(super) fn look_after(engine: &Engine, worker: usize, now: Now, late: &[Late]) {
     let mut wakes = WakeList::default();
     for work in late {
@@ -207,12 +208,24 @@ pub(super) fn look_after(engine: &Engine, worker: usize, now: Now, late: &[Late]
             let set = ShardSet::one(engine.keyspace.shard_of(&key));
             hold_with_dead_letters(call, set);
             match work {
+                _ if engine.is_busy() => put_off(call.shard(&key), work),
                 Late::Queue(_) => bounds::look_after(call, &key),
                 Late::Message(delayed) => bounds::push_late(call, &key, delayed),
             }
         });
     }
     wakes.wake();
+}
+
+/// Leaves work for the tick after the script that is over its time: since the work was taken, the
+/// script came, and what it sees is to stay as it is.
+#[cold]
+fn put_off(shard: &mut Shard, work: &Late) {
+    match work {
+        Late::Queue(key) => shard.schedule(&key.as_key()),
+        // Before all that stand there, as its time came before theirs.
+        Late::Message(delayed) => shard.delay(0, delayed.clone()),
+    }
 }
 
 /// A step on a key that no client asked for: `act` takes hold of what it needs, then whoever it
@@ -437,5 +450,45 @@ pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
             ledger.lose_delivered(Cause::ReturnedLost, tally);
         }
         serve_ready(call);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Late, look_after};
+    use crate::command::engine::Gates;
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn what_time_asks_waits_for_the_end_of_a_slow_script() {
+        let mut bench = Bench::new();
+        bench.run("WEIR.POLICY SET q MAX-AGE 50");
+        bench.run("RPUSH q old");
+        bench.run("WEIR.PUSH q DELAY 60 1");
+        bench.run("WEIR.PUSH q DELAY 60 2");
+        bench.now = bench.now.after(std::time::Duration::from_millis(61));
+        let engine = bench.engine.clone();
+        let key = engine.keyspace.key(0, b"q");
+        let shard = engine.keyspace.shard_of(&key);
+        let late: Vec<Late> = {
+            let mut held = engine.hold_calm(shard).unwrap();
+            let due = held.shard(shard).take_due(bench.now.mono_ms(), 16);
+            let ripe = held.shard(shard).take_ripe(bench.now.mono_ms(), 1);
+            let due = due.into_iter().map(Late::Queue);
+            due.chain(ripe.into_iter().map(Late::Message)).collect()
+        };
+        assert_eq!(late.len(), 2, "{late:?}");
+        // The script came between the look at what is due and the hold of what it takes.
+        engine.gates.set(Gates::BUSY, true);
+        look_after(&engine, 0, bench.now, &late);
+        assert!(engine.hold_calm(shard).is_none());
+        let mut held = engine.keyspace.hold();
+        held.need(crate::store::ShardSet::one(shard));
+        let queue = held.shard(shard).queue(&key, bench.now.unix_ms);
+        assert_eq!(queue.unwrap().map(|queue| queue.len()), Some(1));
+        drop(held);
+        engine.gates.set(Gates::BUSY, false);
+        bench.pass(0);
+        assert_eq!(bench.run("LRANGE q 0 -1"), "*2 $1 1 $1 2");
     }
 }

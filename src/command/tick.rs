@@ -7,7 +7,7 @@ use crate::clock::{self, Now};
 use crate::config::Events;
 use crate::outbox::{CloseReason, WakeList};
 use crate::store::stream::Tended;
-use crate::store::{Expired, Held, Key, Loss, SHARDS, Shard, ShardSet, WaitKey};
+use crate::store::{Expired, Key, Loss, SHARDS, Shard, WaitKey};
 
 use super::engine::Engine;
 use super::serve::Late;
@@ -70,15 +70,6 @@ pub fn run_at(engine: &Engine, worker: usize, now: Now) {
     while age(engine, worker, now) {}
 }
 
-/// Holds a shard, unless a script that is over its time has let go of it: what the script sees
-/// there is to stay as it is, and who waits for it is served when the script ends. It says so
-/// before it lets go, so whoever gets the shard knows.
-fn hold_calm(engine: &Engine, shard: u32) -> Option<Held<'_>> {
-    let mut held = engine.keyspace.hold();
-    held.need(ShardSet::one(shard));
-    (!engine.is_busy()).then_some(held)
-}
-
 /// Removes keys whose time is over at `now`, in slices, from the shards that fall to this worker.
 pub(super) fn expire(engine: &Engine, worker: usize, now: Now) {
     let started_us = clock::mono_us();
@@ -86,7 +77,7 @@ pub(super) fn expire(engine: &Engine, worker: usize, now: Now) {
     let mut wakes = WakeList::default();
     for shard in (0..SHARDS).filter(|&shard| shard as usize % workers_len == worker) {
         loop {
-            let Some(mut held) = hold_calm(engine, shard) else {
+            let Some(mut held) = engine.hold_calm(shard) else {
                 return;
             };
             let removed = held
@@ -123,23 +114,19 @@ pub(super) fn tend(engine: &Engine, worker: usize, now: Now) {
         let mut more = true;
         while more {
             let mut wakes = WakeList::default();
-            let Some(mut held) = hold_calm(engine, shard) else {
+            let Some(mut held) = engine.hold_calm(shard) else {
                 return;
             };
             more = held.shard(shard).has_tended()
                 && held.shard(shard).tend_all(now.unix_ms, |key, tended| {
                     notify_tended(engine, key, &tended, &mut wakes);
                 });
+            let mut due = held.shard(shard).lines.take_alarms(now.unix_ms);
+            due.extend(take_ready(held.shard(shard)));
             drop(held);
             wakes.wake();
+            super::serve::ring(engine, worker, now, &due);
         }
-        let Some(mut held) = hold_calm(engine, shard) else {
-            return;
-        };
-        let mut due = held.shard(shard).lines.take_alarms(now.unix_ms);
-        due.extend(take_ready(held.shard(shard)));
-        drop(held);
-        super::serve::ring(engine, worker, now, &due);
     }
 }
 
@@ -163,7 +150,7 @@ fn age_shards(engine: &Engine, worker: usize, now: Now, shards: impl Iterator<It
     let started_us = clock::mono_us();
     for shard in shards {
         loop {
-            let Some(mut held) = hold_calm(engine, shard) else {
+            let Some(mut held) = engine.hold_calm(shard) else {
                 return false;
             };
             let due = held.shard(shard).take_due(now.mono_ms(), AGED_PER_HOLD_MAX);

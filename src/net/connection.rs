@@ -2,10 +2,10 @@
 //!
 //! Requests are executed straight from the worker's read buffer; a connection owns input bytes
 //! only while a request is incomplete or must wait, and output bytes only while the socket does
-//! not take them. It stops executing while too many output bytes wait, so a client that pipelines
+//! not take them: outside of its turn it has no buffer of either kind otherwise. It stops executing while too many output bytes wait, so a client that pipelines
 //! without reading holds up nobody but itself and costs bounded memory.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 use std::mem;
 use std::os::fd::RawFd;
@@ -37,6 +37,9 @@ const SLICES_MAX: usize = 64;
 thread_local! {
     /// The worker's read buffer: whatever is read is executed before the next connection reads.
     static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(READ_BYTES));
+    /// The worker's reply buffer, while no connection has its turn: what is written in a turn is
+    /// mostly sent in it, so one that stays in the first-level cache serves all.
+    static REPLY_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Why requests in the input are not executed now.
@@ -288,6 +291,7 @@ impl Connection {
         );
         self.has_requests = false;
         let mut consumed = 0;
+        let mut before = 0;
         let mut commands_len = 0;
         loop {
             if call.reply.len() >= OUTPUT_BYTES_MAX {
@@ -295,7 +299,8 @@ impl Connection {
                 break;
             }
             let rest = &bytes[consumed..];
-            let taken = match self.parser.parse(rest, &limits) {
+            let before = &bytes[mem::replace(&mut before, consumed)..consumed];
+            let taken = match self.parser.parse_after(before, rest, &limits) {
                 Parsed::Incomplete => break,
                 Parsed::Empty { consumed } => {
                     self.parser.reset();
@@ -514,7 +519,12 @@ impl worker::Connection for Connection {
 
     fn turn(&mut self, ready: Ready, now: &mut Now) -> Turn {
         self.stream.note(ready);
-        self.advance(now)
+        self.output.borrow_buffer(|| REPLY_BUFFER.take());
+        let turn = self.advance(now);
+        if let Some(buffer) = self.output.return_buffer() {
+            REPLY_BUFFER.set(buffer);
+        }
+        turn
     }
 
     /// Takes the client out of everything; messages that it was to get go back.

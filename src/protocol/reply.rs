@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::mem;
 
 use bytes::{Buf, Bytes};
 
@@ -176,21 +177,33 @@ impl Reply {
         self.shared_bytes = 0;
     }
 
-    /// Gives back all memory that nothing waits in; for a connection that went idle.
-    pub fn release(&mut self) {
-        if self.is_empty() {
-            *self = Self::new(self.resp);
+    /// Has what comes next written into the empty buffer that `lend` gives, unless there is a
+    /// buffer already, in which something waits.
+    #[inline]
+    pub fn borrow_buffer(&mut self, lend: impl FnOnce() -> Vec<u8>) {
+        if self.own.capacity() == 0 {
+            self.own = lend();
+            debug_assert!(self.own.is_empty());
         }
+    }
+
+    /// Gives the buffer back, unless something waits in it: who has nothing to send owns nothing.
+    #[inline]
+    pub fn return_buffer(&mut self) -> Option<Vec<u8>> {
+        self.is_empty().then(|| {
+            debug_assert!(self.own.is_empty() && self.shared.is_empty());
+            mem::take(&mut self.own)
+        })
     }
 
     /// Moves everything that waits in `other` to the end of this one.
     pub fn append(&mut self, other: &mut Reply) {
-        if self.is_empty() {
+        if self.is_empty() && other.own.len() >= SHARED_BYTES_MIN {
             self.clear();
-            std::mem::swap(&mut self.own, &mut other.own);
-            std::mem::swap(&mut self.sent, &mut other.sent);
-            std::mem::swap(&mut self.shared, &mut other.shared);
-            std::mem::swap(&mut self.shared_bytes, &mut other.shared_bytes);
+            mem::swap(&mut self.own, &mut other.own);
+            mem::swap(&mut self.sent, &mut other.sent);
+            mem::swap(&mut self.shared, &mut other.shared);
+            mem::swap(&mut self.shared_bytes, &mut other.shared_bytes);
             return;
         }
         let base = self.own.len();
@@ -206,7 +219,7 @@ impl Reply {
     /// Takes everything that waits and leaves an empty buffer of the same version.
     #[must_use]
     pub fn take(&mut self) -> Reply {
-        std::mem::replace(self, Self::new(self.resp))
+        mem::replace(self, Self::new(self.resp))
     }
 
     /// The place to go back to with [`Reply::truncate_to`].

@@ -75,8 +75,10 @@ pub(super) fn function(lua: &Lua, calls: &Rc<Calls>, raises: bool) -> mlua::Resu
     } else {
         invoke::<false>
     };
-    // SAFETY: the closure pops its two upvalues, which are on the stack, and leaves itself there.
-    // `calls` lives as long as `fail`, which owns it and is the other upvalue.
+    // SAFETY: `exec_raw` puts `fail` on a stack of its own and catches errors; with the pointer that
+    // makes the two upvalues that `lua_pushcclosure` takes off, which leaves the closure as the one
+    // result. `calls` lives as long as `fail`, which owns it and is the other upvalue. What the
+    // block holds has no destructor.
     unsafe {
         lua.exec_raw(fail, |state| {
             ffi::lua_pushlightuserdata(state, calls.cast_mut().cast());
@@ -112,10 +114,13 @@ enum Next {
 
 /// The C function that scripts call. Upvalues: `fail`, and the [`Calls`].
 unsafe extern "C-unwind" fn invoke<const RAISES: bool>(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: `function` made this closure, with these upvalues; `prepare` reads the stack only.
-    // Nothing here has a destructor when Lua is asked to do what may raise, and the reply is not
-    // touched before the next call, which cannot come while this one runs. Lua grants a C function
-    // 20 slots of its stack, and `to_lua` asks for more.
+    // SAFETY: `function` made this closure, with these upvalues, and its closures are the only ones:
+    // the second is a pointer to `Calls` that `fail`, the first, keeps alive. The stack holds the
+    // arguments, as `prepare` asks. Once it has returned nothing here has a destructor, so Lua may
+    // leave by `longjmp`. The stack is emptied then, and Lua grants a C function 20 slots of it:
+    // one for the reply, or one for `fail`, which leaves one result. The reply's bytes stay as
+    // they are until the next call, which cannot come before they are copied: only a finalizer
+    // could make one meanwhile, and scripts have none.
     unsafe {
         let calls = ffi::lua_touserdata(state, ffi::lua_upvalueindex(2));
         let next = prepare(state, &*calls.cast::<Calls>(), RAISES);
@@ -137,7 +142,7 @@ unsafe extern "C-unwind" fn invoke<const RAISES: bool>(state: *mut ffi::lua_Stat
 /// The stack of `state` holds the arguments of a call.
 unsafe fn prepare(state: *mut ffi::lua_State, calls: &Calls, raises: bool) -> Next {
     let run = || {
-        // SAFETY: as for this function.
+        // SAFETY: the caller vouches that the stack holds the arguments of a call.
         let words = unsafe { take_words(state, &mut calls.words.borrow_mut()) };
         match words {
             Ok(()) => command(calls, raises),
@@ -165,8 +170,10 @@ unsafe fn take_words(
         *words = OwnedArgs::default();
     }
     words.clear();
-    // SAFETY: none of these raises or allocates: a string is asked for its bytes only where it is
-    // one, and they stay while it is on the stack.
+    // SAFETY: every index asked for is between 1 and the top of the stack. None of these functions
+    // raises or allocates, so `words` is not left behind: a string is asked for its bytes only
+    // where it is one, and a number for its value. `lua_tolstring` gives as many bytes as it says,
+    // which stay where they are while the string is on the stack, and are copied at once.
     unsafe {
         let len = ffi::lua_gettop(state);
         if len == 0 {

@@ -11,25 +11,28 @@ use super::number::read_prefix;
 use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
 
-/// Slots of the stack that one level of a reply takes: a table, a key, a value.
-const LEVEL_SLOTS: i32 = 3;
+/// Slots of the stack that one level of a reply takes: a table in a table under its name, and a key
+/// and a value for the inner one, each of which may be the place of a level of its own.
+const LEVEL_SLOTS: i32 = 5;
 
 /// Pushes the value of a whole reply. An error becomes a table with `err`, marked as one that the
 /// statistics have.
 ///
 /// # Safety
-/// `state` runs a C function that has nothing to drop.
+/// `state` runs a C function that has nothing to drop, and a slot of its stack is free.
 pub(super) unsafe fn push(state: *mut lua_State, reply: &[u8]) {
-    // SAFETY: as for this function.
+    // SAFETY: what `value` asks of its state and its slot is what the caller vouches for.
     unsafe { Reading { state, rest: reply }.value() }
 }
 
 /// Pushes words as a list.
 ///
 /// # Safety
-/// As for [`push`].
+/// As for [`push`], but two slots are free.
 pub(super) unsafe fn push_list(state: *mut lua_State, words: Args<'_>) {
-    // SAFETY: as for this function; a list and a word are within what Lua grants.
+    // SAFETY: the list takes one of the two slots and a word the other, which `lua_rawseti` frees
+    // again; -2 is the list then. Lua copies the bytes of a word, which are borrowed meanwhile. Of
+    // what is alive here nothing has a destructor.
     unsafe {
         ffi::lua_createtable(state, c_len(words.len()), 0);
         for (index, word) in (1..).zip(words) {
@@ -60,18 +63,22 @@ impl<'a> Reading<'a> {
     }
 }
 
-// Every method leaves one more value on the stack, if it does not say otherwise.
-//
-// SAFETY of all: `push` asks for a state in a C function that may be left by `longjmp`. Each level
-// makes room on the stack before it uses it, and pops what it does not leave.
+// Every method leaves one more value on the stack, if it does not say otherwise, and asks two things
+// of its caller: that `state` runs a C function that may be left by `longjmp`, which none of them
+// changes, and that the slots are free that it says it takes, its value's included. `value` takes
+// one, and makes sure of the LEVEL_SLOTS of its level before it calls any other.
 impl Reading<'_> {
+    /// Takes one slot.
     unsafe fn value(&mut self) {
         let line = self.line();
         let Some((&marker, line)) = line.split_first() else {
-            // SAFETY: as above.
+            // SAFETY: the caller left a slot free.
             return unsafe { ffi::lua_pushnil(self.state) };
         };
-        // SAFETY: as above.
+        // SAFETY: if Lua grants no more slots, nil takes the one that the caller left free. If it
+        // does, there are five: a simple value takes one, an error or a status three (the table,
+        // a name and its value), and the others say that they take no more than five. Of what is
+        // alive here nothing has a destructor.
         unsafe {
             if ffi::lua_checkstack(self.state, LEVEL_SLOTS) == 0 {
                 return ffi::lua_pushnil(self.state);
@@ -119,16 +126,20 @@ impl Reading<'_> {
         }
     }
 
+    /// Takes one slot.
     unsafe fn string(&mut self, bytes: &[u8]) {
-        // SAFETY: as above; the bytes are copied.
+        // SAFETY: the caller left a slot free; Lua copies the bytes, which are borrowed meanwhile.
         unsafe {
             ffi::lua_pushlstring(self.state, bytes.as_ptr().cast(), bytes.len());
         }
     }
 
-    /// Sets a field of the table on top to what `push` leaves, which is taken off.
+    /// Sets a field of the table on top to what `push` leaves, which is taken off: leaves nothing.
+    /// Takes one slot, and those of `push`.
     unsafe fn field(&mut self, name: &[u8], push: impl FnOnce(&mut Self)) {
-        // SAFETY: as above; the table lies below the name and the value.
+        // SAFETY: the caller left a slot free for the name, and those of `push` above it. That
+        // leaves one value, so the table, which the caller has on top, is third from the top when
+        // `lua_rawset` takes the two off. A name is a key that Lua takes.
         unsafe {
             self.string(name);
             push(self);
@@ -136,17 +147,20 @@ impl Reading<'_> {
         }
     }
 
-    /// A table with this one field.
+    /// A table with this one field. Takes two slots, and those of `push`.
     unsafe fn wrap(&mut self, name: &[u8], push: impl FnOnce(&mut Self)) {
-        // SAFETY: as above.
+        // SAFETY: the caller left a slot free for the table, and what `field` takes above it; the
+        // table is on top when `field` sets it.
         unsafe {
             ffi::lua_createtable(self.state, 0, 1);
             self.field(name, push);
         }
     }
 
+    /// Takes two slots.
     unsafe fn array(&mut self, len: usize) {
-        // SAFETY: as above; the table lies below the value.
+        // SAFETY: the caller left a slot free for the table and one for an element, which
+        // `lua_rawseti` takes off; the table lies below it.
         unsafe {
             ffi::lua_createtable(self.state, c_len(len), 0);
             for index in 1..=c_len(len) {
@@ -156,8 +170,10 @@ impl Reading<'_> {
         }
     }
 
+    /// Takes five slots.
     unsafe fn map(&mut self, pairs: usize) {
-        // SAFETY: as above; `pair` takes the key and the value off.
+        // SAFETY: the caller left two slots free for `wrap` and three for what it wraps: the inner
+        // table, a key and a value, which `pair` takes off with the table below them.
         unsafe {
             self.wrap(b"map", |reading| {
                 ffi::lua_createtable(reading.state, 0, 0);
@@ -170,8 +186,10 @@ impl Reading<'_> {
         }
     }
 
+    /// Takes five slots.
     unsafe fn set(&mut self, len: usize) {
-        // SAFETY: as above; `pair` takes the key and the value off.
+        // SAFETY: the caller left two slots free for `wrap` and three for what it wraps: the inner
+        // table, a member and `true`, which `pair` takes off with the table below them.
         unsafe {
             self.wrap(b"set", |reading| {
                 ffi::lua_createtable(reading.state, 0, 0);
@@ -185,10 +203,11 @@ impl Reading<'_> {
     }
 
     /// Sets a pair, which lies on top of its table, and takes it off. A nil, which is no key for
-    /// Lua, is left out.
+    /// Lua, is left out. Takes no slot, and leaves two less.
     unsafe fn pair(&mut self) {
-        // SAFETY: as above. A number that is no number would be refused as a key too, but doubles
-        // come as tables.
+        // SAFETY: the caller has a table, a key and a value on top, so that -2 and -3 are there and
+        // -3 is a table. Nil is looked for; a number that is no number would be refused as a key
+        // too, but doubles come as tables.
         unsafe {
             if ffi::lua_type(self.state, -2) == ffi::LUA_TNIL {
                 ffi::lua_settop(self.state, -3);
@@ -198,11 +217,13 @@ impl Reading<'_> {
         }
     }
 
+    /// Takes five slots.
     unsafe fn verbatim(&mut self, len: usize) {
         let bytes = self.bytes(len);
         let (format, text) = bytes.split_at(bytes.len().min(3));
         let text = text.get(1..).unwrap_or_default();
-        // SAFETY: as above.
+        // SAFETY: the caller left two slots free for `wrap` and three for what it wraps: the inner
+        // table, on which `field` takes one and a string one.
         unsafe {
             self.wrap(b"verbatim_string", |reading| {
                 ffi::lua_createtable(reading.state, 0, 2);

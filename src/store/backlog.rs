@@ -9,9 +9,10 @@ use crate::policy::Governed;
 use super::key::Key;
 use super::ledger::{Ledger, Tally};
 use super::lines::Lines;
+use super::meter::quarters;
 use super::meter::{Rates, Waited};
 use super::queue::Queue;
-use super::shard::{Shard, quarters};
+use super::shard::Shard;
 use super::stream::{Group, GroupLedger, Log, Stream};
 use super::value::{Kind, Value};
 

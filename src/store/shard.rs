@@ -23,6 +23,7 @@ use super::hash::Hash;
 use super::key::{Key, ShardSet};
 use super::ledger::Ledger;
 use super::lines::{Lines, WaitKey};
+use super::meter::quarters;
 use super::queue::Queue;
 use super::set::Set;
 use super::sorted_set::SortedSet;
@@ -58,7 +59,6 @@ impl Ready {
 pub use delayed::Delayed;
 use delayed::{Ids, Waiting};
 pub use entry::Entry;
-pub(super) use entry::quarters;
 pub use expiry::{Expired, Loss};
 pub use queues::{Sheddable, Slot};
 pub use streams::StreamSlot;
@@ -186,7 +186,13 @@ impl Shard {
                 .table
                 .find_mut(key.hash, |entry| key.is_named(&entry.name));
         }
-        let database = &self.dbs[db];
+        self.look_in_time(key, now_ms)
+    }
+
+    /// The same where keys expire. Apart, because it would weigh on every look: a GET's by 4%.
+    #[inline(never)]
+    fn look_in_time(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
+        let database = &self.dbs[usize::from(key.db)];
         let place = database
             .table
             .locate(key.hash, |entry| key.is_named(&entry.name))?;
@@ -194,7 +200,7 @@ impl Shard {
             self.expire(key);
             return None;
         }
-        self.dbs[db].table.at_mut(place)
+        self.dbs[usize::from(key.db)].table.at_mut(place)
     }
 
     /// The value of a key.

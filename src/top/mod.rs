@@ -2,7 +2,7 @@
 //!
 //! A client of the wire that knows nothing of the server's inside: it asks INFO and WEIR.BACKLOG
 //! over the Redis port, so it works wherever `redis-cli` does, through any tunnel. `options` reads
-//! the command line, `link` speaks to the server, `sight` is what was seen, `screen` the state of
+//! the command line, `link` speaks to the server as `weir bench` does, `sight` is what was seen, `screen` the state of
 //! what is shown, `view` draws it.
 
 mod link;
@@ -17,6 +17,7 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use anyhow::Result;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use crate::clock;
@@ -44,7 +45,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> u8 {
     match show(&options) {
         Ok(()) => 0,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "weir top: {}: {error}", options.address());
+            let _ = writeln!(io::stderr(), "weir top: {error:#}");
             1
         }
     }
@@ -52,7 +53,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> u8 {
 
 /// Shows until somebody quits. A server that is not there at the start is an error; one that goes
 /// later is waited for.
-fn show(options: &Options) -> io::Result<()> {
+fn show(options: &Options) -> Result<()> {
     let mut link = Link::open(options)?;
     let mut screen = Screen::new(options.address());
     screen.take(link.look(&screen.question(ROWS_MAX)));
@@ -67,7 +68,7 @@ fn run(
     terminal: &mut ratatui::DefaultTerminal,
     mut link: Link,
     mut screen: Screen,
-) -> io::Result<()> {
+) -> Result<()> {
     let mut due_us = clock::mono_us() + options.interval_us();
     while !screen.is_over() {
         terminal.draw(|frame| view::draw(frame, &mut screen))?;

@@ -1,8 +1,8 @@
 //! The state of what is shown, and what keys do to it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 
+use anyhow::Result;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::widgets::TableState;
 
@@ -97,7 +97,7 @@ impl Screen {
     }
 
     /// Takes in a look, or why there is none.
-    pub fn take(&mut self, looked: io::Result<Sight>) {
+    pub fn take(&mut self, looked: Result<Sight>) {
         match looked {
             Ok(sight) => {
                 self.trouble = None;
@@ -117,7 +117,7 @@ impl Screen {
                 let chosen = self.table.selected().unwrap_or(0).min(last);
                 self.table.select(Some(chosen));
             }
-            Err(error) => self.trouble = Some(error.to_string()),
+            Err(error) => self.trouble = Some(format!("{error:#}")),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use redis_protocol::resp2::types::OwnedFrame;
+use crate::bench::wire::{Answer, Kind};
 
 /// A queue or stream as WEIR.BACKLOG tells of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,71 +50,75 @@ fn words(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn text_of(frame: &OwnedFrame) -> String {
-    match frame {
-        OwnedFrame::SimpleString(bytes) | OwnedFrame::BulkString(bytes) => words(bytes),
-        OwnedFrame::Integer(number) => number.to_string(),
-        OwnedFrame::Error(text) => text.clone(),
-        OwnedFrame::Array(_) | OwnedFrame::Null => String::new(),
-    }
+/// The parts of an answer, taken in turn. What is not there is empty.
+struct Parts<'a> {
+    answer: Answer<'a>,
+    at: usize,
 }
 
-/// Names and values of a flat array.
-fn pairs(frame: &OwnedFrame) -> impl Iterator<Item = (String, &OwnedFrame)> {
-    let parts = match frame {
-        OwnedFrame::Array(parts) => parts.as_slice(),
-        _ => &[],
-    };
-    parts
-        .chunks_exact(2)
-        .map(|pair| (text_of(&pair[0]), &pair[1]))
-}
-
-fn row_of(frame: &OwnedFrame) -> Row {
-    let mut row = Row::default();
-    for (name, value) in pairs(frame) {
-        match name.as_str() {
-            "name" => row.name = text_of(value),
-            "drops" => {
-                row.drops = pairs(value)
-                    .map(|(cause, count)| (cause, text_of(count)))
-                    .collect();
-            }
-            "groups" => {
-                if let OwnedFrame::Array(groups) = value {
-                    let groups = groups.iter().map(|group| {
-                        pairs(group)
-                            .map(|(name, value)| (name, text_of(value)))
-                            .collect()
-                    });
-                    row.groups = groups.collect();
-                }
-            }
-            _ => {
-                row.facts.insert(name, text_of(value));
-            }
+impl Parts<'_> {
+    /// Takes the head of an array and gives how many items follow; 0 if something else stood there.
+    fn items(&mut self) -> usize {
+        let token = self.answer.tokens().get(self.at);
+        self.at += 1;
+        match token {
+            Some(token) if token.kind == Kind::Array => usize::try_from(token.number).unwrap_or(0),
+            _ => 0,
         }
     }
-    row
+
+    /// Takes a whole part; the text of one that has any.
+    fn text(&mut self) -> String {
+        let text = words(self.answer.text(self.at));
+        let mut left = 1;
+        while left > 0 {
+            left += self.items();
+            left -= 1;
+        }
+        text
+    }
+
+    /// Takes names and values of a flat array.
+    fn pairs<C: FromIterator<(String, String)>>(&mut self) -> C {
+        let pairs = self.items() / 2;
+        (0..pairs).map(|_| (self.text(), self.text())).collect()
+    }
+
+    fn row(&mut self) -> Row {
+        let mut row = Row::default();
+        for _ in 0..self.items() / 2 {
+            let name = self.text();
+            match name.as_str() {
+                "name" => row.name = self.text(),
+                "drops" => row.drops = self.pairs(),
+                "groups" => {
+                    let groups = self.items();
+                    row.groups = (0..groups).map(|_| self.pairs()).collect();
+                }
+                _ => {
+                    row.facts.insert(name, self.text());
+                }
+            }
+        }
+        row
+    }
 }
 
 impl Sight {
-    /// What two answers tell.
-    pub fn of(info: &OwnedFrame, queues: &OwnedFrame) -> Self {
-        let text = match info {
-            OwnedFrame::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            _ => String::new(),
+    /// What two answers tell: the text of INFO, and the rows of WEIR.BACKLOG.
+    pub fn of(info: &[u8], queues: Answer<'_>) -> Self {
+        let info = String::from_utf8_lossy(info);
+        let fields = info.lines().filter_map(|line| line.split_once(':'));
+        let mut parts = Parts {
+            answer: queues,
+            at: 0,
         };
-        let fields = text.lines().filter_map(|line| line.split_once(':'));
-        let rows = match queues {
-            OwnedFrame::Array(rows) => rows.iter().map(row_of).collect(),
-            _ => Vec::new(),
-        };
+        let rows = parts.items();
         Self {
             info: fields
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-            rows,
+            rows: (0..rows).map(|_| parts.row()).collect(),
         }
     }
 

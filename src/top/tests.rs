@@ -3,8 +3,8 @@
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use redis_protocol::resp2::decode::decode;
 
+use crate::bench::wire::{Answer, scan};
 use crate::command::testing::Bench;
 
 use super::options;
@@ -28,16 +28,20 @@ fn press(screen: &mut Screen, keys: &str) {
 fn look(bench: &Bench, screen: &Screen) -> Sight {
     let ask = |words: &[&str]| {
         let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
-        let wire = bench.wire(&words);
-        decode(&wire).unwrap().unwrap().0
+        bench.wire(&words)
     };
+    let (mut of_info, mut of_rows) = (Vec::new(), Vec::new());
     let info = ask(&["INFO", "everything"]);
     let question = screen.question(10);
     let words: Vec<&str> = ["WEIR.BACKLOG"]
         .into_iter()
         .chain(question.iter().map(String::as_str))
         .collect();
-    Sight::of(&info, &ask(&words))
+    let rows = ask(&words);
+    assert_eq!(scan(&info, &mut of_info), Ok(Some(info.len())));
+    assert_eq!(scan(&rows, &mut of_rows), Ok(Some(rows.len())));
+    let info = Answer::new(&info, &of_info).text(0);
+    Sight::of(info, Answer::new(&rows, &of_rows))
 }
 
 fn drawn(screen: &mut Screen) -> String {
@@ -108,7 +112,8 @@ fn keys_choose_sort_filter_and_end() {
     assert!(drawn(&mut screen).contains("only b:"));
     press(&mut screen, "p");
     assert!(screen.is_paused());
-    screen.take(Err(std::io::ErrorKind::ConnectionRefused.into()));
+    let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    screen.take(Err(refused.into()));
     assert!(drawn(&mut screen).contains("no answer: connection refused"));
     press(&mut screen, "\x1bq");
     assert!(screen.filter.is_empty() && screen.is_over());

@@ -128,6 +128,8 @@ fn renamed_commands_go_by_another_name() {
         "FLUSHALL sweep",
         "--rename-command",
         "KEYS \"\"",
+        "--rename-command",
+        "EXEC go",
     ]);
     let mut raw = Raw::open(server.address);
     raw.ask(&["SET", "a", "1"], "+OK\r\n");
@@ -135,4 +137,15 @@ fn renamed_commands_go_by_another_name() {
     assert!(raw.line(&["KEYS", "*"]).starts_with("-ERR unknown command"));
     raw.ask(&["Sweep"], "+OK\r\n");
     raw.ask(&["DBSIZE"], ":0\r\n");
+    // A transaction ends with the EXEC that is refused, and only with that one.
+    raw.ask(&["MULTI"], "+OK\r\n");
+    raw.ask(&["SET", "a", "2"], "+QUEUED\r\n");
+    let refused = raw.line(&["Go", "on"]);
+    assert!(refused.starts_with("-EXECABORT"), "{refused}");
+    raw.ask(&["DISCARD"], "-ERR DISCARD without MULTI\r\n");
+    raw.ask(&["MULTI"], "+OK\r\n");
+    assert!(raw.line(&["EXEC"]).starts_with("-ERR unknown command"));
+    let broken = "-EXECABORT Transaction discarded because of previous errors.\r\n";
+    raw.ask(&["GO"], broken);
+    raw.ask(&["GET", "a"], "$-1\r\n");
 }

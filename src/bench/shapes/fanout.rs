@@ -6,7 +6,7 @@ use super::super::link::Control;
 use super::super::options::Plan;
 use super::super::tally::Tally;
 use super::super::verify::Verdict;
-use super::super::wire::{Answer, Kind, put_arg, put_head, put_request};
+use super::super::wire::{Answer, put_arg, put_head, put_request};
 use super::messages::Messages;
 use super::{Shape, numbered};
 
@@ -79,9 +79,6 @@ impl Shape for Fanout {
         _output: &mut Vec<u8>,
         tally: &mut Tally,
     ) {
-        if answer.kind() == Kind::Error {
-            tally.error(answer.text(0));
-        }
         let Some(index) = link.checked_sub(self.messages.producers()) else {
             return;
         };

@@ -152,9 +152,6 @@ impl Shape for Groups {
         output: &mut Vec<u8>,
         tally: &mut Tally,
     ) {
-        if answer.kind() == Kind::Error {
-            tally.error(answer.text(0));
-        }
         let Some(consumer) = link.checked_sub(self.messages.producers()) else {
             return;
         };

@@ -37,7 +37,8 @@ pub trait Shape {
     /// Writes the next message of a producer. Gives how many operations it will complete.
     fn produce(&mut self, producer: usize, due_us: u64, output: &mut Vec<u8>) -> u64;
 
-    /// Takes a reply, and writes what the connection sends next because of it.
+    /// Takes a reply, and writes what the connection sends next because of it. That a reply is an
+    /// error is counted already.
     fn answer(
         &mut self,
         link: usize,

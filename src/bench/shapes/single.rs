@@ -157,11 +157,11 @@ impl Shape for Single {
         _output: &mut Vec<u8>,
         tally: &mut Tally,
     ) {
-        if answer.kind() == Kind::Error {
-            tally.error(answer.text(0));
-        } else if !self.is_as_awaited(answer) {
+        if !self.is_as_awaited(answer) {
             // A queue that ran dry has lost something, which the verdict tells; the rest is wrong.
-            if self.test != Test::Rpop || answer.kind() != Kind::Null {
+            let is_told = answer.kind() == Kind::Error
+                || self.test == Test::Rpop && answer.kind() == Kind::Null;
+            if !is_told {
                 self.messages.strange();
             }
         } else if self.test == Test::Rpop {

@@ -6,7 +6,7 @@ use super::super::link::Control;
 use super::super::options::{Plan, Test};
 use super::super::tally::Tally;
 use super::super::verify::Verdict;
-use super::super::wire::{Answer, Kind};
+use super::super::wire::Answer;
 use super::Shape;
 use super::dialect::{Dialect, Queue, Step};
 use super::messages::Messages;
@@ -101,9 +101,6 @@ impl Shape for Work {
         output: &mut Vec<u8>,
         tally: &mut Tally,
     ) {
-        if answer.kind() == Kind::Error {
-            tally.error(answer.text(0));
-        }
         // Producers get lengths, which nobody needs.
         let Some(index) = link.checked_sub(self.messages.producers()) else {
             return;

@@ -149,11 +149,7 @@ impl<'w> Survey<'w> {
     /// is over its time and has a claim to them.
     pub fn walk(mut self, engine: &Engine) -> Option<Self> {
         for shard in 0..SHARDS {
-            let mut held = engine.keyspace.hold();
-            held.need(ShardSet::one(shard));
-            if engine.is_busy() {
-                return None;
-            }
+            let mut held = engine.hold_calm(shard)?;
             self.visit(held.shard(shard));
         }
         Some(self)
@@ -248,11 +244,7 @@ pub fn glance_at(
     count: usize,
 ) -> Option<(Row, Vec<Glimpse>)> {
     let key = engine.keyspace.key(db, name);
-    let mut held = engine.keyspace.hold();
-    held.need(ShardSet::one(engine.keyspace.shard_of(&key)));
-    if engine.is_busy() {
-        return None;
-    }
+    let mut held = engine.hold_calm(engine.keyspace.shard_of(&key))?;
     let row = row_of(&mut held, &key, now);
     Some((row, glance::at(&held, &key, now, count)))
 }

@@ -107,6 +107,7 @@ const ALIKE: &[(&str, &[&str])] = &[
             "xcfgset",
             "xclaim",
             "xgroup|setid",
+            "xidmprecord",
             "xnack",
             "xsetid",
             "zadd",

@@ -1,4 +1,4 @@
-//! XCFGSET, and the producers that XADD knows again.
+//! XCFGSET, XIDMPRECORD, and the producers that XADD knows again.
 
 use crate::command::call::Call;
 use crate::command::error::Error;
@@ -7,6 +7,7 @@ use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
 use crate::store::stream::{EntryMark, Idempotence, IdempotenceLimits, Stream, StreamId};
 
+use super::ids::parse_id;
 use super::text;
 
 /// The longest that marks can be remembered, in seconds: a day.
@@ -36,8 +37,12 @@ impl<'a> Producer<'a> {
         if args.len() <= at + takes {
             return Ok(None);
         }
-        let name = args.at(at + 1);
         let given = (takes == 2).then(|| args.at(at + 2));
+        let producer = Self::new(args.at(at + 1), given)?;
+        Ok(Some((producer, takes + 1)))
+    }
+
+    fn new(name: &'a [u8], given: Option<&'a [u8]>) -> Result<Self> {
         if name.is_empty() {
             return Err(text(match given {
                 Some(_) => "syntax error, IDMP requires a non-empty producer ID",
@@ -49,7 +54,7 @@ impl<'a> Producer<'a> {
                 "syntax error, IDMP requires a non-empty idempotent ID",
             ));
         }
-        Ok(Some((Self { name, given }, takes + 1)))
+        Ok(Self { name, given })
     }
 
     /// What tells an entry of these names and values from others of this producer.
@@ -85,6 +90,33 @@ pub fn xcfgset(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         stream.idempotence_mut(limits).set_limits(limits);
         shard.tend(&key);
     }
+    call.reply.ok();
+    Ok(Outcome::Done)
+}
+
+/// XIDMPRECORD key producer-id idempotent-id stream-id
+pub fn xidmprecord(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let producer = Producer::new(args.at(2), Some(args.at(3)))?;
+    let id = parse_id(args.at(4), 0)?;
+    let key = call.key(args.at(1));
+    let now_ms = call.now_ms();
+    let shard = call.held.shard_of(&key);
+    let stream = shard.stream(&key, now_ms)?.ok_or(Error::NoSuchKey)?;
+    if stream.log().get(id).is_none() {
+        return Err(text("The specified stream ID was deleted or doesn't exist"));
+    }
+    let mark = producer.mark(&[]);
+    let known = stream.idempotence_mut(IdempotenceLimits::default());
+    match known.get(producer.name, &mark, now_ms) {
+        None => known.remember(producer.name, mark, id, now_ms),
+        Some(other) if other != id => {
+            return Err(text(
+                "The specified IDMP producer-id/idempotent-id pair maps to a different stream ID",
+            ));
+        }
+        Some(_) => {}
+    }
+    shard.tend(&key);
     call.reply.ok();
     Ok(Outcome::Done)
 }

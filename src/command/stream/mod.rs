@@ -60,6 +60,8 @@ pub const COMMANDS: &[Command] = &[
         "Sets the last ID of a stream, and what it knows of its past.", add::xsetid),
     stream!("xcfgset", -2, flags![WRITE, FAST], Keys::FIRST, "8.6.0",
         "Sets how long and how many messages of its producers a stream knows again.", idempotence::xcfgset),
+    stream!("xidmprecord", 5, flags![WRITE, DENYOOM, FAST], Keys::FIRST, "8.8.0",
+        "Has a stream know a message again by its producer's ID for it.", idempotence::xidmprecord),
     stream!("xread", -4, flags![READONLY, BLOCKING, MOVABLE_KEYS], Keys::Found(read::find_keys), "5.0.0",
         "Returns messages from streams past the IDs given, waiting until there are any.", read::xread),
     stream!("xreadgroup", -7, flags![WRITE, BLOCKING, MOVABLE_KEYS], Keys::Found(read::find_keys), "5.0.0",

@@ -297,6 +297,58 @@ fn a_producer_that_says_it_again_adds_nothing() {
     assert!(!bench.run("xinfo stream s full").contains("nacked-count"));
 }
 
+#[test]
+fn a_producer_can_be_told_of_later() {
+    check(&[
+        ("xadd s 1-1 f v", "$3 1-1"),
+        ("xadd s 1-2 f v", "$3 1-2"),
+        ("xidmprecord s p 7 1-1", "+OK"),
+        ("xidmprecord s p 7 1-1", "+OK"),
+        ("xadd s idmp p 7 * f v", "$3 1-1"),
+        (
+            "xidmprecord s p 7 1-2",
+            "-ERR The specified IDMP producer-id/idempotent-id pair maps to a different stream ID",
+        ),
+        (
+            "xidmprecord s p 8 1-9",
+            "-ERR The specified stream ID was deleted or doesn't exist",
+        ),
+        ("xdel s 1-1", ":1"),
+        (
+            "xidmprecord s p 7 1-1",
+            "-ERR The specified stream ID was deleted or doesn't exist",
+        ),
+        ("xadd s idmp p 7 * f v", "$3 1-1"),
+        (
+            "xidmprecord s '' 7 1-2",
+            "-ERR syntax error, IDMP requires a non-empty producer ID",
+        ),
+        (
+            "xidmprecord s p '' 1-2",
+            "-ERR syntax error, IDMP requires a non-empty idempotent ID",
+        ),
+        (
+            "xidmprecord s p 8 what",
+            "-ERR Invalid stream ID specified as stream command argument",
+        ),
+        ("xidmprecord none p 8 1-1", "-ERR no such key"),
+        ("set text t", "+OK"),
+        (
+            "xidmprecord text p 8 1-1",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+        ),
+    ]);
+    let mut bench = Bench::new();
+    bench.run("xadd s 1-1 f v");
+    bench.run("xidmprecord s p 7 1-1");
+    let shown = bench.run("xinfo stream s");
+    let counts = "$12 pids-tracked :1 $12 iids-tracked :1 $10 iids-added :0 $15 iids-duplicates :0";
+    assert!(shown.contains(counts), "{shown}");
+    // It is forgotten in its time, like all others.
+    bench.pass(100_001);
+    assert_ne!(bench.run("xadd s idmp p 7 * f v"), "$3 1-1");
+}
+
 /// The policy of the stream `s`.
 fn set_policy(bench: &Bench, options: &str) {
     let command = format!("weir.policy set s kind stream {options}");

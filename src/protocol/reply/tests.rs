@@ -186,8 +186,13 @@ fn buffers_are_kept_within_bounds() {
     reply.raw(&vec![0; 2 << 20]);
     reply.advance(2 << 20);
     assert!(reply.own.capacity() <= KEPT_BYTES_MAX);
-    reply.release();
+    let buffer = reply.return_buffer().unwrap();
     assert_eq!(reply.own.capacity(), 0);
+    reply.borrow_buffer(|| buffer);
+    reply.ok();
+    assert_eq!(reply.return_buffer(), None, "something waits in it");
+    reply.borrow_buffer(|| unreachable!("it has a buffer"));
+    assert_eq!(reply.to_bytes(), b"+OK\r\n");
 }
 
 #[test]

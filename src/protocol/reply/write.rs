@@ -11,6 +11,8 @@ use crate::protocol::number;
 /// Longest run of bytes moved to make room for a length that became known late; past it the header
 /// is held by reference instead.
 pub(super) const SHIFT_BYTES_MAX: usize = 64 << 10;
+/// Bytes around a string: a marker, the longest length, two line ends.
+const BULK_FRAME_BYTES_MAX: usize = 1 + 19 + 2 + 2;
 
 /// The numbers 0 to 1023 as they stand in a header: room for the marker, the digits, the line end,
 /// and in the last byte how many bytes that makes.
@@ -130,6 +132,7 @@ impl Reply {
     /// A string, copied.
     #[inline]
     pub fn bulk(&mut self, value: &[u8]) {
+        self.own.reserve(value.len() + BULK_FRAME_BYTES_MAX);
         self.length(b'$', value.len());
         self.own.extend_from_slice(value);
         self.own.extend_from_slice(b"\r\n");

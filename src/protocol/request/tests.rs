@@ -23,12 +23,13 @@ fn read(wire: &[u8], cuts: impl IntoIterator<Item = usize>, limits: &Limits) -> 
         error: None,
         rest: 0,
     };
-    let mut start = 0;
+    let (mut start, mut before) = (0, 0);
     for end in cuts.into_iter().chain([wire.len()]) {
         let moved = wire[..end].to_vec();
         loop {
             let buf = &moved[start..];
-            match parser.parse(buf, limits) {
+            let before = &moved[mem::replace(&mut before, start)..start];
+            match parser.parse_after(before, buf, limits) {
                 Parsed::Incomplete => {
                     assert!(parser.wants() >= 1);
                     break;
@@ -317,6 +318,43 @@ fn a_million_arguments_byte_by_byte_cost_linear_time() {
     let next = Parsed::Request { consumed: 6 };
     assert_eq!(parser.parse(b"PING\r\n", &limits), next);
     assert!(parser.spans.capacity() <= SPANS_KEPT_MAX);
+}
+
+#[test]
+fn a_request_may_begin_like_the_one_before() {
+    let mut wire = Vec::new();
+    let pairs = [
+        ("q", "1"),
+        ("q", "1"),
+        ("q", "22"),
+        ("r", "22"),
+        ("r", ""),
+        ("rr", "3"),
+    ];
+    for (key, value) in pairs {
+        wire.extend(array(&[b"LPUSH", key.as_bytes(), value.as_bytes()]));
+        wire.extend(array(&[b"LPUSH", key.as_bytes()]));
+        wire.extend(array(&[b"LLEN", key.as_bytes()]));
+        wire.extend(array(&[b"LLEN", key.as_bytes()]));
+        wire.extend_from_slice(b"PING\r\n");
+        wire.extend(array(&[b"LPUSH", key.as_bytes(), value.as_bytes()]));
+        wire.extend(array(&[b"LPUSH", key.as_bytes(), b"4", value.as_bytes()]));
+        wire.extend(array(&[b"LPUSH", key.as_bytes(), b"4", value.as_bytes()]));
+    }
+    let all = whole(&wire);
+    assert_eq!(all.requests.len(), 8 * pairs.len());
+    for (at, (key, value)) in pairs.iter().enumerate() {
+        let words = |request: usize| all.requests[8 * at + request].join(&b' ');
+        let pushed = format!("LPUSH {key} {value}");
+        assert_eq!(words(0), pushed.as_bytes());
+        assert_eq!(words(1), format!("LPUSH {key}").as_bytes());
+        assert_eq!(words(3), format!("LLEN {key}").as_bytes());
+        assert_eq!(words(5), pushed.as_bytes());
+        assert_eq!(words(7), format!("LPUSH {key} 4 {value}").as_bytes());
+    }
+    for cut in 0..wire.len() {
+        assert_eq!(read(&wire, [cut], &Limits::default()), all, "cut at {cut}");
+    }
 }
 
 #[test]

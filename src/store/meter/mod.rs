@@ -19,6 +19,8 @@ use waits::Waits;
 
 pub use waits::Waited;
 
+/// Milliseconds of a quarter: a power of two near a quarter of a second.
+pub const QUARTER_MS: u64 = 256;
 /// Quarters in a second, near enough: 1.024 s.
 const SECOND: u32 = 4;
 /// Quarters in ten of these seconds.
@@ -30,7 +32,14 @@ const WINDOW: u32 = 120;
 /// each worker reads the clock for itself, and may work on with what it read.
 const BEHIND_MAX: u32 = 240;
 /// Milliseconds of a second as it is meant here.
-const SECOND_MS: u64 = SECOND as u64 * 256;
+const SECOND_MS: u64 = SECOND as u64 * QUARTER_MS;
+
+/// A wall-clock moment in quarters. It wraps after 34 years, long after anything that is measured.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "it may wrap")]
+pub fn quarters(now_ms: u64) -> u32 {
+    (now_ms / QUARTER_MS) as u32
+}
 
 /// Messages per second over the last whole second, ten seconds and minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -137,10 +146,32 @@ impl Meter {
     }
 }
 
+/// Advances the meter of something that is used in this quarter for the first time, and makes one
+/// once `metered_from` messages have come. Gives false if the quarter is no news after `rolled`.
+pub fn roll(
+    rolled: &mut u32,
+    meter: &mut Option<Box<Meter>>,
+    metered_from: u64,
+    quarter: u32,
+    (came, out): (u64, u64),
+) -> bool {
+    if is_known(*rolled, quarter) {
+        return false;
+    }
+    *rolled = quarter;
+    match meter {
+        Some(meter) => meter.roll(quarter, came, out),
+        None if came >= metered_from => {
+            *meter = Some(Box::new(Meter::new(quarter, came, out)));
+        }
+        None => {}
+    }
+    true
+}
+
 /// Whether a quarter is that of a use that is no news after one in `last`: the same, or a little
 /// before it.
-#[inline]
-pub fn is_known(last: u32, quarter: u32) -> bool {
+fn is_known(last: u32, quarter: u32) -> bool {
     last.wrapping_sub(quarter) <= BEHIND_MAX
 }
 

@@ -5,14 +5,11 @@
 //! messages come.
 
 use super::{End, Queue};
-use crate::store::meter::{Meter, Rates, Waited, is_known, per_second};
+use crate::store::meter::{Meter, QUARTER_MS, Rates, Waited, per_second, roll};
 
 /// Messages that ever came to a queue from which on it has a meter in any case: few enough to look
 /// at each one's arrival, so many that the meter is little beside them.
 const METERED_FROM: u64 = 256;
-
-/// Milliseconds of a quarter.
-const QUARTER_MS: u64 = 256;
 
 /// The windows of rates, for a queue without a meter.
 const WINDOWS_MS: [u64; 3] = [1000, 10_000, 60_000];
@@ -30,18 +27,9 @@ impl Queue {
     #[cold]
     #[inline(never)]
     fn roll(&mut self, quarter: u32) {
-        if is_known(self.rolled, quarter) {
-            return;
-        }
-        self.rolled = quarter;
-        let (came, out) = (self.came.messages, self.out().messages);
-        match &mut self.meter {
-            Some(meter) => meter.roll(quarter, came, out),
-            None if came >= METERED_FROM => {
-                self.meter = Some(Box::new(Meter::new(quarter, came, out)));
-            }
-            None => {}
-        }
+        let counters = (self.came.messages, self.out().messages);
+        let (rolled, meter) = (&mut self.rolled, &mut self.meter);
+        roll(rolled, meter, METERED_FROM, quarter, counters);
     }
 
     /// Notes the wait of a message that was just popped, if one was.

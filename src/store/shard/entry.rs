@@ -1,5 +1,6 @@
 //! A key with its value.
 
+use crate::store::meter::{QUARTER_MS, quarters};
 use crate::store::value::Value;
 
 /// A key with its value: one cache line.
@@ -54,14 +55,4 @@ impl Entry {
     pub fn is_due(&self, now_ms: u64) -> bool {
         self.deadline_ms != 0 && self.deadline_ms <= now_ms
     }
-}
-
-/// Milliseconds of the unit in which accesses are noted: a power of two near a quarter of a second.
-const QUARTER_MS: u64 = 256;
-
-/// A wall-clock moment in that unit. It wraps after 34 years, long after any access.
-#[inline]
-#[allow(clippy::cast_possible_truncation, reason = "it may wrap")]
-pub(in crate::store) fn quarters(now_ms: u64) -> u32 {
-    (now_ms / QUARTER_MS) as u32
 }

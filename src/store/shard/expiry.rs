@@ -2,9 +2,10 @@
 
 use crate::store::key::Key;
 use crate::store::ledger::Cause;
+use crate::store::meter::quarters;
 use crate::store::value::Value;
 
-use super::{Entry, Shard, quarters};
+use super::{Entry, Shard};
 
 /// What time took of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,12 +8,13 @@ use crate::policy::{Governed, Kind, Policies};
 use crate::store::key::{Key, ShardSet};
 use crate::store::ledger::{Cause, Ledger, Tally};
 use crate::store::lines::{Line, Lines, WaitKey};
+use crate::store::meter::quarters;
 use crate::store::queue::{End, Letter, Queue};
 use crate::store::table::{Place, Table};
 use crate::store::value::Value;
 use crate::store::vanished::Vanished;
 
-use super::{Database, Entry, Shard, WrongType, quarters};
+use super::{Database, Entry, Shard, WrongType};
 
 /// A queue with the account of its database: who changes the one writes the other.
 #[derive(Debug)]

@@ -11,12 +11,13 @@ use crate::policy::{Kind, Policies};
 use crate::store::key::Key;
 use crate::store::ledger::{Cause, Ledger, Tally};
 use crate::store::lines::WaitKey;
+use crate::store::meter::quarters;
 use crate::store::stream::{
     AddError, Deleted, NewId, NodeLimits, References, Stream, StreamId, Tended, Trim,
 };
 use crate::store::value::Value;
 
-use super::{Database, Shard, WrongType, quarters};
+use super::{Database, Shard, WrongType};
 
 /// A stream with the account of its database.
 #[derive(Debug)]

@@ -126,15 +126,26 @@ impl Idempotence {
 
     /// The entry that this mark stands for already; counts it as a duplicate.
     pub fn find(&mut self, producer: &[u8], mark: &EntryMark, now_ms: u64) -> Option<StreamId> {
-        let known = self.producers.get_mut(producer)?;
-        known.expire(expiry_ms(self.limits, now_ms)?);
-        let id = known.entries.get(mark).copied();
+        let id = self.get(producer, mark, now_ms);
         self.duplicates += u64::from(id.is_some());
         id
     }
 
-    /// Remembers that the mark became this entry.
+    /// The entry that this mark stands for already.
+    pub fn get(&mut self, producer: &[u8], mark: &EntryMark, now_ms: u64) -> Option<StreamId> {
+        let known = self.producers.get_mut(producer)?;
+        known.expire(expiry_ms(self.limits, now_ms)?);
+        known.entries.get(mark).copied()
+    }
+
+    /// Remembers that the mark became this entry, which was just added.
     pub fn record(&mut self, producer: &[u8], mark: EntryMark, id: StreamId, now_ms: u64) {
+        self.remember(producer, mark, id, now_ms);
+        self.added += 1;
+    }
+
+    /// Remembers that a mark, which is not known, stands for this entry.
+    pub fn remember(&mut self, producer: &[u8], mark: EntryMark, id: StreamId, now_ms: u64) {
         if !self.producers.contains_key(producer) {
             self.producers.insert(producer.into(), Producer::new());
         }
@@ -146,7 +157,6 @@ impl Idempotence {
         }
         known.entries.insert(mark.clone(), id);
         known.order.push_back((now_ms, mark));
-        self.added += 1;
     }
 
     /// Forgets what is too old, producers without marks included; for the background tick.

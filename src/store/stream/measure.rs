@@ -6,12 +6,10 @@
 
 use super::{Group, Log, Stream, StreamId};
 use crate::store::ledger::Tally;
-use crate::store::meter::{Meter, Rates, Waited, is_known, per_second};
+use crate::store::meter::{Meter, Rates, Waited, per_second, quarters, roll};
 
 /// Entries that ever came to a stream from which on it has a meter.
 const METERED_FROM: u64 = 64;
-/// Milliseconds of a quarter.
-const QUARTER_MS: u64 = 256;
 
 impl Stream {
     /// Somebody is about to use it in this quarter of a second on the wall clock.
@@ -25,17 +23,10 @@ impl Stream {
     #[cold]
     #[inline(never)]
     fn roll(&mut self, quarter: u32) {
-        if is_known(self.rolled, quarter) {
+        let counters = (self.came.messages, 0);
+        let (rolled, meter) = (&mut self.rolled, &mut self.meter);
+        if !roll(rolled, meter, METERED_FROM, quarter, counters) {
             return;
-        }
-        self.rolled = quarter;
-        let came = self.came.messages;
-        match &mut self.meter {
-            Some(meter) => meter.roll(quarter, came, 0),
-            None if came >= METERED_FROM => {
-                self.meter = Some(Box::new(Meter::new(quarter, came, 0)));
-            }
-            None => {}
         }
         for group in &mut self.groups {
             let ledger = group.ledger();
@@ -73,8 +64,7 @@ impl Group {
     /// Notes that an entry is delivered for the first time.
     #[inline]
     pub(super) fn note_wait(&mut self, id: StreamId, now_ms: u64) {
-        #[allow(clippy::cast_possible_truncation, reason = "it may wrap")]
-        let quarter = (now_ms / QUARTER_MS) as u32;
+        let quarter = quarters(now_ms);
         // Before its first delivery there was nothing.
         let new = || Box::new(Meter::since(quarter, |_| (0, 0)));
         let meter = self.meter.get_or_insert_with(new);

@@ -119,12 +119,9 @@ impl Stream {
         limits: NodeLimits,
         now_ms: u64,
     ) -> Result<StreamId, AddError> {
-        let before = self.log.payload_bytes();
+        let before = self.held();
         let id = self.log.append(new, pairs, limits, now_ms)?;
-        self.came += Tally {
-            messages: 1,
-            bytes: self.log.payload_bytes() - before,
-        };
+        self.came += self.held() - before;
         Ok(id)
     }
 
