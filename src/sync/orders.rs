@@ -19,8 +19,9 @@ pub use shuttle::thread::{JoinHandle, spawn};
 
 /// Changes of place that bring most faults to light; PCT's depth.
 const CHANGES: usize = 4;
-/// Steps of one order, far more than any that ends takes.
-const STEPS_MAX: usize = 300_000;
+/// Steps of one order, far more than any that ends takes: a client that reads 60 bytes at a time
+/// what was left for it makes hundreds of thousands.
+const STEPS_MAX: usize = 3_000_000;
 /// The stack of a thread: a command in a debug build, with room to spare.
 const STACK_BYTES: usize = 2 << 20;
 
