@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 
 use crate::overflow::{OutboxBounds, WhenFull};
 use crate::protocol::{Reply, Resp};
-use crate::sync::Lock;
+use crate::sync::{Flag, Lock};
 
 /// Why a connection ends other than by its client closing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,9 +156,8 @@ pub struct Mailbox {
     /// The client's RESP version, for publishers to encode in. Changed only by its connection; a
     /// publisher that races with HELLO may use either.
     resp3: AtomicBool,
-    /// Raised by whoever leaves something, lowered by the connection before it looks. Acquire and
-    /// release only spare the lock: the contents are guarded by it.
-    notified: AtomicBool,
+    /// Raised by whoever leaves something, lowered by the connection before it looks.
+    notified: Flag,
     contents: Lock<Contents>,
     /// Bytes of published messages that wait now; a copy for CLIENT LIST.
     backlog_bytes: AtomicUsize,
@@ -173,7 +172,7 @@ impl Mailbox {
             client_id,
             seat,
             resp3: AtomicBool::new(false),
-            notified: AtomicBool::new(false),
+            notified: Flag::default(),
             contents: Lock::default(),
             backlog_bytes: AtomicUsize::new(0),
             dropped_messages: AtomicU64::new(0),
@@ -296,12 +295,12 @@ impl Mailbox {
     /// Wakes the connection even if it was told before: it may leave messages for when its socket
     /// takes more, but must not go on waiting for that when it is to end.
     fn call(self: &Arc<Self>, wakes: &mut WakeList) {
-        self.notified.store(true, Ordering::Release);
+        self.notified.set();
         wakes.0.push(Arc::clone(self));
     }
 
     fn notify(self: &Arc<Self>, wakes: &mut WakeList) {
-        if !self.notified.swap(true, Ordering::AcqRel) {
+        if !self.notified.raise() {
             wakes.0.push(Arc::clone(self));
         }
     }
@@ -309,13 +308,13 @@ impl Mailbox {
     /// Whether something may have been left since the connection last looked. For the connection.
     #[inline]
     pub fn is_notified(&self) -> bool {
-        self.notified.load(Ordering::Acquire)
+        self.notified.is_raised()
     }
 
     /// Empties the box: messages go to `out` until it holds `out_bytes_max`, the others stay for a
     /// later look. Returns the wish that it close. For the connection.
     pub fn drain(&self, out: &mut Reply, out_bytes_max: usize) -> Option<CloseReason> {
-        self.notified.store(false, Ordering::Release);
+        self.notified.lower();
         let mut contents = self.contents.lock();
         while out.len() < out_bytes_max {
             let Some(message) = contents.messages.pop_front() else {
@@ -328,7 +327,7 @@ impl Mailbox {
         self.backlog_bytes
             .store(contents.messages_bytes, Ordering::Relaxed);
         if !contents.messages.is_empty() || contents.close.is_some() {
-            self.notified.store(true, Ordering::Release);
+            self.notified.set();
         }
         contents.close
     }

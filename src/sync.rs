@@ -3,8 +3,14 @@
 //! The only file that names the standard library's locks. A poisoned lock means that a panic left
 //! a structure half changed; serving from it could lose or double messages silently, so taking
 //! such a lock aborts the process instead.
+//!
+//! In tests, threads inside of [`orders::explore`] change places at each lock and flag.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[cfg(test)]
+pub mod orders;
 
 /// A mutual-exclusion lock that aborts the process when its value may be half changed.
 ///
@@ -36,6 +42,10 @@ impl<T: ?Sized> Lock<T> {
     /// Waits for the lock.
     #[inline]
     pub fn lock(&self) -> Guard<'_, T> {
+        #[cfg(test)]
+        if let Some(guard) = orders::insist(|| self.attempt()) {
+            return guard;
+        }
         match self.0.lock() {
             Ok(guard) => Guard(guard),
             Err(_) => std::process::abort(),
@@ -44,6 +54,12 @@ impl<T: ?Sized> Lock<T> {
 
     /// Takes the lock if nobody holds it.
     pub fn try_lock(&self) -> Option<Guard<'_, T>> {
+        #[cfg(test)]
+        orders::point();
+        self.attempt()
+    }
+
+    fn attempt(&self) -> Option<Guard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(Guard(guard)),
             Err(std::sync::TryLockError::WouldBlock) => None,
@@ -73,5 +89,47 @@ impl<T: ?Sized> DerefMut for Guard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         &mut self.0
+    }
+}
+
+/// A flag that others raise, and that one lowers before it looks what they left.
+///
+/// What is left stands behind a lock. Lowering it before that lock is taken, and raising it after
+/// the lock is let go, makes sure that who leaves something that is not seen finds the flag
+/// lowered: the lock orders the two, so acquire and release spare no more than a look at it.
+#[derive(Debug, Default)]
+pub struct Flag(AtomicBool);
+
+impl Flag {
+    /// Raises it; says whether it was raised before.
+    #[inline]
+    pub fn raise(&self) -> bool {
+        #[cfg(test)]
+        orders::point();
+        self.0.swap(true, Ordering::AcqRel)
+    }
+
+    /// Raises it, whether or not it was.
+    #[inline]
+    pub fn set(&self) {
+        #[cfg(test)]
+        orders::point();
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Lowers it.
+    #[inline]
+    pub fn lower(&self) {
+        #[cfg(test)]
+        orders::point();
+        self.0.store(false, Ordering::Release);
+    }
+
+    /// Whether it is raised.
+    #[inline]
+    pub fn is_raised(&self) -> bool {
+        #[cfg(test)]
+        orders::point();
+        self.0.load(Ordering::Acquire)
     }
 }

@@ -84,7 +84,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "simulation",
         &[
-            "bench", "clients", "clock", "command", "config", "net", "outbox", "store", "worker",
+            "bench", "clients", "clock", "command", "config", "net", "outbox", "store", "sync",
+            "worker",
         ],
     ),
     ("main", &["bench", "config", "server", "top"]),
@@ -112,6 +113,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("RwLock", &["sync"]),
     ("Condvar", &["sync"]),
     ("parking_lot", &["sync"]),
+    ("shuttle", &["sync"]),
     (
         "anyhow",
         &["main", "server", "logging", "config", "bench", "top"],

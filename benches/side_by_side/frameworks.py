@@ -1,7 +1,7 @@
 """CPU per operation of what queue frameworks keep beside their queues: hashes, sets, sorted sets.
 
-Section `frameworks`: one worker on a core of its own against one redis-benchmark thread on the
-other, as in `core`.
+Section `frameworks`: one worker on a core of its own against one client thread on the other, as in
+`core`.
 """
 
 from operations import OPERATIONS, VALUE, WARM_UP_SHARE, drive, in_turn, measure

@@ -1,12 +1,13 @@
-"""CPU per operation, throughput and latency of single commands, driven by redis-benchmark.
+"""CPU per operation, throughput and latency of single commands, driven by `weir bench --run`, or by
+redis-benchmark.
 
-Four sections: `core`, one worker on a core of its own against one redis-benchmark thread on the
-other; `frameworks`, the same with what the frameworks on top send; `large`, the same with messages
+Four sections: `core`, one worker on a core of its own against one client thread on the other; `frameworks`, the same with what the frameworks on top send; `large`, the same with messages
 of 64 KiB; and `workers`, Weir with a worker on every core against Redis on one, keys spread.
 """
 
 import csv
 import hashlib
+import json
 import subprocess
 import sys
 
@@ -59,8 +60,14 @@ WORKERS_TESTS = {
 QUICK_TESTS = ["PING", "LPUSH", "RPOP", "SET", "GET", "PUBLISH"]
 
 
+# The weir whose `weir bench` drives a server on a core of its own; redis-benchmark where None.
+weir_bench = None
+
+
 def drive(port, command, pipeline, count, extra=(), core=CLIENT_CORE, connections=CONNECTIONS):
-    """One redis-benchmark run. Returns operations per second and latencies in milliseconds."""
+    """One run of the client. Returns operations per second and latencies in milliseconds."""
+    if weir_bench and core is not None:
+        return drive_weir_bench(port, command, pipeline, count, extra, core, connections)
     pin = [] if core is None else ["taskset", "-c", str(core)]
     done = subprocess.run(
         [*pin, "redis-benchmark", "-h", "127.0.0.1", "-p", str(port), "-c", str(connections),
@@ -76,6 +83,26 @@ def drive(port, command, pipeline, count, extra=(), core=CLIENT_CORE, connection
         "ops_per_s": float(row["rps"]),
         "p50_ms": float(row["p50_latency_ms"]),
         "p99_ms": float(row["p99_latency_ms"]),
+    }
+
+
+def drive_weir_bench(port, command, pipeline, count, extra, core, connections):
+    """The same by `weir bench`, which is not the limit where redis-benchmark is."""
+    spread = ["--range", extra[extra.index("-r") + 1]] if "-r" in extra else []
+    done = subprocess.run(
+        ["taskset", "-c", str(core), str(weir_bench), "bench", "--run", " ".join(command),
+         "--server", f"127.0.0.1:{port}", "--connections", str(connections), "--count", str(count),
+         "--seconds", "300", "--pipeline", str(pipeline), "--quiet", "--json", "-", *spread],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise RuntimeError((done.stdout + done.stderr).strip()[-300:])
+    (seen,) = json.loads(done.stdout)["runs"]
+    # A warm-up may be too short to be measured.
+    return {
+        "ops_per_s": seen["measured"] / max(seen["elapsed_us"], 1) * 1e6,
+        "p50_ms": (seen["p50_us"] or 0) / 1000,
+        "p99_ms": (seen["p99_us"] or 0) / 1000,
     }
 
 

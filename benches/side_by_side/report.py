@@ -166,7 +166,7 @@ def summary(records):
         )
         add(
             "Throughput, operations per second",
-            "At P=1, and for the faster servers at P=16 and 64, redis-benchmark's one thread is"
+            "At P=1, and for the faster servers at P=16 and 64, the client's one thread is"
             " the limit; then read the CPU table.",
             metric_table(records, "core", "ops_per_s"),
         )
@@ -177,12 +177,12 @@ def summary(records):
                 metric_table(records, "frameworks", "cpu_us_per_op"),
             )
         add(
-            "Latency seen by redis-benchmark, milliseconds: median",
+            "Latency seen by the client, milliseconds: median",
             "Closed loop: a slow server is also sent less.",
             metric_table(records, "core", "p50_ms", ratios=False),
         )
         add(
-            "Latency seen by redis-benchmark, milliseconds: p99",
+            "Latency seen by the client, milliseconds: p99",
             "",
             metric_table(records, "core", "p99_ms", ratios=False),
         )
@@ -227,7 +227,7 @@ def summary(records):
     if "large" in measured:
         add(
             "Messages of 64 KiB: operations per second",
-            "One worker on one core; redis-benchmark on the other is the limit at times, so beside"
+            "One worker on one core; the client on the other is the limit at times, so beside"
             " it the CPU per operation.",
             metric_table(records, "large", "ops_per_s"),
             metric_table(records, "large", "cpu_us_per_op"),
@@ -332,7 +332,8 @@ def readme(records, servers, arguments, commit, dirty, seconds):
     lines.append(table(["server", "version", "started with"], rows, "---"))
     client = machine.output_of("redis-benchmark", "--version")
     lines += [
-        f"Client: {client}, and the Python and Rust clients beside the script.\n",
+        f"Clients: `weir bench` of this commit where a server has a core of its own (unless --client"
+        f" says otherwise), {client}, and those beside the script.\n",
         f"Run: `{' '.join(arguments)}`, {seconds / 60:.1f} minutes.\n",
         disturbed(records),
         "Files: `summary.md` (medians), `plot.svg` (CPU per operation), `raw.csv` (every"

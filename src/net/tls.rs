@@ -4,6 +4,9 @@
 //! written in the connection's own turns, as far as the socket allows at once. So a handshake that
 //! stalls holds up nobody, and one that takes too long is ended.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::io::{self, BufRead as _, ErrorKind, IoSlice, Read, Write};
 use std::path::{Path, PathBuf};

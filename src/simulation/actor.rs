@@ -108,6 +108,11 @@ impl Actor {
         self.receive(usize::MAX, record) || had
     }
 
+    /// Reads what had come to it before it went.
+    pub fn read_rest(&mut self, record: &mut Record) {
+        self.receive(usize::MAX, record);
+    }
+
     /// Closes its end.
     pub fn close(&mut self, dice: &mut Dice) {
         self.has_closed = true;

@@ -2,7 +2,7 @@
 //!
 //! Many virtual clients use the real connections, sessions, parser and engine over virtual sockets,
 //! in virtual time: requests are cut at any byte, replies are read in pieces or hardly at all,
-//! clients go at any moment, waits end by time. [`check`] says what must hold after every turn,
+//! clients go at any moment, waits end by time, the wall clock jumps. [`check`] says what must hold after every turn,
 //! [`rest`] what must hold when nothing moves any more.
 //!
 //! `WEIR_SIM_SEEDS` sets how many seeds run, `WEIR_SIM_SEED` the first, `WEIR_SIM_STEPS` how long
@@ -10,6 +10,9 @@
 
 mod actor;
 mod check;
+mod crew;
+mod crew_tests;
+mod plays_tests;
 mod record;
 mod request;
 mod rest;
@@ -21,7 +24,7 @@ use actor::Actor;
 use check::Seen;
 use record::Record;
 use request::{Ask, HUNGRY_ROLES, LOUD_ROLES, POLICIES, ROLES, Role, STREAM};
-use world::{World, index, pick};
+use world::{Served, World, index, pick};
 
 use crate::bench::wire::put_request;
 use crate::config::Config;
@@ -45,6 +48,8 @@ struct Simulation {
     seen: Seen,
     /// How often a client goes, in ten thousand steps.
     deaths: u64,
+    /// Whether somebody sets the wall clock now and then.
+    has_jumps: bool,
     roles: &'static [Role],
     actors_ever: usize,
     /// A digest of what happened, to tell whether two runs were the same.
@@ -69,6 +74,7 @@ impl Simulation {
             record: Record::default(),
             seen: Seen::new(OUTBOX_BYTES_MAX),
             deaths: pick(&mut dice, &[0, 0, 20, 300]),
+            has_jumps: dice.chance(40),
             roles: pick(&mut dice, &[&ROLES[..], &HUNGRY_ROLES, &LOUD_ROLES]),
             actors_ever: 0,
             trace: 0,
@@ -111,6 +117,7 @@ impl Simulation {
                 self.pass(ms);
             }
             93..96 if self.actors.len() < ACTORS_MAX => self.connect(),
+            96 if self.has_jumps => self.jump(),
             _ => {}
         }
         if self.dice.below(10_000) < self.deaths && !self.actors.is_empty() {
@@ -151,14 +158,7 @@ impl Simulation {
             return false;
         };
         if served.is_over {
-            let here = |actor: &Actor| actor.slot == served.slot;
-            if let Some(at) = self.actors.iter().position(here) {
-                let actor = self.actors.swap_remove(at);
-                // It had nothing unanswered but the wait in which it stood.
-                let is_wait = matches!(actor.asks.front(), Some(Ask::Wait { .. }));
-                let is_whole = served.was_blocked && is_wait && actor.asks.len() == 1;
-                self.record.mourn(actor.asks.into_iter(), is_whole);
-            }
+            self.bury(&served);
         }
         self.note(served.slot as u64);
         self.seen
@@ -166,8 +166,33 @@ impl Simulation {
         true
     }
 
+    /// Notes what a client that has gone left unanswered.
+    fn bury(&mut self, served: &Served) {
+        let here = |actor: &Actor| actor.slot == served.slot;
+        if let Some(at) = self.actors.iter().position(here) {
+            let actor = self.actors.swap_remove(at);
+            // It had nothing unanswered but the wait in which it stood.
+            let is_wait = matches!(actor.asks.front(), Some(Ask::Wait { .. }));
+            let is_whole = served.was_blocked && is_wait && actor.asks.len() == 1;
+            self.record.mourn(actor.asks.into_iter(), is_whole);
+        }
+    }
+
     fn pass(&mut self, ms: u64) {
         self.world.pass(ms);
+        self.seen.check(&self.world, &mut self.record, None);
+        self.note(ms);
+    }
+
+    /// Somebody sets the wall clock, forwards or back.
+    fn jump(&mut self) {
+        let ms = pick(&mut self.dice, &[1, 700, 90_000, 40_000_000_000]);
+        let unix_ms = &mut self.world.now.unix_ms;
+        *unix_ms = if self.dice.chance(50) {
+            *unix_ms + ms
+        } else {
+            unix_ms.saturating_sub(ms)
+        };
         self.seen.check(&self.world, &mut self.record, None);
         self.note(ms);
     }

@@ -19,7 +19,7 @@ use crate::store::stream::dice::Dice;
 use crate::worker::{Connection as _, Turn};
 
 /// Between two ticks of a worker.
-const TICK_MS: u64 = 100;
+pub const TICK_MS: u64 = 100;
 
 #[derive(Default)]
 struct Alarm(AtomicBool);
@@ -47,12 +47,51 @@ pub struct Seated {
     pub socket: VirtualSocket,
     /// What others see of it.
     pub client: Arc<Client>,
-    worker: usize,
+    /// Its worker.
+    pub worker: usize,
     is_again: bool,
     until_us: Option<u64>,
 }
 
 impl Seated {
+    /// Whether it has something to do of which no bell tells.
+    pub fn wants_turn(&self, now: Now) -> bool {
+        let is_due = self
+            .until_us
+            .is_some_and(|until_us| until_us <= now.mono_us);
+        self.is_again || is_due || self.socket.has_news()
+    }
+
+    /// Gives it a turn. One that is over waits to be closed.
+    pub fn turn(&mut self, slot: usize, mut now: Now) -> Served {
+        self.is_again = false;
+        if self
+            .until_us
+            .is_some_and(|until_us| until_us <= now.mono_us)
+        {
+            self.until_us = None;
+        }
+        let ready = self.socket.news().unwrap_or_default();
+        let was_blocked = !matches!(*self.client.wait.lock(), Wait::None);
+        let mut served = Served {
+            slot,
+            is_over: false,
+            was_blocked,
+            at_stake: self.at_stake(),
+        };
+        match self.connection.turn(ready, &mut now) {
+            Turn::Wait { until_us } => self.until_us = until_us,
+            Turn::Again => self.is_again = true,
+            Turn::Over => served.is_over = true,
+        }
+        served
+    }
+
+    /// Ends it.
+    pub fn close(self, now: Now) {
+        self.connection.close(now);
+    }
+
     /// Bytes of requests and of replies that the connection holds, and those it has sent.
     pub fn buffered(&self) -> (usize, usize, u64) {
         self.connection.buffered()
@@ -173,14 +212,9 @@ impl World {
     }
 
     fn next_of(&mut self, worker: usize, dice: &mut Dice) -> Option<usize> {
-        let now_us = self.now.mono_us;
         let mut candidates: Vec<usize> = Vec::new();
-        for (slot, seated) in self.seats.iter().enumerate() {
-            let Some(seated) = seated.as_ref().filter(|seated| seated.worker == worker) else {
-                continue;
-            };
-            let is_due = seated.until_us.is_some_and(|until_us| until_us <= now_us);
-            if seated.is_again || is_due || seated.socket.has_news() {
+        for (slot, seated) in self.seated() {
+            if seated.worker == worker && seated.wants_turn(self.now) {
                 candidates.push(slot);
             }
         }
@@ -208,41 +242,30 @@ impl World {
 
     /// Gives a connection its turn.
     pub fn turn(&mut self, slot: usize) -> Served {
-        let mut served = Served {
-            slot,
-            is_over: false,
-            was_blocked: false,
-            at_stake: Vec::new(),
-        };
         for worker in &mut self.workers {
             worker.wanted.retain(|wanted| *wanted != slot);
         }
         // A slot may have been left since it was called.
         let Some(seated) = self.seats[slot].as_mut() else {
-            return served;
+            return Served {
+                slot,
+                is_over: false,
+                was_blocked: false,
+                at_stake: Vec::new(),
+            };
         };
-        seated.is_again = false;
-        if seated
-            .until_us
-            .is_some_and(|until_us| until_us <= self.now.mono_us)
+        let served = seated.turn(slot, self.now);
+        if served.is_over
+            && let Some(seated) = self.seats[slot].take()
         {
-            seated.until_us = None;
-        }
-        let ready = seated.socket.news().unwrap_or_default();
-        served.was_blocked = !matches!(*seated.client.wait.lock(), Wait::None);
-        served.at_stake = seated.at_stake();
-        let mut now = self.now;
-        match seated.connection.turn(ready, &mut now) {
-            Turn::Wait { until_us } => seated.until_us = until_us,
-            Turn::Again => seated.is_again = true,
-            Turn::Over => {
-                served.is_over = true;
-                if let Some(seated) = self.seats[slot].take() {
-                    seated.connection.close(self.now);
-                }
-            }
+            seated.close(self.now);
         }
         served
+    }
+
+    /// The bell of a worker.
+    pub fn bell(&self, worker: usize) -> &Arc<Bell> {
+        &self.workers[worker].bell
     }
 
     /// Lets time pass, with the ticks that fall into it.
