@@ -29,6 +29,12 @@ fuzz TARGET="request_parser" SECONDS="60":
 bench *NAMES:
     cargo bench --locked {{ if NAMES == "" { "" } else { "--bench " + NAMES } }}
 
+# Instructions of the hot paths against bench-results/instructions.txt; `just instructions
+# WEIR_BLESS=1` keeps what was counted.
+instructions *VARIABLES:
+    env WEIR_INSTRUCTIONS=1 {{ VARIABLES }} \
+        cargo test --profile quick --locked --test instructions -- --nocapture
+
 # Against Redis, Valkey and a null server; takes the options of the script.
 side-by-side *OPTIONS:
     benches/side_by_side/run {{ OPTIONS }}

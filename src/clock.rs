@@ -49,6 +49,18 @@ pub fn now() -> Now {
     }
 }
 
+/// Nanoseconds on the monotonic clock since the process first asked.
+#[cfg(feature = "lock-times")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the clock"
+)]
+pub fn mono_ns() -> u64 {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Microseconds on the monotonic clock since the process first asked. About 25 ns.
 #[allow(
     clippy::disallowed_methods,

@@ -435,6 +435,12 @@ impl Bell {
         std::mem::take(&mut ringing.is_rung)
     }
 
+    /// Whether somebody wants the worker or one of its connections. For the worker.
+    pub fn is_wanted(&self) -> bool {
+        let ringing = self.0.lock();
+        ringing.is_rung || !ringing.wanted.is_empty()
+    }
+
     /// Before the worker sleeps: says that it does, unless somebody rang. For the worker.
     pub fn may_sleep(&self) -> bool {
         let mut ringing = self.0.lock();

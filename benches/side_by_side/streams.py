@@ -1,15 +1,14 @@
 """Streams: CPU per operation, XAUTOCLAIM in a long pending list, memory per entry.
 
 The entries have one field and a value of 64 bytes, and ids that count from 1, so that any of them
-can be named. Servers that store nothing have no part in it.
+can be named. The null server is sent the same, and answers as ever.
 """
 
 import sys
-import time
 
 from machine import SERVER_CORE, alone
 from operations import CONNECTIONS, OPERATIONS, VALUE, WARM_UP_SHARE, drive, in_turn
-from wire import Wire, connect, encode
+from wire import Wire, connect, encode, in_rounds
 
 STREAM = "bench:stream"
 GROUP = "bench:group"
@@ -49,13 +48,13 @@ def read_all(wire, count):
         request = ["GROUP", GROUP, "consumer", "COUNT", AT_ONCE, "STREAMS", STREAM, ">"]
         # What comes after the entries tells that they have ended.
         wire.socket.sendall(encode("XREADGROUP", *request) + encode("ECHO", "end of reading"))
-        tail = b""
-        while not tail.endswith(b"end of reading\r\n"):
-            tail = tail[-32:] + bytes(wire.receive())
+        wire.until(b"end of reading\r\n")
 
 
 def prepare(server, test, count):
     """A stream as the test needs it."""
+    if not server.stores:
+        return
     with Wire(server.port) as wire:
         wire.line("DEL", STREAM)
         if test.startswith("XADD"):
@@ -70,23 +69,14 @@ def prepare(server, test, count):
 
 
 def acknowledge(server, pipeline, first, count):
-    """Acknowledges entries in order, each by a command of its own. All requests are made before
-    the clock starts: a client that makes them while the server waits would be measured too."""
+    """Acknowledges entries in order, each by a command of its own."""
     batches = []
     for start in range(first, first + count, pipeline):
         ids = range(start, min(start + pipeline, first + count))
         requests = b"".join(encode("XACK", STREAM, GROUP, f"{id_}-0") for id_ in ids)
         batches.append((requests, len(ids)))
     wires = [connect(server.port) for _ in range(CONNECTIONS)]
-    begun = time.monotonic()
-    for at in range(0, len(batches), CONNECTIONS):
-        round_ = list(zip(wires, batches[at : at + CONNECTIONS]))
-        for wire, (requests, _) in round_:
-            wire.sendall(requests)
-        for wire, (_, waiting) in round_:
-            while waiting > 0:
-                waiting -= wire.recv(1 << 16).count(b"\n")
-    seconds = time.monotonic() - begun
+    seconds = in_rounds(wires, batches)
     for wire in wires:
         wire.close()
     return {"ops_per_s": count / seconds}
@@ -118,7 +108,6 @@ def commands(records, servers, round_, scale):
         prepare(server, test, count + int(count * WARM_UP_SHARE))
         return measure(server, test, pipeline, count)
 
-    servers = [server for server in servers if server.stores]
     in_turn(records, "streams", servers, round_, TESTS, lambda test: TESTS[test][1], case)
 
 
@@ -154,9 +143,7 @@ def pending(records, servers, round_):
                         wire.pipeline(encode("XCLAIM", STREAM, GROUP, "consumer", 0, id_, *idle), 3)
                     request = [STREAM, GROUP, "other", DUE_MS // 2, "0", "COUNT", DUE, "JUSTID"]
                     wire.socket.sendall(encode("XAUTOCLAIM", *request) + encode("ECHO", "end"))
-                    tail = b""
-                    while not tail.endswith(b"end\r\n"):
-                        tail += bytes(wire.receive())
+                    wire.until(b"end\r\n")
                 records.add(
                     round_, "streams", f"{ENTRIES:,} entries", 1, server.name,
                     rss_bytes_per_entry=(filled - before) / ENTRIES,

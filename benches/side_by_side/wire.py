@@ -1,6 +1,7 @@
 """A raw RESP connection, fast enough to fill and drain millions of messages from Python."""
 
 import socket
+import time
 
 RECEIVE_BYTES = 1 << 20
 
@@ -58,10 +59,33 @@ class Wire:
             received = self.receive()
             count -= bytes(received).count(b"\n")
 
+    def until(self, end):
+        """Reads up to bytes that nothing else ends with, and returns the last of what came."""
+        tail = b""
+        while not tail.endswith(end):
+            tail = tail[-len(end):] + bytes(self.receive())
+        return tail
+
     def skip(self, count):
         """Reads `count` bytes and drops them."""
         while count > 0:
             count -= len(self.receive())
+
+
+def in_rounds(wires, batches):
+    """Sends prebuilt batches, pairs of the requests and how many lines answer them, over all
+    connections in turn: each waits for its answers before it sends the next. Returns seconds. All
+    requests are made before the clock starts: a client that makes them while the server waits
+    would be measured too."""
+    begun = time.monotonic()
+    for at in range(0, len(batches), len(wires)):
+        round_ = list(zip(wires, batches[at : at + len(wires)]))
+        for wire, (requests, _) in round_:
+            wire.sendall(requests)
+        for wire, (_, waiting) in round_:
+            while waiting > 0:
+                waiting -= wire.recv(1 << 16).count(b"\n")
+    return time.monotonic() - begun
 
 
 def messages(count, size):

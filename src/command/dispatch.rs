@@ -84,7 +84,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     if call.session.transaction.is_some() && !flags.any(Flags::NOT_QUEUED) {
         return super::transaction::queue(call, &found, args);
     }
-    if gates & Gates::PAUSED != 0 && is_paused(call, &found) {
+    if gates & Gates::PAUSED != 0 && is_paused(call, &found, args) {
         return Outcome::Paused;
     }
     let outcome = run(call, found, args, gates & Gates::TIMED != 0);
@@ -174,7 +174,7 @@ fn check(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>, gates: u32) -> 
     Ok(())
 }
 
-fn is_paused(call: &Call<'_, '_>, found: &Found) -> bool {
+fn is_paused(call: &Call<'_, '_>, found: &Found, args: Args<'_>) -> bool {
     let flags = found.command.flags;
     match call.engine.pauses.in_force(call.now.unix_ms) {
         None => {
@@ -184,17 +184,22 @@ fn is_paused(call: &Call<'_, '_>, found: &Found) -> bool {
         Some(_) if flags.any(Flags::NO_PAUSE) => false,
         Some(Paused::All) => true,
         Some(Paused::Writes) => {
-            let writes = Flags::WRITE.and(Flags::MAY_REPLICATE);
-            flags.any(writes) || found.command.name == "exec" && queues_any(call, writes)
+            may_write(call, found, args) || found.command.name == "exec" && queues_writes(call)
         }
     }
 }
 
-/// Whether the client's transaction has a command with any of these flags.
-fn queues_any(call: &Call<'_, '_>, flags: Flags) -> bool {
+/// Whether a pause of writes holds a request up.
+fn may_write(call: &Call<'_, '_>, found: &Found, args: Args<'_>) -> bool {
+    let writes = Flags::WRITE.and(Flags::MAY_REPLICATE);
+    found.command.flags.any(writes) && !super::script::only_reads(call, args)
+}
+
+/// Whether a pause of writes holds up any command of the client's transaction.
+fn queues_writes(call: &Call<'_, '_>) -> bool {
     let transaction = call.session.transaction.iter();
     let mut queued = transaction.flat_map(|transaction| &transaction.queued);
-    queued.any(|(found, _)| found.command.flags.any(flags))
+    queued.any(|(found, request)| may_write(call, found, request.as_args()))
 }
 
 /// Answers with an error without running anything; that breaks a transaction, and ends it where

@@ -32,7 +32,7 @@ macro_rules! counter {
 pub const COMMANDS: &[Command] = &[
     counter!("pfadd", -2, flags![WRITE, DENYOOM, FAST], Keys::FIRST,
         "Adds elements to a HyperLogLog, which is made where there is none.", pfadd),
-    counter!("pfcount", -2, flags![READONLY], Keys::ALL,
+    counter!("pfcount", -2, flags![READONLY, MAY_REPLICATE], Keys::ALL,
         "Returns about how many distinct elements were added to HyperLogLogs.", pfcount),
     counter!("pfmerge", -2, flags![WRITE, DENYOOM], Keys::ALL,
         "Merges HyperLogLogs into one.", pfmerge),

@@ -90,6 +90,8 @@ pub struct Session {
     pub blocked: Option<Blocked>,
     /// Inside EXEC or a script: nothing may block.
     pub is_atomic: bool,
+    /// Inside a script: a set whose order nobody asked for is answered in order.
+    pub is_script: bool,
     /// A stand-in runs a blocked client's request on behalf of its connection, and notes the
     /// messages that it takes.
     pub taken: Option<Vec<Taken>>,
@@ -135,6 +137,7 @@ impl Session {
             watching: None,
             blocked: None,
             is_atomic: false,
+            is_script: false,
             taken: None,
             is_special: false,
             is_monitor: false,

@@ -141,6 +141,7 @@ pub(super) const ENCRYPTION: &[Spec] = honoured! { Encryption:
 pub(super) const MEMORY: &[Spec] = honoured! { Memory:
     "maxmemory" memory_limit() = "75%", Live, "refuse writes above this; a share is of the machine or its cgroup, whichever is less; 0 for no limit";
     "workers" workers() = "auto", Start, "worker threads; auto is one per core available to the process";
+    "busy-poll-us" int(0, 10_000) = "0", Live, "microseconds for which a worker that had something to do looks for more before it sleeps, for shorter hand-offs at the price of its core";
     "databases" int(1, DATABASES) = "16", Start, "databases that SELECT can reach";
     "hz" clamped(1, 500) = "10", Live, "rounds of background work per second, such as expiring keys";
 };

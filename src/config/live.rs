@@ -92,6 +92,8 @@ impl Live {
         maxmemory_bytes -> u64 = "maxmemory";
         /// Queues that metrics name.
         metrics_queues -> usize = "metrics-queues";
+        /// 0: workers sleep as soon as there is nothing to do.
+        busy_poll_us -> u64 = "busy-poll-us";
         /// Connections at once.
         maxclients -> u32 = "maxclients";
         /// Seconds of idleness after which a connection is closed; 0 never.

@@ -1,4 +1,4 @@
-//! How long commands took, in buckets: an eighth of a value wide at most, and exact up to 7 us.
+//! How long something took, in buckets: an eighth of a value wide at most, and exact up to 7 us.
 
 use super::stats::Counter;
 
@@ -89,6 +89,11 @@ impl Distribution {
         0
     }
 
+    /// How many calls took less than a power of two of microseconds.
+    pub fn below(&self, power: u32) -> u64 {
+        self.0[..bucket_of(1 << power)].iter().sum()
+    }
+
     /// For each power of two that some calls came under and not under the one before: the bound in
     /// microseconds, and how many calls took less.
     pub fn powers(&self) -> Vec<(u64, u64)> {
@@ -148,6 +153,10 @@ mod tests {
         assert_eq!(sum.percentile_us(990), 5);
         assert_eq!(sum.percentile_us(999), 1023);
         assert_eq!(sum.powers(), [(4, 90), (8, 99), (1024, 100)]);
+        assert_eq!(
+            [2, 3, 9, 10].map(|power| sum.below(power)),
+            [90, 99, 99, 100]
+        );
         one.reset();
         assert_eq!(bucket_of(0), 0);
     }

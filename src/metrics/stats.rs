@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::Lock;
 
 use super::histogram::Histogram;
+use super::passes::Passes;
 
 /// A counter with one writer and any readers.
 ///
@@ -28,6 +29,14 @@ impl Counter {
     #[inline]
     pub fn add_shared(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Becomes this where it was less, as the only writer.
+    #[inline]
+    pub fn raise(&self, to: u64) {
+        if to > self.0.load(Ordering::Relaxed) {
+            self.0.store(to, Ordering::Relaxed);
+        }
     }
 
     /// The count.
@@ -113,6 +122,8 @@ pub struct WorkerStats {
     pub reads: Counter,
     /// Writes to sockets.
     pub writes: Counter,
+    /// How long it was at work between two waits.
+    pub passes: Passes,
 }
 
 impl WorkerStats {
@@ -139,6 +150,7 @@ impl WorkerStats {
             denied_channels: Counter::default(),
             reads: Counter::default(),
             writes: Counter::default(),
+            passes: Passes::default(),
         }
     }
 
@@ -172,6 +184,7 @@ impl WorkerStats {
             }
         }
         self.error_codes.lock().clear();
+        self.passes.reset();
         [
             &self.connections,
             &self.commands_total,

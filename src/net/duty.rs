@@ -78,4 +78,12 @@ impl Duty<Arrival> for NetDuty {
     fn hurry(&mut self) {
         tick::hurry(&self.engine, self.worker);
     }
+
+    fn busy_poll_us(&self) -> u64 {
+        self.engine.config.live().busy_poll_us()
+    }
+
+    fn note_pass(&mut self, us: u64) {
+        self.engine.workers[self.worker].passes.note(us);
+    }
 }

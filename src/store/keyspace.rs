@@ -81,6 +81,8 @@ impl Keyspace {
             set: ShardSet::EMPTY,
             pinned: false,
             discarded: Vec::new(),
+            #[cfg(feature = "lock-times")]
+            since_ns: 0,
         }
     }
 }
@@ -98,6 +100,9 @@ pub struct Held<'k> {
     pinned: bool,
     /// Freed after the locks, whose guards stand before it.
     discarded: Vec<Box<dyn Any>>,
+    /// When these shards were taken.
+    #[cfg(feature = "lock-times")]
+    since_ns: u64,
 }
 
 impl<'k> Held<'k> {
@@ -130,9 +135,15 @@ impl<'k> Held<'k> {
             "a pinned holder was asked for a shard that it does not hold"
         );
         self.release();
+        #[cfg(feature = "lock-times")]
+        let asked_ns = crate::clock::mono_ns();
         for shard in set.iter() {
             self.guards
                 .push((shard, self.keyspace.shards[shard as usize].0.lock()));
+        }
+        #[cfg(feature = "lock-times")]
+        {
+            self.since_ns = super::lock_times::WAITS.note(asked_ns);
         }
         debug_assert!(
             self.guards.is_sorted_by_key(|(shard, _)| *shard),
@@ -160,6 +171,10 @@ impl<'k> Held<'k> {
     #[inline]
     pub fn release(&mut self) {
         debug_assert!(!self.pinned, "released while pinned");
+        #[cfg(feature = "lock-times")]
+        if !self.set.is_empty() {
+            super::lock_times::HOLDS.note(self.since_ns);
+        }
         self.guards.clear();
         self.set = ShardSet::EMPTY;
         self.discarded.clear();

@@ -12,6 +12,9 @@ mod key;
 mod keyspace;
 pub mod ledger;
 mod lines;
+#[cfg(feature = "lock-times")]
+pub mod lock_times;
+mod member;
 pub mod meter;
 pub mod packed;
 pub mod queue;

@@ -194,9 +194,19 @@ fn bounds(bytes: &[u8], at: usize) -> (usize, usize) {
 /// The item at `at` and where the next one begins.
 #[inline]
 fn decode(bytes: &[u8], at: usize) -> (Item<'_>, usize) {
+    let first = bytes[at];
+    if first < SMALL {
+        let end = at + 1 + usize::from(first);
+        return (Item::Bytes(&bytes[at + 1..end]), end);
+    }
+    decode_other(bytes, at)
+}
+
+/// The same for what is no short text.
+fn decode_other(bytes: &[u8], at: usize) -> (Item<'_>, usize) {
     let (start, end) = bounds(bytes, at);
     let first = bytes[at];
-    let item = if !(SMALL..MEDIUM).contains(&first) {
+    let item = if first >= MEDIUM {
         Item::Bytes(&bytes[start..end])
     } else if first < INTEGER {
         Item::Integer(i64::from(first & 0x3f))

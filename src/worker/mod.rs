@@ -48,6 +48,13 @@ pub trait Duty<A>: Send + 'static {
     }
     /// Does what it wanted to do by then.
     fn hurry(&mut self) {}
+    /// How long a worker that had something to do looks for more without sleeping, in microseconds.
+    /// Asked on every pass over the sockets.
+    fn busy_poll_us(&self) -> u64 {
+        0
+    }
+    /// Is told how long the worker was at work between two waits, in microseconds.
+    fn note_pass(&mut self, _us: u64) {}
 }
 
 /// One of a worker's connections.

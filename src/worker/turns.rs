@@ -90,6 +90,8 @@ pub(super) struct Turns<A, D: Duty<A>> {
     now: Now,
     /// Turns since the clock was read.
     unread: u32,
+    /// The end of the last pass in which anybody had a turn, in monotonic microseconds.
+    busy_us: u64,
     /// The door was found closed.
     is_closed: bool,
 }
@@ -108,6 +110,7 @@ impl<A, D: Duty<A>> Turns<A, D> {
             wanted: VecDeque::new(),
             now: clock::now(),
             unread: 0,
+            busy_us: 0,
             is_closed: false,
         }
     }
@@ -116,10 +119,14 @@ impl<A, D: Duty<A>> Turns<A, D> {
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut tick_us = self.now.mono_us;
+        let mut rested_us = tick_us;
         while !(self.is_closed && self.seated.is_empty()) {
             let early_us = self.duty.early_us();
-            self.wait(&mut events, tick_us.min(early_us));
+            self.wait(&mut events, tick_us.min(early_us), rested_us);
+            self.read_clock();
+            let began_us = self.now.mono_us;
             self.pass(&events);
+            let is_busy = self.unread > 0;
             if self.now.mono_us >= tick_us {
                 self.duty.tick();
                 self.read_clock();
@@ -128,12 +135,16 @@ impl<A, D: Duty<A>> Turns<A, D> {
                 self.duty.hurry();
                 self.read_clock();
             }
+            rested_us = clock::mono_us();
+            self.duty.note_pass(rested_us.saturating_sub(began_us));
+            if is_busy {
+                self.busy_us = rested_us;
+            }
         }
     }
 
     /// Everybody who has something to do gets a turn.
     fn pass(&mut self, events: &Events) {
-        self.read_clock();
         for event in events {
             if event.token() != ALARM {
                 let ready = Ready {
@@ -160,16 +171,32 @@ impl<A, D: Duty<A>> Turns<A, D> {
 
     /// Waits until something happens to a socket, somebody rings, or time has come. Does not wait
     /// when there is something to do, but looks at the sockets all the same.
-    fn wait(&mut self, events: &mut Events, tick_us: u64) {
+    fn wait(&mut self, events: &mut Events, tick_us: u64, mut now_us: u64) {
         let until_us = self
             .timers
             .first()
             .map_or(tick_us, |(us, _)| tick_us.min(*us));
+        let linger_us = self.duty.busy_poll_us();
+        if linger_us > 0 && self.again.is_empty() {
+            let end_us = until_us.min(self.busy_us.saturating_add(linger_us));
+            while now_us < end_us {
+                self.look(events, Duration::ZERO);
+                if !events.is_empty() || self.bell.is_wanted() {
+                    return;
+                }
+                now_us = clock::mono_us();
+            }
+        }
         let timeout = if !self.again.is_empty() || !self.bell.may_sleep() {
             Duration::ZERO
         } else {
-            Duration::from_micros(until_us.saturating_sub(self.now.mono_us))
+            Duration::from_micros(until_us.saturating_sub(now_us))
         };
+        self.look(events, timeout);
+    }
+
+    /// Has the system say what happened to sockets, within `timeout`.
+    fn look(&mut self, events: &mut Events, timeout: Duration) {
         if let Err(error) = self.poll.poll(events, Some(timeout)) {
             events.clear();
             // A signal cut it short: whatever happened will be told next time.
@@ -308,9 +335,9 @@ impl<A, D: Duty<A>> Turns<A, D> {
 impl<A, D: Duty<A>> Others for Turns<A, D> {
     fn serve(&mut self) {
         let mut events = Events::with_capacity(OTHERS_EVENTS_MAX);
-        if self.poll.poll(&mut events, Some(Duration::ZERO)).is_ok() {
-            self.pass(&events);
-        }
+        self.look(&mut events, Duration::ZERO);
+        self.read_clock();
+        self.pass(&events);
         // Whose turn this is inside of has an old reading.
         self.unread = UNREAD_TURNS_MAX;
     }

@@ -33,6 +33,7 @@ mod smoke;
 mod soak;
 mod streams;
 mod tls;
+mod workers;
 
 /// The small amount, or the heavy one if that is asked for.
 fn amount(small: usize, heavy: usize) -> usize {

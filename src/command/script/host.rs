@@ -54,6 +54,7 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
         let was_pinned = call.held.is_pinned();
         call.engine.running.start();
         call.session.is_atomic = true;
+        call.session.is_script = true;
         call.held.pin();
         let result = script(self);
         if self.is_suspended {
@@ -65,6 +66,7 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
             call.held.unpin();
         }
         call.session.is_atomic = was_atomic;
+        call.session.is_script = false;
         if call.session.db != db {
             call.session.db = db;
             call.session.note_state();
@@ -109,7 +111,7 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
         if flags.any(Flags::NOSCRIPT) {
             return Some("ERR This Redis command is not allowed from script");
         }
-        if self.reads_only && flags.any(Flags::WRITE) {
+        if self.reads_only && flags.any(Flags::WRITE.and(Flags::MAY_REPLICATE)) {
             return Some("ERR Write commands are not allowed from read-only scripts.");
         }
         if self.refuses_growth && flags.any(Flags::DENYOOM) {

@@ -134,6 +134,19 @@ fn known(call: &Call<'_, '_>, interpreter: &mut Interpreter, sha: &Sha) -> Resul
     library::compile(interpreter, &script)
 }
 
+/// Whether a request runs a script that says of itself that it does not write.
+#[cold]
+pub(super) fn only_reads(call: &Call<'_, '_>, args: Args<'_>) -> bool {
+    let (Some(name), Some(script)) = (args.get(0), args.get(1)) else {
+        return false;
+    };
+    if name.eq_ignore_ascii_case(b"eval") {
+        return Script::new(script).is_ok_and(|script| script.rules.no_writes);
+    }
+    let known = sha_from(script).and_then(|sha| call.engine.scripts.get(&sha));
+    name.eq_ignore_ascii_case(b"evalsha") && known.is_some_and(|script| script.rules.no_writes)
+}
+
 /// How many of the arguments are keys.
 fn keys_len(args: Args<'_>) -> Result<usize> {
     let count = crate::protocol::number::parse_i64(args.at(2)).ok_or(Error::NotInteger)?;

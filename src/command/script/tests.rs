@@ -467,3 +467,37 @@ fn scripts_see_the_version_that_clients_see() {
         format!("$5 {}", crate::command::connection::REDIS_VERSION)
     );
 }
+
+#[test]
+fn a_script_gets_a_set_in_order() {
+    let bench = Bench::new();
+    bench.run("sadd s d b c a");
+    assert_eq!(bench.run("sort s by none"), "*4 $1 d $1 b $1 c $1 a");
+    assert_eq!(
+        eval(&bench, "return redis.call('sort', 's', 'by', 'none')"),
+        "*4 $1 a $1 b $1 c $1 d"
+    );
+    assert_eq!(bench.run("sort s by none"), "*4 $1 d $1 b $1 c $1 a");
+}
+
+#[test]
+fn a_pause_of_writes_lets_scripts_read() {
+    let bench = Bench::new();
+    let mut client = bench.client();
+    let reads = "#!lua flags=no-writes\nreturn 12";
+    let sha = play(&bench, &mut client, &["SCRIPT", "LOAD", reads]);
+    let sha = sha.split(' ').next_back().expect("a name").to_owned();
+    let publishes = "return redis.call('publish', 'c', 'm')";
+    let refused = play(&bench, &mut client, &["EVAL_RO", publishes, "0"]);
+    let why = "-ERR Write commands are not allowed from read-only scripts. script: ";
+    assert!(refused.starts_with(why), "{refused}");
+    bench.run("CLIENT PAUSE 100000 WRITE");
+    assert_eq!(play(&bench, &mut client, &["EVAL", reads, "0"]), ":12");
+    assert_eq!(play(&bench, &mut client, &["EVALSHA", &sha, "0"]), ":12");
+    bench.play(&mut client, "MULTI");
+    assert_eq!(play(&bench, &mut client, &["EVAL", reads, "0"]), "+QUEUED");
+    assert_eq!(bench.play(&mut client, "EXEC"), "*1 :12");
+    for held_up in ["EVAL x 0", "PFCOUNT x", "PUBLISH c m"] {
+        assert_eq!(bench.run(held_up), "", "{held_up}");
+    }
+}

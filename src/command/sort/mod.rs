@@ -127,7 +127,7 @@ struct Element {
 
 /// The elements at a key. Where they keep their order only those that are asked for, in that order.
 fn load(call: &mut Call<'_, '_>, key: &Key<'_>, wanted: &mut Wanted<'_>) -> Result<Vec<Vec<u8>>> {
-    let now_ms = call.now_ms();
+    let (now_ms, is_script) = (call.now_ms(), call.session.is_script);
     let found = call.shard(key).value(key, now_ms);
     let is_found = found.is_some();
     let mut elements = Vec::new();
@@ -147,16 +147,17 @@ fn load(call: &mut Call<'_, '_>, key: &Key<'_>, wanted: &mut Wanted<'_>) -> Resu
                 elements.push(member.to_vec());
             });
         }
-        Some(Value::Set(set)) => load_set(set, wanted, &mut elements),
+        Some(Value::Set(set)) => load_set(set, wanted, is_script, &mut elements),
         Some(_) => return Err(Error::WrongType),
     }
     call.looked_up(key, is_found);
     Ok(elements)
 }
 
-/// A set has no order to keep, so what is stored of it is sorted by its members.
-fn load_set(set: &Set, wanted: &mut Wanted<'_>, elements: &mut Vec<Vec<u8>>) {
-    if wanted.unsorted && wanted.store.is_some() {
+/// A set has no order to keep, so what is stored of it, or read by a script, is sorted by its
+/// members.
+fn load_set(set: &Set, wanted: &mut Wanted<'_>, is_script: bool, elements: &mut Vec<Vec<u8>>) {
+    if wanted.unsorted && (wanted.store.is_some() || is_script) {
         wanted.unsorted = false;
         wanted.alpha = true;
         wanted.by = None;

@@ -1,12 +1,10 @@
 //! ZRANGE and its older forms, ZRANGESTORE: parts of a set by rank, score or member.
 
-use std::ops::Range;
-
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::protocol::Args;
-use crate::store::sorted_set::{LexRange, Order, ScoreRange, SortedSet};
+use crate::store::sorted_set::{self, LexRange, Order, ScoreRange, SortedSet};
 
 use super::{bounds, limits, open_members, parse_integer, store, write_member};
 
@@ -193,28 +191,19 @@ impl<'a> Wanted<'a> {
     /// Where the part of a set begins, counted in the order of the walk, and its length.
     #[inline]
     fn part_of(&self, set: &SortedSet) -> (usize, usize) {
-        let len = set.len();
-        let ranks = match &self.ends {
+        // A negative offset skips all, a negative count takes all.
+        let skip = usize::try_from(self.offset).unwrap_or(usize::MAX);
+        let most = usize::try_from(self.count).unwrap_or(usize::MAX);
+        match &self.ends {
             Ends::Ranks(start, stop) => {
-                let ranks = bounds::ranks(*start, *stop, len);
-                return (ranks.start, ranks.len());
+                let ranks = bounds::ranks(*start, *stop, set.len());
+                (ranks.start, ranks.len())
             }
-            Ends::Scores(range) => set.ranks_by_score(range),
-            Ends::Members(range) => set.ranks_by_member(range),
-        };
-        self.limited(&ranks, len)
-    }
-
-    /// Skips and cuts by LIMIT. A negative offset skips all, a negative count takes all.
-    #[inline]
-    fn limited(&self, ranks: &Range<usize>, len: usize) -> (usize, usize) {
-        let start = match self.order {
-            Order::Up => ranks.start,
-            Order::Down => len - ranks.end,
-        };
-        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
-        let left = ranks.len().saturating_sub(offset);
-        let count = usize::try_from(self.count).unwrap_or(usize::MAX);
-        (start.saturating_add(offset), left.min(count))
+            Ends::Scores(range) => set.part_by_score(range, self.order, skip, most),
+            Ends::Members(range) => {
+                let ranks = set.ranks_by_member(range);
+                sorted_set::cut(&ranks, set.len(), self.order, skip, most)
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::clock::{self, Now};
 use crate::command::alerts::Concern;
 use crate::command::backlog::{Order, Row, Sums, Survey, Wanted};
 use crate::command::{Engine, Health};
+use crate::metrics::PassTimes;
 use crate::pubsub::ChannelSight;
 use crate::store::meter::{Rates, Waited};
 use crate::store::{Cause, Figures, GroupBacklog, Kind, Ledger, State};
@@ -39,6 +40,7 @@ pub fn write(engine: &Engine, now: Now, format: Format) -> Option<String> {
     let mut text = Text::new(format);
     process(&mut text, engine, now);
     traffic(&mut text, engine);
+    passes(&mut text, engine);
     totals(&mut text, &survey);
     policies(&mut text, &survey);
     queues(&mut text, &rows);
@@ -160,6 +162,49 @@ fn traffic(text: &mut Text, engine: &Engine) {
         ("closed", outboxes.closed),
     ] {
         text.sample(&[("cause", cause)], lost.messages);
+    }
+}
+
+/// Bounds of the buckets for passes, as powers of two of microseconds: 64 us to a second.
+const PASS_BOUNDS: [u32; 8] = [6, 8, 10, 12, 14, 16, 18, 20];
+
+fn passes(text: &mut Text, engine: &Engine) {
+    let workers = engine.workers.iter().enumerate();
+    let workers = workers.map(|(index, worker)| {
+        let mut times = PassTimes::default();
+        times.add(&worker.passes);
+        (index.to_string(), times)
+    });
+    let workers: Vec<_> = workers.collect();
+    let micros = |us: u64| format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+    text.family(
+        "weir_loop_pass_seconds",
+        "histogram",
+        "How long a worker was at work before it looked at its sockets again.",
+    );
+    for (worker, times) in &workers {
+        let worker = ("worker", worker.as_str());
+        for power in PASS_BOUNDS {
+            // Whole microseconds are counted: below a bound is not above it.
+            let bound = micros(1 << power);
+            text.part(
+                "_bucket",
+                &[worker, ("le", &bound)],
+                times.times.below(power),
+            );
+        }
+        let calls = times.times.calls();
+        text.part("_bucket", &[worker, ("le", "+Inf")], calls);
+        text.part("_count", &[worker], calls);
+        text.part("_sum", &[worker], micros(times.total_us));
+    }
+    text.family(
+        "weir_loop_pass_longest_seconds",
+        "gauge",
+        "The longest of them since the start or CONFIG RESETSTAT.",
+    );
+    for (worker, times) in &workers {
+        text.sample(&[("worker", worker)], micros(times.longest_us));
     }
 }
 

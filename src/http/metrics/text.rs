@@ -63,7 +63,13 @@ impl Text {
     }
 
     pub(super) fn sample(&mut self, labels: Labels<'_>, value: impl Display) {
+        self.part("", labels, value);
+    }
+
+    /// A sample of a metric that has several kinds of them, such as a histogram's `_count`.
+    pub(super) fn part(&mut self, kind: &str, labels: Labels<'_>, value: impl Display) {
         self.all.push_str(&self.name);
+        self.all.push_str(kind);
         for (index, (name, value)) in labels.iter().enumerate() {
             self.all.push(if index == 0 { '{' } else { ',' });
             self.all.push_str(name);

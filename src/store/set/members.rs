@@ -3,13 +3,14 @@
 use ahash::RandomState;
 
 use crate::ends::is_same;
+use crate::store::member::Member;
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, Remains};
 use crate::store::table::{Iter, Table};
 
 /// The members of a large set.
 #[derive(Clone, Debug)]
 pub(super) struct Members {
-    table: Table<Box<[u8]>>,
+    table: Table<Member>,
     hasher: RandomState,
     /// Bytes that the members own.
     bytes: usize,
@@ -36,7 +37,7 @@ impl Members {
     pub fn contains(&self, member: &[u8]) -> bool {
         let hash = self.hasher.hash_one(member);
         self.table
-            .find(hash, |other| is_same(other, member))
+            .find(hash, |other| is_same(other.bytes(), member))
             .is_some()
     }
 
@@ -45,14 +46,14 @@ impl Members {
     pub fn insert(&mut self, member: &[u8]) -> bool {
         let Self { table, hasher, .. } = self;
         let hash = hasher.hash_one(member);
-        let (_, is_new) = table.find_or_insert_with(
+        let (kept, is_new) = table.find_or_insert_with(
             hash,
-            |other| is_same(other, member),
-            || member.into(),
-            |other| hasher.hash_one(&**other),
+            |other| is_same(other.bytes(), member),
+            || Member::new(member),
+            |other| hasher.hash_one(other.bytes()),
         );
         if is_new {
-            self.bytes += member.len();
+            self.bytes += kept.heap_bytes();
         }
         is_new
     }
@@ -64,19 +65,19 @@ impl Members {
         let hash = hasher.hash_one(member);
         let removed = table.remove(
             hash,
-            |other| is_same(other, member),
-            |other| hasher.hash_one(&**other),
+            |other| is_same(other.bytes(), member),
+            |other| hasher.hash_one(other.bytes()),
         );
-        self.bytes -= removed.as_ref().map_or(0, |removed| removed.len());
+        self.bytes -= removed.as_ref().map_or(0, Member::heap_bytes);
         removed.is_some()
     }
 
-    pub fn iter(&self) -> Iter<'_, Box<[u8]>> {
+    pub fn iter(&self) -> Iter<'_, Member> {
         self.table.iter()
     }
 
     pub fn random(&self, random: u64) -> Option<&[u8]> {
-        self.table.random(random).map(|member| &**member)
+        self.table.random(random).map(Member::bytes)
     }
 
     /// See [`Table::scan`].
@@ -84,8 +85,8 @@ impl Members {
         self.table.scan(
             cursor,
             count,
-            |member| self.hasher.hash_one(&**member),
-            |member| visit(member),
+            |member| self.hasher.hash_one(member.bytes()),
+            |member| visit(member.bytes()),
         )
     }
 }

@@ -315,7 +315,8 @@ pub enum Iter<'a> {
     #[doc(hidden)]
     Packed(Items<'a>),
     #[doc(hidden)]
-    Table(super::table::Iter<'a, Box<[u8]>>),
+    #[allow(private_interfaces, reason = "nobody matches on it")]
+    Table(super::table::Iter<'a, super::member::Member>),
 }
 
 impl<'a> IntoIterator for &'a Set {
@@ -339,7 +340,7 @@ impl<'a> Iterator for Iter<'a> {
                 (index < integers.len()).then(|| Item::Integer(integers.at(index)))
             }
             Self::Packed(items) => items.next(),
-            Self::Table(members) => members.next().map(|member| Item::Bytes(member)),
+            Self::Table(members) => members.next().map(|member| Item::Bytes(member.bytes())),
         }
     }
 }

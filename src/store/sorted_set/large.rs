@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use ahash::RandomState;
 
+use crate::ends::is_same;
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use crate::store::table::{IntoIter, Table};
 
@@ -45,7 +46,7 @@ impl Large {
     fn find(&self, hash: u64, member: &[u8]) -> Option<Id> {
         let names = &self.names;
         self.table
-            .find(hash, |&id| names.get(id) == member)
+            .find(hash, |&id| is_same(names.get(id), member))
             .copied()
     }
 
@@ -161,6 +162,22 @@ impl Large {
                 return;
             }
         }
+    }
+
+    /// How many of the first `most` members from a rank on, upward, have scores that are meant,
+    /// until the first one that has not.
+    #[inline]
+    pub fn run_up(&self, rank: usize, most: usize, is_meant: impl Fn(f64) -> bool) -> usize {
+        let run = self.tree.forward(rank).take(most);
+        run.take_while(|entry| is_meant(entry.score)).count()
+    }
+
+    /// The same downward; ranks count from the last member.
+    #[inline]
+    pub fn run_down(&self, rank: usize, most: usize, is_meant: impl Fn(f64) -> bool) -> usize {
+        let end = self.len().saturating_sub(rank);
+        let run = self.tree.backward(end).take(most);
+        run.take_while(|entry| is_meant(entry.score)).count()
     }
 
     /// Shows the members at a cursor and after; see [`Table::scan`].

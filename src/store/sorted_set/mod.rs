@@ -66,6 +66,26 @@ impl Default for SortedSet {
 /// Bytes of small forms past which Redis makes a large one, whatever the settings.
 const SMALL_BYTES_MAX: usize = 1 << 30;
 
+/// Members of a range that are walked to find its end; searching costs as much as some dozens.
+const WALKED_LEN_MAX: usize = 32;
+
+/// The part of `ranks`, in a set of `len` members, behind the first `skip` in an order, cut to
+/// `most`: where it begins, counted in that order, and its length.
+pub fn cut(
+    ranks: &Range<usize>,
+    len: usize,
+    order: Order,
+    skip: usize,
+    most: usize,
+) -> (usize, usize) {
+    let start = match order {
+        Order::Up => ranks.start,
+        Order::Down => len - ranks.end,
+    };
+    let left = ranks.len().saturating_sub(skip);
+    (start.saturating_add(skip), left.min(most))
+}
+
 impl SortedSet {
     /// An empty set; owns no memory.
     pub fn new() -> Self {
@@ -234,6 +254,35 @@ impl SortedSet {
             Form::Large(large) => (large.count_by_score(below), large.count_by_score(up_to_end)),
         };
         start..end.max(start)
+    }
+
+    /// The ranks of members whose scores lie in a range, without the first `skip` of them in an
+    /// order, and of the others the first `most`: where they begin, counted in that order, and
+    /// how many they are. Few are found by one search and a walk, without searching for the end.
+    #[inline]
+    pub fn part_by_score(
+        &self,
+        range: &ScoreRange,
+        order: Order,
+        skip: usize,
+        most: usize,
+    ) -> (usize, usize) {
+        let Form::Large(large) = &self.0 else {
+            return cut(&self.ranks_by_score(range), self.len(), order, skip, most);
+        };
+        if range.is_empty() || most > WALKED_LEN_MAX {
+            return cut(&self.ranks_by_score(range), self.len(), order, skip, most);
+        }
+        let start = match order {
+            Order::Up => large.count_by_score(|score| range.min.is_above(score)),
+            Order::Down => self.len() - large.count_by_score(|score| range.max.reaches(score)),
+        };
+        let start = start.saturating_add(skip);
+        let len = match order {
+            Order::Up => large.run_up(start, most, |score| range.max.reaches(score)),
+            Order::Down => large.run_down(start, most, |score| !range.min.is_above(score)),
+        };
+        (start, len)
     }
 
     /// The ranks of the members that lie in a range, of a set whose scores are all the same.

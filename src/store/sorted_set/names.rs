@@ -3,12 +3,12 @@
 //! The table and the tree of a set both refer to a member by this number, so its bytes are kept
 //! once. Slots lie in pages of [`PAGE_SLOTS`], so that growth never copies what is there, and a
 //! page is freed as soon as its last member goes: a set that serves as a queue by time gives its
-//! memory back as it drains. Members of up to [`INLINE_BYTES_MAX`] bytes need no allocation.
+//! memory back as it drains. Short members lie in their slots.
 //!
 //! Every operation is O(1).
 
-/// Longest member that lies in its slot.
-const INLINE_BYTES_MAX: usize = 22;
+use crate::store::member::Member;
+
 /// Members to a page: 8 KiB.
 const PAGE_SLOTS: usize = 1 << PAGE_BITS;
 const PAGE_BITS: u32 = 8;
@@ -20,11 +20,7 @@ pub(super) type Id = u32;
 
 #[derive(Clone, Debug)]
 enum Name {
-    Short {
-        len: u8,
-        bytes: [u8; INLINE_BYTES_MAX],
-    },
-    Long(Box<[u8]>),
+    Taken(Member),
     /// Nobody's, with the next free slot of the page.
     Free(u32),
 }
@@ -62,8 +58,7 @@ impl Names {
     #[inline]
     pub fn get(&self, id: Id) -> &[u8] {
         match &self.slot(id).name {
-            Name::Short { len, bytes } => &bytes[..usize::from(*len)],
-            Name::Long(bytes) => bytes,
+            Name::Taken(member) => member.bytes(),
             Name::Free(_) => &[],
         }
     }
@@ -92,16 +87,9 @@ impl Names {
     /// # Panics
     /// At 2^32 members, which take more memory than there is.
     pub fn add(&mut self, name: &[u8], score: f64) -> Id {
-        let name = if name.len() <= INLINE_BYTES_MAX {
-            let mut bytes = [0; INLINE_BYTES_MAX];
-            bytes[..name.len()].copy_from_slice(name);
-            #[allow(clippy::cast_possible_truncation, reason = "at most INLINE_BYTES_MAX")]
-            let len = name.len() as u8;
-            Name::Short { len, bytes }
-        } else {
-            self.long_bytes += name.len();
-            Name::Long(name.into())
-        };
+        let member = Member::new(name);
+        self.long_bytes += member.heap_bytes();
+        let name = Name::Taken(member);
         let page_at = self.open_page();
         let page = &mut self.pages[page_at as usize];
         page.live += 1;
@@ -116,7 +104,7 @@ impl Names {
             let old = std::mem::replace(&mut page.slots[at], slot);
             page.free = match old.name {
                 Name::Free(next) => next,
-                Name::Short { .. } | Name::Long(_) => unreachable!("it stood in the free list"),
+                Name::Taken(_) => unreachable!("it stood in the free list"),
             };
             at
         };
@@ -152,8 +140,8 @@ impl Names {
         let page = &mut self.pages[page_at];
         let was_full = page.free == NONE && page.slots.len() == PAGE_SLOTS;
         let free = Name::Free(page.free);
-        if let Name::Long(bytes) = std::mem::replace(&mut page.slots[at].name, free) {
-            self.long_bytes -= bytes.len();
+        if let Name::Taken(member) = std::mem::replace(&mut page.slots[at].name, free) {
+            self.long_bytes -= member.heap_bytes();
         }
         page.free = u32::try_from(at).expect("below PAGE_SLOTS");
         page.live -= 1;

@@ -6,7 +6,7 @@
     reason = "small numbers"
 )]
 
-use super::{LexBound, LexRange, Limits, Order, ScoreBound, ScoreRange, SortedSet};
+use super::{LexBound, LexRange, Limits, Order, ScoreBound, ScoreRange, SortedSet, cut};
 use crate::store::stream::dice::Dice;
 
 const LIMITS: Limits = Limits {
@@ -151,6 +151,12 @@ fn compare_ranges(dice: &mut Dice, set: &SortedSet, model: &Model) {
         found.push((score, member.to_vec()));
     });
     assert_eq!(found, expected, "{range:?}");
+    for order in [Order::Up, Order::Down] {
+        let (skip, most) = (dice.below(4) as usize, dice.below(60) as usize);
+        let part = cut(&ranks, set.len(), order, skip, most);
+        let found = set.part_by_score(&range, order, skip, most);
+        assert_eq!(found, part, "{range:?} {order:?}");
+    }
 }
 
 #[test]

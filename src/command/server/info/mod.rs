@@ -60,6 +60,9 @@ const SECTIONS: &[Section] = &[
     ("persistence", "Persistence", true, sections::persistence),
     ("stats", "Stats", true, totals::stats),
     ("weir", "Weir", true, totals::weir),
+    ("loop", "Loop", true, totals::passes),
+    #[cfg(feature = "lock-times")]
+    ("locks", "Locks", false, totals::locks),
     ("ledger", "Ledger", true, totals::ledger),
     ("backlog", "Backlog", false, backlog::backlog),
     ("replication", "Replication", true, sections::replication),
@@ -157,6 +160,23 @@ mod tests {
             assert!(text.contains(field), "{field} in {text}");
         }
         assert!(!bench.run("INFO").contains("# Backlog"));
+    }
+
+    #[test]
+    fn passes_of_workers_are_told_until_statistics_start_again() {
+        let bench = Bench::new();
+        for us in [10, 10, 10, 2500] {
+            bench.engine.workers[0].passes.note(us);
+        }
+        let text = bench.run("INFO loop");
+        for field in [
+            "# Loop loop_passes:4 loop_usec:2530 loop_usec_p50:11 loop_usec_p99:2500 ",
+            " loop_usec_max:2500 loop_worker0:passes=4,usec=2530,p50=11,p99=2500,p999=2500,max=2500",
+        ] {
+            assert!(text.contains(field), "{field} in {text}");
+        }
+        bench.run("CONFIG RESETSTAT");
+        assert!(bench.run("INFO loop").contains("loop_usec_max:0 "));
     }
 
     #[test]

@@ -99,6 +99,7 @@ pub(super) fn memory(text: &mut Text, facts: &Facts<'_>) {
     text.bytes("maxmemory", engine.config.live().maxmemory_bytes());
     text.line("maxmemory_policy", "noeviction");
     text.line("mem_fragmentation_ratio", "1.00");
+    text.line("number_of_cached_scripts", engine.scripts.len());
     text.line("mem_clients_normal", facts.clients.buffers_bytes);
     text.zeros(&[
         "mem_fragmentation_bytes",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::facts::Facts;
 use super::{Text, ratio};
 use crate::command::table::table;
-use crate::metrics::{CommandStats, Counter, Distribution};
+use crate::metrics::{CommandStats, Counter, Distribution, PassTimes};
 use crate::pubsub::Space;
 
 /// Counters of Redis for what does not happen here.
@@ -126,6 +126,47 @@ pub(super) fn weir(text: &mut Text, facts: &Facts<'_>) {
         "protocol_errors",
         engine.sum(|stats| &stats.protocol_errors),
     );
+}
+
+/// How long workers were at work between two waits for their sockets.
+pub(super) fn passes(text: &mut Text, facts: &Facts<'_>) {
+    let workers = &facts.engine.workers;
+    let all = facts.engine.pass_times();
+    text.line("loop_passes", all.times.calls());
+    text.line("loop_usec", all.total_us);
+    for (field, per_thousand) in [("p50", 500), ("p99", 990), ("p999", 999)] {
+        text.line(
+            &format!("loop_usec_{field}"),
+            all.percentile_us(per_thousand),
+        );
+    }
+    text.line("loop_usec_max", all.longest_us);
+    for (index, worker) in workers.iter().enumerate() {
+        let mut own = PassTimes::default();
+        own.add(&worker.passes);
+        let [p50, p99, p999] = [500, 990, 999].map(|share| own.percentile_us(share));
+        let value = format!(
+            "passes={},usec={},p50={p50},p99={p99},p999={p999},max={}",
+            own.times.calls(),
+            own.total_us,
+            own.longest_us
+        );
+        text.line(&format!("loop_worker{index}"), value);
+    }
+}
+
+/// How often shards were waited for and held, for less than so many nanoseconds, since the last look.
+#[cfg(feature = "lock-times")]
+pub(super) fn locks(text: &mut Text, _facts: &Facts<'_>) {
+    use crate::store::lock_times::{HOLDS, WAITS};
+    for (name, times) in [("waits", &WAITS), ("holds", &HOLDS)] {
+        let counts = times.take();
+        let counts = counts.iter().map(|(ns, count)| format!("{ns}={count}"));
+        text.line(
+            &format!("shard_{name}_ns"),
+            counts.collect::<Vec<_>>().join(","),
+        );
+    }
 }
 
 /// What came, what was delivered, what is held and what was lost, over all queues and outboxes
