@@ -97,6 +97,9 @@ pub struct Stage<T> {
 
 impl<T> Stage<T> {
     /// Changes the state, and has all who wait look again.
+    ///
+    /// # Panics
+    /// When another thread of the test panicked in here.
     pub fn change<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         let mut state = self.state.lock().expect("no thread of a test panics");
         let result = act(&mut state);
@@ -105,6 +108,9 @@ impl<T> Stage<T> {
     }
 
     /// Waits until `look` finds what it wants.
+    ///
+    /// # Panics
+    /// When another thread of the test panicked in here.
     pub fn wait<R>(&self, mut look: impl FnMut(&mut T) -> Option<R>) -> R {
         let mut state = self.state.lock().expect("no thread of a test panics");
         loop {

@@ -5,6 +5,7 @@
 
 mod streams;
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::mem;
 
@@ -19,6 +20,8 @@ const NAMES: [&str; 8] = ["a", "b", "ab", "q1", "q2", "dead", "dead2", "text"];
 const PATTERNS: [&str; 6] = ["*", "a*", "q?", "q1", "b", "dead"];
 const CLIENTS_MAX: usize = 4;
 const STEPS: u64 = 20_000;
+/// What happened last, kept for who is told of a failure.
+const LOG_LEN: usize = 30;
 
 /// splitmix64: tests must repeat.
 struct Random(u64);
@@ -73,7 +76,7 @@ struct Model {
     blocked: Vec<Player>,
     /// Clients that wait for streams.
     readers: Vec<Player>,
-    log: Vec<String>,
+    log: VecDeque<String>,
 }
 
 /// Payloads in a reply: the words behind a length.
@@ -103,19 +106,23 @@ impl Model {
             told: Told::default(),
             blocked: Vec::new(),
             readers: Vec::new(),
-            log: Vec::new(),
+            log: VecDeque::new(),
         }
     }
 
     fn run(&mut self, command: &str) -> String {
         let reply = self.bench.play(&mut self.player, command);
         let shown = |text: &str| text.chars().take(120).collect::<String>();
-        self.log
-            .push(format!("{} => {}", shown(command), shown(&reply)));
-        if self.log.len() > 30 {
-            self.log.remove(0);
-        }
+        self.note(format!("{} => {}", shown(command), shown(&reply)));
         reply
+    }
+
+    /// Notes what happens, for who is told of a failure.
+    fn note(&mut self, line: String) {
+        if self.log.len() == LOG_LEN {
+            self.log.pop_front();
+        }
+        self.log.push_back(line);
     }
 
     /// What the list at a name holds, if it is one.
@@ -258,8 +265,7 @@ impl Model {
             reply = self.bench.play(&mut client, command);
         }
         self.bench.leave(&client);
-        self.log
-            .push(format!("{} | {} => {reply}", commands[1], commands[2]));
+        self.note(format!("{} | {} => {reply}", commands[1], commands[2]));
         let replies = reply.split(' ').skip(1);
         let mut outcomes = replies.filter(|word| word.starts_with(':') || word.starts_with('-'));
         for message in [first, second] {
@@ -311,7 +317,7 @@ impl Model {
         };
         let mut player = self.bench.client();
         let reply = self.bench.play(&mut player, &command);
-        self.log.push(format!("{command} => {reply}"));
+        self.note(format!("{command} => {reply}"));
         if reply == "(blocked)" {
             self.blocked.push(player);
         } else {
@@ -334,7 +340,7 @@ impl Model {
             let is_served = is_served(&player);
             let goes = self.random.below(if is_served { 4 } else { 40 }) == 0;
             if goes {
-                self.log.push("a client goes".to_owned());
+                self.note("a client goes".to_owned());
                 let wait = mem::take(&mut *player.session.client.wait.lock());
                 let taken = match wait {
                     Wait::Served(served) if served.taken.is_empty() => {
@@ -380,7 +386,7 @@ impl Model {
             16 | 17 => self.block(),
             _ => {
                 let ms = self.random.below(20);
-                self.log.push(format!("{ms} ms pass"));
+                self.note(format!("{ms} ms pass"));
                 self.bench.pass(ms);
                 tick::tend(&self.bench.engine, 0, self.bench.now);
                 self.check_ages();
@@ -471,7 +477,7 @@ fn the_ledger_balances_whatever_happens() {
     for step in 0..steps {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| model.step()));
         if let Err(panic) = result {
-            let log = model.log.join("\n  ");
+            let log = Vec::from(model.log).join("\n  ");
             panic!(
                 "step {step} of seed {seed}:\n  {log}\n{:?}",
                 panic.downcast_ref::<String>()

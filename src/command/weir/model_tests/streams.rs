@@ -204,7 +204,7 @@ impl Model {
         };
         let mut player = self.bench.client();
         let reply = self.bench.play(&mut player, &command);
-        self.log.push(format!("{command} => {reply}"));
+        self.note(format!("{command} => {reply}"));
         if reply == "(blocked)" {
             self.readers.push(player);
         } else {
