@@ -342,7 +342,9 @@ fn on_the_key(g: &mut Gen) -> Command {
         }
         6 => Command::new("DEL").arg(key),
         7 => Command::new("TYPE").arg(key),
-        8 => Command::words("OBJECT ENCODING").arg(key),
+        8 => Command::words("OBJECT ENCODING")
+            .arg(key)
+            .compared(Compare::Encoding),
         9 => Command::new("EXPIRE").arg(key).arg("100000"),
         10 => Command::new("TTL").arg(key).compared(Compare::Within(3)),
         11 => Command::new("PERSIST").arg(key),
