@@ -8,13 +8,25 @@ use super::request::Ask;
 use crate::clients::Wait;
 
 impl Simulation {
-    /// Has all clients send and read what they can, and time pass until their waits are over.
+    /// Has all clients send and read what they can, and time pass until their waits are over: four
+    /// seconds, and longer where clients still wait for a time, one request after the other.
     pub fn come_to_rest(&mut self) {
-        for _ in 0..40 {
+        for passed in 0..400 {
             self.quiesce();
+            if passed >= 40 && !self.awaits_time() {
+                return;
+            }
             self.pass(100);
         }
         self.quiesce();
+    }
+
+    fn awaits_time(&self) -> bool {
+        let is_timed = |ask: &Ask| matches!(ask, Ask::Wait { is_timed: true, .. });
+        let staying = self.actors.iter().filter(|actor| !actor.has_closed);
+        staying
+            .into_iter()
+            .any(|actor| actor.asks.iter().any(is_timed))
     }
 
     fn quiesce(&mut self) {
