@@ -189,6 +189,7 @@ impl Crew {
                 world.seats[slot] = Some(seated);
             }
         }
+        world.take_bells_back();
         world.now = *self.hall.now.lock();
         std::mem::take(&mut *self.hall.over.lock())
     }

@@ -263,6 +263,15 @@ impl World {
         served
     }
 
+    /// Has the bells wake the workers here again, after others had them.
+    pub fn take_bells_back(&mut self) {
+        for worker in &self.workers {
+            worker
+                .bell
+                .set_alarm(Waker::from(Arc::clone(&worker.alarm)));
+        }
+    }
+
     /// The bell of a worker.
     pub fn bell(&self, worker: usize) -> &Arc<Bell> {
         &self.workers[worker].bell
