@@ -75,7 +75,9 @@ pub struct Connection {
     held: Held,
     /// When the wait or pause ends by itself, in monotonic microseconds.
     until_us: Option<u64>,
-    in_flight: Option<InFlight>,
+    /// Served replies of which no byte is sent, oldest first: a client that pipelines may be served
+    /// again before its socket took the one before.
+    in_flight: Vec<InFlight>,
     sent_bytes: u64,
     /// The socket took less than there was, when it was last tried.
     is_stuck: bool,
@@ -97,7 +99,7 @@ impl Connection {
             output: Reply::new(Resp::V2),
             held: Held::No,
             until_us: None,
-            in_flight: None,
+            in_flight: Vec::new(),
             sent_bytes: 0,
             is_stuck: false,
             is_closing: false,
@@ -110,10 +112,10 @@ impl Connection {
         (self.input.len(), self.output.len(), self.sent_bytes)
     }
 
-    /// Messages of a served reply of which no byte is sent; for the simulator.
+    /// Messages of served replies of which no byte is sent; for the simulator.
     #[cfg(test)]
-    pub fn in_flight(&self) -> &[Taken] {
-        self.in_flight.as_ref().map_or(&[], |flight| &flight.taken)
+    pub fn in_flight(&self) -> impl Iterator<Item = &Taken> {
+        self.in_flight.iter().flat_map(|flight| &flight.taken)
     }
 
     /// Moves on as far as possible.
@@ -233,7 +235,7 @@ impl Connection {
         };
         if !served.taken.is_empty() {
             let from_byte = self.sent_bytes + self.output.len() as u64;
-            self.in_flight = Some(InFlight {
+            self.in_flight.push(InFlight {
                 from_byte,
                 taken: served.taken,
             });
@@ -389,12 +391,10 @@ impl Connection {
             let stats = &self.engine.workers[self.worker];
             stats.writes.add(1);
             stats.sent_bytes.add(sent as u64);
-            if self
-                .in_flight
-                .as_ref()
-                .is_some_and(|flight| self.sent_bytes > flight.from_byte)
-            {
-                self.in_flight = None;
+            if !self.in_flight.is_empty() {
+                let sent_bytes = self.sent_bytes;
+                self.in_flight
+                    .retain(|flight| sent_bytes <= flight.from_byte);
             }
         }
         if mem::take(&mut self.is_stuck) {
@@ -529,19 +529,20 @@ impl worker::Connection for Connection {
 
     /// Takes the client out of everything; messages that it was to get go back.
     fn close(mut self, now: Now) {
-        let in_flight = self.in_flight.take();
+        let in_flight = mem::take(&mut self.in_flight);
         self.stream.part();
         self.release_hold();
         self.with_call(now, |call| {
             let client = Arc::clone(&call.session.client);
             command::cancel(call, &client);
-            let served = match mem::take(&mut *client.wait.lock()) {
-                Wait::Served(served) => Some(served.taken),
-                _ => in_flight.map(|flight| flight.taken),
-            };
-            if let Some(taken) = served {
-                command::put_back(call, taken);
+            let mut taken: Vec<Taken> = in_flight
+                .into_iter()
+                .flat_map(|flight| flight.taken)
+                .collect();
+            if let Wait::Served(served) = mem::take(&mut *client.wait.lock()) {
+                taken.extend(served.taken);
             }
+            command::put_back(call, taken);
             command::leave(call);
         });
         self.engine.clients.remove(self.session.client.id);

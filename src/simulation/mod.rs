@@ -306,3 +306,30 @@ fn a_seed_repeats() {
     assert_eq!(run(7, 2_000), run(7, 2_000));
     assert_ne!(run(7, 2_000).trace, run(8, 2_000).trace);
 }
+
+/// A client that pipelines waits, and whose socket takes nothing, may be served twice before it is
+/// gone: neither message goes with it.
+#[test]
+fn all_that_was_taken_for_a_client_comes_back() {
+    let config = Arc::new(Config::default());
+    let mut world = World::new(config, 1, 1);
+    let mut dice = Dice::new(1);
+    let [stuck, pusher] = [0, 1 << 10].map(|outbound_max| world.connect(0, outbound_max));
+    let mut say = |slot: usize, line: &str| {
+        let seated = world.seats[slot].as_ref().expect("it is there");
+        seated.socket.send(format!("{line}\r\n").as_bytes());
+        while world.serve(&mut dice).is_some() {}
+    };
+    say(stuck, "BRPOP a 0\r\nBRPOP b 0");
+    say(pusher, "RPUSH a 1");
+    say(pusher, "RPUSH b 2");
+    world.seats[stuck]
+        .as_ref()
+        .expect("it is there")
+        .socket
+        .close(true);
+    while world.serve(&mut dice).is_some() {}
+    assert!(world.seats[stuck].is_none());
+    let total = check::ledger(&world);
+    assert_eq!((total.returned.messages, total.held().messages), (2, 2));
+}
