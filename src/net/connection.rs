@@ -2,8 +2,9 @@
 //!
 //! Requests are executed straight from the worker's read buffer; a connection owns input bytes
 //! only while a request is incomplete or must wait, and output bytes only while the socket does
-//! not take them: outside of its turn it has no buffer of either kind otherwise. It stops executing while too many output bytes wait, so a client that pipelines
-//! without reading holds up nobody but itself and costs bounded memory.
+//! not take them: outside of its turn it has no buffer of either kind otherwise. It stops executing
+//! while too many output bytes wait, so a client that pipelines without reading holds up nobody but
+//! itself and costs bounded memory.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
