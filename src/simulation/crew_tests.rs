@@ -93,7 +93,7 @@ fn one_order() {
     let crew = act(&mut simulation);
     let over = crew.stop(&mut simulation.world);
     alone(|| {
-        simulation.check_told();
+        simulation.world.check_told();
         for served in over {
             let here = |actor: &&mut Actor| actor.slot == served.slot;
             if let Some(actor) = simulation.actors.iter_mut().find(here) {

@@ -2,8 +2,8 @@
 //!
 //! Many virtual clients use the real connections, sessions, parser and engine over virtual sockets,
 //! in virtual time: requests are cut at any byte, replies are read in pieces or hardly at all,
-//! clients go at any moment, waits end by time, the wall clock jumps. [`check`] says what must hold after every turn,
-//! [`rest`] what must hold when nothing moves any more.
+//! clients go at any moment, waits end by time, the wall clock jumps. [`check`] says what must hold
+//! after every turn, [`rest`] what must hold when nothing moves any more.
 //!
 //! `WEIR_SIM_SEEDS` sets how many seeds run, `WEIR_SIM_SEED` the first, `WEIR_SIM_STEPS` how long
 //! each is. A seed that fails is printed, and fails again when it runs alone.
@@ -96,11 +96,11 @@ impl Simulation {
         let seated = self.world.seats[slot].as_ref().expect("it has come");
         let socket = seated.socket.clone();
         socket.send(&requests);
-        while self.world.serve(&mut self.dice).is_some() {}
+        self.world.serve_all(&mut self.dice);
         let replies = socket.receive(usize::MAX);
         assert_eq!(replies, b"+OK\r\n".repeat(5), "{}", replies.escape_ascii());
         socket.close(false);
-        while self.world.serve(&mut self.dice).is_some() {}
+        self.world.serve_all(&mut self.dice);
     }
 
     fn step(&mut self) {
@@ -318,7 +318,7 @@ fn all_that_was_taken_for_a_client_comes_back() {
     let mut say = |slot: usize, line: &str| {
         let seated = world.seats[slot].as_ref().expect("it is there");
         seated.socket.send(format!("{line}\r\n").as_bytes());
-        while world.serve(&mut dice).is_some() {}
+        world.serve_all(&mut dice);
     };
     say(stuck, "BRPOP a 0\r\nBRPOP b 0");
     say(pusher, "RPUSH a 1");
@@ -328,7 +328,7 @@ fn all_that_was_taken_for_a_client_comes_back() {
         .expect("it is there")
         .socket
         .close(true);
-    while world.serve(&mut dice).is_some() {}
+    world.serve_all(&mut dice);
     assert!(world.seats[stuck].is_none());
     let total = check::ledger(&world);
     assert_eq!((total.returned.messages, total.held().messages), (2, 2));

@@ -7,7 +7,6 @@ use super::crew::Crew;
 use super::crew_tests::orders_len;
 use super::world::World;
 use crate::bench::wire::put_request;
-use crate::clients::Wait;
 use crate::config::Config;
 use crate::outbox::OutboxLedger;
 use crate::store::stream::dice::Dice;
@@ -41,7 +40,7 @@ impl Played {
             .map(|seated| seated.socket.clone());
         let socket = socket.expect("it has come");
         socket.send(&wire(request));
-        while world.serve(&mut dice).is_some() {}
+        world.serve_all(&mut dice);
         text(&socket.receive(usize::MAX))
     }
 
@@ -119,11 +118,8 @@ fn play(mut world: World, parts: &'static [Part], passes_ms: &[u64]) -> Played {
         crew.rest();
     }
     crew.stop(&mut world);
-    for (slot, seated) in world.seated() {
-        let is_served = matches!(*seated.client.wait.lock(), Wait::Served(_));
-        assert!(!is_served, "{slot} was served and nobody told it");
-        let held = seated.client.mailbox.ledger().held.messages;
-        assert_eq!(held, 0, "{slot} was sent something and nobody told it");
+    world.check_told();
+    for (slot, _) in world.seated() {
         assert!(parts[slot].2 == End::Stays, "{slot} has gone and is there");
     }
     let replies = replies.iter().map(|bytes| text(bytes)).collect();
@@ -221,7 +217,7 @@ fn a_wait_ends_by_time_or_by_a_message() {
     check(PARTS, &[15, 15, 15], |played| {
         played.world.pass(100);
         let mut dice = Dice::new(1);
-        while played.world.serve(&mut dice).is_some() {}
+        played.world.serve_all(&mut dice);
         for slot in [0, 1] {
             let seated = played.world.seats[slot].as_ref().expect("it stays");
             let late = text(&seated.socket.receive(usize::MAX));
@@ -256,7 +252,7 @@ fn who_goes_while_served_loses_nothing() {
                 let first = world.seats[0].as_ref().expect("it has come");
                 first.socket.send(&wire("BLPOP q 0"));
                 let mut dice = Dice::new(1);
-                while world.serve(&mut dice).is_some() {}
+                world.serve_all(&mut dice);
                 world
             });
             let mut played = play(world, parts, &[]);

@@ -50,16 +50,6 @@ impl Simulation {
         self.check_stream();
     }
 
-    /// Nobody was served, or sent something, without being told of it.
-    pub fn check_told(&self) {
-        for (slot, seated) in self.world.seated() {
-            let is_served = matches!(*seated.client.wait.lock(), Wait::Served(_));
-            assert!(!is_served, "{slot} was served and nobody told it");
-            let held = seated.client.mailbox.ledger().held.messages;
-            assert_eq!(held, 0, "{slot} was sent something and nobody told it");
-        }
-    }
-
     fn check_clients(&self) {
         let mut blocked = 0;
         for actor in self.actors.iter().filter(|actor| !actor.has_closed) {

@@ -201,6 +201,11 @@ impl World {
         Some(self.turn(slot))
     }
 
+    /// Gives turns until nobody has anything to do.
+    pub fn serve_all(&mut self, dice: &mut Dice) {
+        while self.serve(dice).is_some() {}
+    }
+
     /// Who gets the next turn, of any worker that is awake or wakes up.
     pub fn next(&mut self, dice: &mut Dice) -> Option<usize> {
         let first = index(dice, self.workers.len());
@@ -292,6 +297,18 @@ impl World {
     pub fn is_served(&self, slot: usize) -> bool {
         let seated = self.seats[slot].as_ref();
         seated.is_some_and(|seated| matches!(*seated.client.wait.lock(), Wait::Served(_)))
+    }
+
+    /// Nobody was served, or sent something, without being told of it.
+    pub fn check_told(&self) {
+        for (slot, seated) in self.seated() {
+            assert!(
+                !self.is_served(slot),
+                "{slot} was served and nobody told it"
+            );
+            let held = seated.client.mailbox.ledger().held.messages;
+            assert_eq!(held, 0, "{slot} was sent something and nobody told it");
+        }
     }
 
     /// The connections that there are.
