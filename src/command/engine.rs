@@ -9,7 +9,7 @@ use crate::acl::{Attempts, Log, Users};
 use crate::clients::{Client, Clients, Origin};
 use crate::clock::Now;
 use crate::config::{Config, PubsubOverflow};
-use crate::metrics::{Counter, PassTimes, Rates, Totals, WorkerStats};
+use crate::metrics::{Counter, Rates, Totals, WorkerStats};
 use crate::outbox::{Mailbox, OutboxLedger, Seat};
 use crate::overflow::{OutboxBounds, WhenFull};
 use crate::policy::{self, Policies, Routes};
@@ -371,15 +371,6 @@ impl Engine {
     /// The sum of one counter over all workers.
     pub fn sum(&self, counter: impl Fn(&WorkerStats) -> &Counter) -> u64 {
         self.workers.iter().map(|stats| counter(stats).get()).sum()
-    }
-
-    /// How long passes took, over all workers.
-    pub fn pass_times(&self) -> PassTimes {
-        let mut all = PassTimes::default();
-        for worker in &self.workers {
-            all.add(&worker.passes);
-        }
-        all
     }
 
     /// The account of all outboxes, those of clients that have gone included.

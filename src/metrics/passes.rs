@@ -41,11 +41,15 @@ pub struct PassTimes {
 }
 
 impl PassTimes {
-    /// Adds those of a worker.
-    pub fn add(&mut self, passes: &Passes) {
-        self.times.add(&passes.times);
-        self.total_us += passes.total_us.get();
-        self.longest_us = self.longest_us.max(passes.longest_us.get());
+    /// Those of some workers, together.
+    pub fn of<'a>(workers: impl IntoIterator<Item = &'a Passes>) -> Self {
+        let mut all = Self::default();
+        for passes in workers {
+            all.times.add(&passes.times);
+            all.total_us += passes.total_us.get();
+            all.longest_us = all.longest_us.max(passes.longest_us.get());
+        }
+        all
     }
 
     /// The duration that this many of a thousand passes did not exceed, in microseconds.
@@ -65,9 +69,7 @@ mod tests {
             one.note(us);
         }
         other.note(5);
-        let mut both = PassTimes::default();
-        both.add(&one);
-        both.add(&other);
+        let both = PassTimes::of([&one, &other]);
         assert_eq!(both.times.calls(), 4);
         assert_eq!((both.total_us, both.longest_us), (2011, 2000));
         assert_eq!(
@@ -75,8 +77,7 @@ mod tests {
             (3, 2000)
         );
         one.reset();
-        let mut none = PassTimes::default();
-        none.add(&one);
+        let none = PassTimes::of([&one]);
         assert_eq!((none.times.calls(), none.percentile_us(500)), (0, 0));
     }
 }

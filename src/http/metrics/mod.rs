@@ -26,6 +26,11 @@ fn seconds(ms: u64) -> String {
     format!("{}.{:03}", ms / 1000, ms % 1000)
 }
 
+/// The same of microseconds.
+fn seconds_of_us(us: u64) -> String {
+    format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
+}
+
 /// Everything, at a moment; `None` while a script has a claim to the shards.
 pub fn write(engine: &Engine, now: Now, format: Format) -> Option<String> {
     let started_us = clock::mono_us();
@@ -51,7 +56,7 @@ pub fn write(engine: &Engine, now: Now, format: Format) -> Option<String> {
     text.gauge(
         "weir_scrape_seconds",
         "Seconds that it took to gather this.",
-        format_args!("{}.{:06}", took_us / 1_000_000, took_us % 1_000_000),
+        seconds_of_us(took_us),
     );
     Some(text.finish())
 }
@@ -170,13 +175,9 @@ const PASS_BOUNDS: [u32; 8] = [6, 8, 10, 12, 14, 16, 18, 20];
 
 fn passes(text: &mut Text, engine: &Engine) {
     let workers = engine.workers.iter().enumerate();
-    let workers = workers.map(|(index, worker)| {
-        let mut times = PassTimes::default();
-        times.add(&worker.passes);
-        (index.to_string(), times)
-    });
+    let workers =
+        workers.map(|(index, worker)| (index.to_string(), PassTimes::of([&worker.passes])));
     let workers: Vec<_> = workers.collect();
-    let micros = |us: u64| format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
     text.family(
         "weir_loop_pass_seconds",
         "histogram",
@@ -186,7 +187,7 @@ fn passes(text: &mut Text, engine: &Engine) {
         let worker = ("worker", worker.as_str());
         for power in PASS_BOUNDS {
             // Whole microseconds are counted: below a bound is not above it.
-            let bound = micros(1 << power);
+            let bound = seconds_of_us(1 << power);
             text.part(
                 "_bucket",
                 &[worker, ("le", &bound)],
@@ -196,7 +197,7 @@ fn passes(text: &mut Text, engine: &Engine) {
         let calls = times.times.calls();
         text.part("_bucket", &[worker, ("le", "+Inf")], calls);
         text.part("_count", &[worker], calls);
-        text.part("_sum", &[worker], micros(times.total_us));
+        text.part("_sum", &[worker], seconds_of_us(times.total_us));
     }
     text.family(
         "weir_loop_pass_longest_seconds",
@@ -204,7 +205,7 @@ fn passes(text: &mut Text, engine: &Engine) {
         "The longest of them since the start or CONFIG RESETSTAT.",
     );
     for (worker, times) in &workers {
-        text.sample(&[("worker", worker)], micros(times.longest_us));
+        text.sample(&[("worker", worker)], seconds_of_us(times.longest_us));
     }
 }
 

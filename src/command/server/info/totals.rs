@@ -131,7 +131,7 @@ pub(super) fn weir(text: &mut Text, facts: &Facts<'_>) {
 /// How long workers were at work between two waits for their sockets.
 pub(super) fn passes(text: &mut Text, facts: &Facts<'_>) {
     let workers = &facts.engine.workers;
-    let all = facts.engine.pass_times();
+    let all = PassTimes::of(workers.iter().map(|worker| &worker.passes));
     text.line("loop_passes", all.times.calls());
     text.line("loop_usec", all.total_us);
     for (field, per_thousand) in [("p50", 500), ("p99", 990), ("p999", 999)] {
@@ -142,8 +142,7 @@ pub(super) fn passes(text: &mut Text, facts: &Facts<'_>) {
     }
     text.line("loop_usec_max", all.longest_us);
     for (index, worker) in workers.iter().enumerate() {
-        let mut own = PassTimes::default();
-        own.add(&worker.passes);
+        let own = PassTimes::of([&worker.passes]);
         let [p50, p99, p999] = [500, 990, 999].map(|share| own.percentile_us(share));
         let value = format!(
             "passes={},usec={},p50={p50},p99={p99},p999={p999},max={}",
