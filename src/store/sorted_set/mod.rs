@@ -267,12 +267,10 @@ impl SortedSet {
         skip: usize,
         most: usize,
     ) -> (usize, usize) {
-        let Form::Large(large) = &self.0 else {
-            return cut(&self.ranks_by_score(range), self.len(), order, skip, most);
+        let large = match &self.0 {
+            Form::Large(large) if most <= WALKED_LEN_MAX && !range.is_empty() => large,
+            _ => return cut(&self.ranks_by_score(range), self.len(), order, skip, most),
         };
-        if range.is_empty() || most > WALKED_LEN_MAX {
-            return cut(&self.ranks_by_score(range), self.len(), order, skip, most);
-        }
         let start = match order {
             Order::Up => large.count_by_score(|score| range.min.is_above(score)),
             Order::Down => self.len() - large.count_by_score(|score| range.max.reaches(score)),
