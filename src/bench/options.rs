@@ -102,7 +102,7 @@ impl ValueEnum for Test {
 }
 
 /// A command of the user's own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Repeated {
     /// Its name and arguments, in which `__rand_int__` stands for a random number.
     pub words: Vec<String>,
@@ -115,8 +115,8 @@ pub struct Repeated {
 pub struct Plan {
     /// The kind of load.
     pub test: Test,
-    /// What `Test::Run` runs.
-    pub repeated: Option<Repeated>,
+    /// What `Test::Run` runs; nothing for the others.
+    pub repeated: Repeated,
     /// Requests, or messages of a producer, in flight without a rate.
     pub pipeline: usize,
     /// Connections that send.
@@ -140,7 +140,7 @@ pub struct Plan {
 impl Plan {
     /// What it measures: the test's name, or the command's in lower case.
     pub fn name(&self) -> String {
-        let first = self.repeated.as_ref().and_then(|run| run.words.first());
+        let first = self.repeated.words.first();
         first.map_or_else(|| self.test.name().to_owned(), |word| word.to_lowercase())
     }
 
@@ -149,7 +149,7 @@ impl Plan {
     pub fn of_one(test: Test) -> Self {
         Self {
             test,
-            repeated: None,
+            repeated: Repeated::default(),
             pipeline: 16,
             connections: 1,
             consumers: 1,
@@ -361,8 +361,8 @@ fn plans(matches: &ArgMatches) -> Vec<Plan> {
         tests = Test::ALL[..6].to_vec();
     }
     tests.retain(|test| *test != Test::Run);
-    let tests = tests.into_iter().map(|test| (test, None));
-    let runs = runs.into_iter().map(|run| (Test::Run, Some(run)));
+    let tests = tests.into_iter().map(|test| (test, Repeated::default()));
+    let runs = runs.into_iter().map(|run| (Test::Run, run));
     let depths: Vec<usize> = matches
         .get_many::<u64>("pipeline")
         .into_iter()
@@ -472,11 +472,7 @@ mod tests {
             "ping P=16",
         ];
         assert_eq!(runs, wanted);
-        let words = options.plans[2]
-            .repeated
-            .as_ref()
-            .map(|run| run.words.len());
-        assert_eq!(words, Some(4));
+        assert_eq!(options.plans[2].repeated.words.len(), 4);
         assert!(read("bench run").is_err(), "what?");
     }
 

@@ -60,11 +60,9 @@ pub trait Shape {
 
 /// The shape of a test. `run` tells its messages from those of earlier runs.
 pub fn shape(plan: &Plan, run: u16) -> Box<dyn Shape> {
-    if let Some(text) = &plan.repeated {
-        return Box::new(repeated::Repeated::new(plan, text, run));
-    }
     match plan.test {
-        Test::Lpush | Test::Rpop | Test::Set | Test::Get | Test::Publish | Test::Run => {
+        Test::Run => Box::new(repeated::Repeated::new(plan, run)),
+        Test::Lpush | Test::Rpop | Test::Set | Test::Get | Test::Publish => {
             Box::new(single::Single::new(plan, run))
         }
         Test::Handoff | Test::Sidekiq | Test::Celery | Test::Bullmq | Test::Mixed => {

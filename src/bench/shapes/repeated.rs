@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use anyhow::Result;
 
 use super::super::link::Control;
-use super::super::options::{Plan, Repeated as Text};
+use super::super::options::Plan;
 use super::super::tally::Tally;
 use super::super::verify::Verdict;
 use super::super::wire::{Answer, put_request};
@@ -29,8 +29,9 @@ pub struct Repeated {
 }
 
 impl Repeated {
-    /// The shape of `text`; `run` picks the random numbers.
-    pub fn new(plan: &Plan, text: &Text, run: u16) -> Self {
+    /// The shape of `plan.repeated`; `run` picks the random numbers.
+    pub fn new(plan: &Plan, run: u16) -> Self {
+        let text = &plan.repeated;
         let words: Vec<&[u8]> = text.words.iter().map(String::as_bytes).collect();
         let mut request = Vec::new();
         put_request(&words, &mut request);
@@ -103,19 +104,22 @@ impl Shape for Repeated {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::options::Test;
+    use super::super::super::options::{Repeated as Text, Test};
     use super::*;
 
     #[test]
     fn placeholders_become_numbers_below_the_range() {
-        let text = Text {
+        let repeated = Text {
             words: ["HSET", "h", "f:__rand_int__", "__rand_int__"]
                 .map(str::to_owned)
                 .to_vec(),
             range: 30,
         };
-        let plan = Plan::of_one(Test::Run);
-        let mut shape = Repeated::new(&plan, &text, 7);
+        let plan = Plan {
+            repeated,
+            ..Plan::of_one(Test::Run)
+        };
+        let mut shape = Repeated::new(&plan, 7);
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..200 {
             let mut output = Vec::new();
