@@ -144,14 +144,18 @@ fn add(g: &mut Gen) -> Command {
         .arg(g.int(-1000, 1000))
 }
 
+/// Where order counts, sums stay short: one of four hundred digits would make the hash a table.
 fn add_float(g: &mut Gen) -> Command {
+    let key = g.hash_key();
+    let odd = *g.rng.pick(ODD_FLOATS);
+    let is_too_long = is_small(&key) && odd.ends_with("e400");
     let amount = match g.rng.below(3) {
-        0 => (*g.rng.pick(ODD_FLOATS)).to_owned(),
+        0 if !is_too_long => odd.to_owned(),
         1 => format!("{}.{}", g.rng.between(-50, 50), g.rng.below(1000)),
         _ => format!("{}e{}", g.rng.between(-50, 50), g.rng.between(-6, 8)),
     };
     Command::new("HINCRBYFLOAT")
-        .arg(g.hash_key())
+        .arg(key)
         .arg(field(g))
         .arg(amount)
 }
