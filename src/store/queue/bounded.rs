@@ -80,7 +80,9 @@ impl Queue {
         else {
             return End::Front;
         };
-        if front == back && self.chunks.back().is_some_and(Chunk::reversed) || back < front {
+        if front == back && self.chunks.at_end(End::Back).is_some_and(Chunk::reversed)
+            || back < front
+        {
             End::Back
         } else {
             End::Front
@@ -113,10 +115,7 @@ impl Queue {
     pub fn drop_chunks(&mut self, end: End, bytes: u64) {
         let gone = self.gone().bytes;
         while self.gone().bytes - gone < bytes
-            && let Some(chunk) = match end {
-                End::Front => self.chunks.front(),
-                End::Back => self.chunks.back(),
-            }
+            && let Some(chunk) = self.chunks.at_end(end)
         {
             let len = chunk.len();
             let _ = match end {

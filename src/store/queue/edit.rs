@@ -190,9 +190,8 @@ impl Queue {
                 kept += 1;
             }
         }
-        self.chunks.drain(kept..=high.min(last));
+        self.chunks.remove_range(kept..high.min(last) + 1);
         self.heap = self.heap - heap_before + heap_after;
-        self.shrink_list();
     }
 }
 

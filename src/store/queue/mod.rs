@@ -1,6 +1,6 @@
 //! A queue: a double-ended list of messages, the value behind a Redis list key.
 //!
-//! A deque of chunks. Most chunks are segments, contiguous buffers in which messages lie end to
+//! A deque of chunks (see `chunks`). Most chunks are segments, contiguous buffers in which messages lie end to
 //! end with two bytes of overhead each (four from 128 bytes on); a message longer than
 //! [`PACKED_BYTES_MAX`] is a chunk of its own, held by reference so that replies can share it.
 //! Every message has its arrival tick, at next to no cost: see `arrivals`.
@@ -8,8 +8,7 @@
 //! A segment begins as small as its first message and doubles until it has room for about a
 //! thousand (64 to 256 KiB); then another is opened. It is freed when its last message goes, and
 //! the last one left moves into a smaller buffer as it empties. So a hundred thousand queues of
-//! one message and one queue of ten million both fit, and a drained queue holds a list of one
-//! chunk: 64 bytes.
+//! one message and one queue of ten million both fit, and a drained queue owns nothing.
 //!
 //! Invariants: no chunk is empty; what was pushed at the front (`reversed` chunks) lies in front
 //! of what was pushed at the back; `came` less `gone`, and `heap`, are the sums over the chunks.
@@ -27,6 +26,7 @@
 mod arrivals;
 mod bounded;
 mod chunk;
+mod chunks;
 mod edit;
 mod measure;
 mod message;
@@ -47,8 +47,9 @@ use crate::policy::Governed;
 
 use super::ledger::{Cause, Ledger, Losses, Tally};
 use super::meter::Meter;
-use super::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
+use super::reclaim::{self, HEAVY_BYTES_MIN};
 use chunk::Chunk;
+use chunks::Chunks;
 use segment::{Segment, record_bytes};
 use ttl::Ttls;
 
@@ -60,7 +61,7 @@ pub use walk::Walk;
 /// A double-ended queue of byte messages with their arrival ticks.
 #[derive(Debug, Default)]
 pub struct Queue {
-    chunks: VecDeque<Chunk>,
+    chunks: Chunks,
     /// What ever came. Less `gone` it is what is held, so that a push or a pop writes as little as
     /// if the queue knew its length only.
     came: Tally,
@@ -97,15 +98,6 @@ struct Extra {
     ttls: Option<Box<Ttls>>,
     /// What is known of the dead letters that came last, oldest first.
     letters: VecDeque<Letter>,
-}
-
-/// The chunk at one end. Not a method, so that the counters stay free to change.
-#[inline]
-fn chunk_at(chunks: &mut VecDeque<Chunk>, end: End) -> Option<&mut Chunk> {
-    match end {
-        End::Front => chunks.front_mut(),
-        End::Back => chunks.back_mut(),
-    }
 }
 
 impl Queue {
@@ -154,7 +146,7 @@ impl Queue {
     /// All memory the queue owns beside itself, unused room included. O(1).
     #[inline]
     pub fn heap_bytes(&self) -> usize {
-        self.heap + self.chunks.capacity() * size_of::<Chunk>() + self.meter_bytes()
+        self.heap + self.chunks.heap_bytes() + self.meter_bytes()
     }
 
     /// Adds a message at one end. O(1), amortised over the growth of small queues.
@@ -162,7 +154,7 @@ impl Queue {
     pub fn push(&mut self, end: End, message: &[u8], tick: u64) {
         self.came += Tally::one(message.len());
         if message.len() <= PACKED_BYTES_MAX
-            && let Some(Chunk::Segment(segment)) = chunk_at(&mut self.chunks, end)
+            && let Some(Chunk::Segment(segment)) = self.chunks.at_end_mut(end)
             && segment.grows_at(end)
             && segment.append_fast(message, tick)
         {
@@ -197,7 +189,7 @@ impl Queue {
         let reversed = end == End::Front;
         let mut full_grown = None;
         if message.len() <= PACKED_BYTES_MAX
-            && let Some(Chunk::Segment(segment)) = chunk_at(&mut self.chunks, end)
+            && let Some(Chunk::Segment(segment)) = self.chunks.at_end_mut(end)
             && segment.grows_at(end)
         {
             let before = segment.heap_bytes();
@@ -225,14 +217,7 @@ impl Queue {
 
     fn push_chunk(&mut self, end: End, chunk: Chunk) {
         self.heap += chunk.heap_bytes();
-        if self.chunks.capacity() == 0 {
-            // Most queues are small: one chunk, not the four that a deque begins with.
-            self.chunks.reserve_exact(1);
-        }
-        match end {
-            End::Front => self.chunks.push_front(chunk),
-            End::Back => self.chunks.push_back(chunk),
-        }
+        self.chunks.push(end, chunk);
     }
 
     /// Takes the message at one end away and hands it to `take` with its arrival, in place. O(1),
@@ -244,7 +229,7 @@ impl Queue {
         take: impl FnOnce(MessageRef<'_>, u64) -> R,
     ) -> Option<R> {
         let alone = self.chunks.len() == 1;
-        match chunk_at(&mut self.chunks, end)? {
+        match self.chunks.at_end_mut(end)? {
             Chunk::Segment(segment) => {
                 let record = segment.record_at(end);
                 let message = MessageRef::packed(segment.payload_of(&record));
@@ -281,7 +266,7 @@ impl Queue {
     /// unless [`Queue::give_back`] says otherwise.
     pub fn unpop(&mut self, end: End, message: &[u8], arrival: u64) {
         if message.len() <= PACKED_BYTES_MAX
-            && let Some(Chunk::Segment(segment)) = chunk_at(&mut self.chunks, end)
+            && let Some(Chunk::Segment(segment)) = self.chunks.at_end_mut(end)
             && !segment.grows_at(end)
         {
             let before = segment.heap_bytes();
@@ -325,7 +310,7 @@ impl Queue {
         let lost = self.held();
         self.gone += lost;
         self.note_lost(cause, lost);
-        reclaim::free(Chunks(mem::take(&mut self.chunks)), self.heap);
+        reclaim::free(mem::take(&mut self.chunks), self.heap);
         self.heap = 0;
     }
 
@@ -346,7 +331,7 @@ impl Queue {
     /// Whether the chunks hold what came and has not gone. O(chunks).
     pub fn is_balanced(&self) -> bool {
         let mut held = Tally::default();
-        for chunk in &self.chunks {
+        for chunk in self.chunks.iter() {
             held += chunk.held();
         }
         held == self.held()
@@ -362,7 +347,7 @@ impl Queue {
     #[cold]
     #[inline(never)]
     fn condense(&mut self, end: End) {
-        if let Some(Chunk::Segment(segment)) = chunk_at(&mut self.chunks, end) {
+        if let Some(Chunk::Segment(segment)) = self.chunks.at_end_mut(end) {
             let before = segment.heap_bytes();
             segment.condense();
             self.heap = self.heap - before + segment.heap_bytes();
@@ -378,32 +363,15 @@ impl Queue {
 
     /// Takes the chunk at one end out, whose messages are already discounted.
     fn take_chunk(&mut self, end: End) -> Option<Chunk> {
-        let chunk = match end {
-            End::Front => self.chunks.pop_front(),
-            End::Back => self.chunks.pop_back(),
-        };
+        let chunk = self.chunks.pop(end);
         self.heap -= chunk.as_ref().map_or(0, Chunk::heap_bytes);
-        self.shrink_list();
         chunk
-    }
-
-    /// Gives back the list's room after a long queue has become short. Amortised O(1) a chunk. A
-    /// list of one chunk stays, for a queue that fills and drains all the time.
-    fn shrink_list(&mut self) {
-        let (len, capacity) = (self.chunks.len(), self.chunks.capacity());
-        if capacity > 1 && len < capacity / 8 || capacity > 4 && len == 0 {
-            self.chunks.shrink_to((2 * len).max(1));
-        }
     }
 
     /// The message at one end with its arrival. O(1).
     #[inline]
     pub fn peek(&self, end: End) -> Option<(MessageRef<'_>, u64)> {
-        let chunk = match end {
-            End::Front => self.chunks.front(),
-            End::Back => self.chunks.back(),
-        };
-        chunk.map(|chunk| chunk.peek(end))
+        self.chunks.at_end(end).map(|chunk| chunk.peek(end))
     }
 
     /// The message at `index` from the front. O(chunks from the nearer end + messages of one
@@ -444,6 +412,11 @@ impl Queue {
         None
     }
 
+    /// Arrival of the message at one end. Looks at no message.
+    fn arrival_at(&self, end: End) -> Option<u64> {
+        self.chunks.at_end(end).map(|chunk| chunk.arrival_at(end))
+    }
+
     /// The earliest arrival. O(log chunks).
     ///
     /// Exact while ticks do not go back and messages put back by `unpop` are not buried under
@@ -454,14 +427,12 @@ impl Queue {
         let turn = self.chunks.partition_point(Chunk::reversed);
         let before = turn.checked_sub(1).and_then(|at| self.chunks.get(at));
         let candidates = [
-            self.chunks
-                .front()
-                .map(|chunk| chunk.arrival_at(End::Front)),
+            self.arrival_at(End::Front),
             before.map(|chunk| chunk.arrival_at(End::Back)),
             self.chunks
                 .get(turn)
                 .map(|chunk| chunk.arrival_at(End::Front)),
-            self.chunks.back().map(|chunk| chunk.arrival_at(End::Back)),
+            self.arrival_at(End::Back),
         ];
         candidates.into_iter().flatten().min()
     }
@@ -487,8 +458,8 @@ impl Queue {
     fn drop_while(&mut self, end: End, count: usize, eligible: impl Fn(&Chunk) -> usize) -> Tally {
         let mut dropped = Tally::default();
         let mut left = count;
-        let (heap, mut gone) = (self.heap, VecDeque::new());
-        while let Some(chunk) = chunk_at(&mut self.chunks, end) {
+        let (heap, mut gone) = (self.heap, Chunks::default());
+        while let Some(chunk) = self.chunks.at_end_mut(end) {
             let some = eligible(chunk).min(left);
             left -= some;
             let all = some == chunk.len();
@@ -503,7 +474,9 @@ impl Queue {
                 break;
             };
             if all {
-                gone.extend(self.take_chunk(end));
+                self.take_chunk(end)
+                    .into_iter()
+                    .for_each(|chunk| gone.push(End::Back, chunk));
             }
             dropped += part;
             if !all {
@@ -512,8 +485,8 @@ impl Queue {
         }
         self.gone += dropped;
         // What is cut from a long queue may be as heavy as a whole one.
-        reclaim::free(Chunks(gone), heap - self.heap);
-        if let [Chunk::Segment(segment)] = self.chunks.as_slices().0
+        reclaim::free(gone, heap - self.heap);
+        if let Chunks::One(Chunk::Segment(segment)) = &self.chunks
             && segment.is_sparse()
         {
             self.condense(end);
@@ -526,23 +499,8 @@ impl Drop for Queue {
     /// Hands a heavy queue over to be freed elsewhere: whoever drops it may hold a shard.
     fn drop(&mut self) {
         if self.heap >= HEAVY_BYTES_MIN {
-            reclaim::free(Chunks(mem::take(&mut self.chunks)), self.heap);
+            reclaim::free(mem::take(&mut self.chunks), self.heap);
         }
-    }
-}
-
-/// Chunks that have gone from their queue.
-struct Chunks(VecDeque<Chunk>);
-
-impl Shed for Chunks {
-    fn shed(&mut self) -> bool {
-        let mut freed = 0;
-        while freed < SLICE_BYTES
-            && let Some(chunk) = self.0.pop_front()
-        {
-            freed += chunk.heap_bytes();
-        }
-        !self.0.is_empty()
     }
 }
 
@@ -550,8 +508,7 @@ impl Clone for Queue {
     /// A copy whose segments are no larger than their messages; large messages are shared. Its
     /// account begins with what it holds.
     fn clone(&self) -> Self {
-        let mut chunks = VecDeque::with_capacity(self.chunks.len());
-        chunks.extend(self.chunks.iter().cloned());
+        let chunks = self.chunks.clone();
         let heap = chunks.iter().map(Chunk::heap_bytes).sum();
         Self {
             chunks,
@@ -575,7 +532,7 @@ impl Queue {
     /// If they do not.
     pub fn check_invariants(&self) {
         let (mut held, mut heap) = (Tally::default(), 0);
-        for chunk in &self.chunks {
+        for chunk in self.chunks.iter() {
             if let Chunk::Segment(segment) = chunk {
                 segment.check();
             }

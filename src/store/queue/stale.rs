@@ -123,7 +123,6 @@ impl Queue {
         for Popped { message, .. } in &taken {
             self.gone += Tally::one(message.len());
         }
-        self.shrink_list();
         taken.sort_by_key(|popped| popped.arrival);
         taken
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::reclaim::{SLICE_BYTES, Shed};
 
 /// The plain truth: messages and arrivals, front to back.
 #[derive(Clone, Default)]
@@ -416,7 +417,7 @@ fn a_drained_queue_owns_nothing() {
         let mut held = queue.heap_bytes();
         while queue.pop_with(pop, |_, _| ()).is_some() {
             held = held.min(queue.heap_bytes());
-            let list = queue.chunks.capacity() * size_of::<Chunk>();
+            let list = queue.chunks.heap_bytes();
             assert!(queue.heap_bytes() <= queue.len() * 43 + SEGMENT_BYTES_MAX * 2 + list);
         }
         assert!(queue.heap_bytes() <= 4 * size_of::<Chunk>());
@@ -496,7 +497,7 @@ fn heavy_chunks_are_freed_in_slices() {
         queue.push(End::Back, &[0; 64], 1);
     }
     let heap = queue.heap;
-    let mut chunks = Chunks(mem::take(&mut queue.chunks));
+    let mut chunks = mem::take(&mut queue.chunks);
     let mut slices = 1;
     while chunks.shed() {
         slices += 1;

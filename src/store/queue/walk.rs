@@ -1,9 +1,8 @@
 //! Walking over the messages of a queue, in either direction, without copying.
 
-use std::collections::VecDeque;
-
 use super::Queue;
 use super::chunk::Chunk;
+use super::chunks::Chunks;
 use super::message::{End, MessageRef};
 use super::segment::{Record, Segment};
 
@@ -11,7 +10,7 @@ use super::segment::{Record, Segment};
 /// costs a look at the list.
 #[derive(Clone, Debug)]
 pub struct Walk<'a> {
-    chunks: &'a VecDeque<Chunk>,
+    chunks: &'a Chunks,
     /// Index of the chunk to enter next.
     next_chunk: usize,
     /// The end of the queue the walk goes towards.
