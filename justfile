@@ -40,7 +40,7 @@ side-by-side *OPTIONS:
     benches/side_by_side/run {{ OPTIONS }}
 
 # Loads under policies whose outcome is checked, on a quiet machine: `just soak overload`,
-# `just soak forgotten`, `just soak stuck`; takes the options of the script.
+# `just soak forgotten`, `just soak stuck`, `just soak scrapes`; takes the options of the script.
 soak NAME *OPTIONS:
     cargo build --profile quick --locked
     tests/soaks/run.py target/quick/weir {{ NAME }} {{ OPTIONS }}

@@ -14,12 +14,14 @@ pub const NAMES: [&str; LEN] = [
     "p999_us",
     "max_us",
     "late_p99_us",
+    "reply_p50_us",
+    "reply_p99_us",
 ];
-const LEN: usize = 8;
+const LEN: usize = 10;
 /// Shares of the latencies that are reported.
 const SHARES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
-/// Where the last, the lateness of this client, stands.
-pub const LATE: usize = LEN - 1;
+/// Where the lateness of this client stands.
+pub const LATE: usize = 7;
 
 /// Figures, by the order of [`NAMES`]; those that are not known are missing.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,6 +49,9 @@ impl Figures {
             *figure = quantile(&measured.tally.latency, share);
         }
         figures[LATE] = quantile(&measured.tally.late, 0.99);
+        for (figure, share) in figures[LATE + 1..].iter_mut().zip([0.5, 0.99]) {
+            *figure = quantile(&measured.tally.replies, share);
+        }
         Self(figures)
     }
 

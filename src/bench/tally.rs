@@ -29,6 +29,9 @@ pub struct Tally {
     pub latency: Histogram<u64>,
     /// How late this client itself sent, after the warm-up.
     pub late: Histogram<u64>,
+    /// From when a message was due until its producer had the reply, after the warm-up; of shapes
+    /// whose operations are arrivals at consumers.
+    pub replies: Histogram<u64>,
     /// What is due from here on is measured.
     measured_from_us: u64,
     in_flight: Vec<u64>,
@@ -47,6 +50,7 @@ impl Tally {
             first_error: None,
             latency: durations(),
             late: durations(),
+            replies: durations(),
             measured_from_us: u64::MAX,
             in_flight: vec![0; producers],
             idle: (0..producers).rev().collect(),
@@ -79,6 +83,14 @@ impl Tally {
         *in_flight = in_flight.saturating_sub(1);
         if *in_flight == 0 {
             self.idle.push(producer);
+        }
+    }
+
+    /// A producer has the reply to its request.
+    pub fn replied(&mut self, due_us: u64, now_us: u64) {
+        if due_us >= self.measured_from_us {
+            self.replies
+                .saturating_record(now_us.saturating_sub(due_us));
         }
     }
 

@@ -1,5 +1,7 @@
 //! Channels between publishers and subscribers: each message goes to all of its channel.
 
+use std::collections::VecDeque;
+
 use anyhow::Result;
 
 use super::super::link::Control;
@@ -17,6 +19,8 @@ pub struct Fanout {
     subscribed: usize,
     message: Vec<u8>,
     messages: Messages,
+    /// By publisher: when those of its messages were due that the server has not answered yet.
+    unanswered: Vec<VecDeque<u64>>,
 }
 
 impl Fanout {
@@ -29,6 +33,7 @@ impl Fanout {
             subscribed: 0,
             message: Vec::new(),
             messages: Messages::new(plan, run, plan.keys, subscribers, subscribers),
+            unanswered: vec![VecDeque::new(); plan.connections],
         }
     }
 
@@ -68,6 +73,7 @@ impl Shape for Fanout {
         put_arg(b"PUBLISH", output);
         put_arg(self.channels[lane].as_bytes(), output);
         put_arg(&self.message, output);
+        self.unanswered[producer].push_back(due_us);
         self.subscribers_of(lane)
     }
 
@@ -80,6 +86,9 @@ impl Shape for Fanout {
         tally: &mut Tally,
     ) {
         let Some(index) = link.checked_sub(self.messages.producers()) else {
+            if let Some(due_us) = self.unanswered[link].pop_front() {
+                tally.replied(due_us, now_us);
+            }
             return;
         };
         if answer.text(1) == b"subscribe" {
