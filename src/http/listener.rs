@@ -8,6 +8,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::nice;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
@@ -19,6 +20,9 @@ use super::router::{Access, answer};
 
 /// Connections at once: a few scrapers and people. More wait to be accepted.
 const CONNECTIONS_MAX: usize = 64;
+/// What the thread is nicer than the workers: a tenth of a core where they want all. Not the most: it
+/// holds shards for moments, and must come to let go of them.
+const NICENESS: i32 = 10;
 /// How long a client may take to say what it wants.
 const HEADERS_TIME_MAX: Duration = Duration::from_secs(10);
 /// Longest pause after a failed accept.
@@ -60,7 +64,11 @@ impl Http {
         let access = Arc::new(Access::new(token));
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("weir-http".to_owned());
-        thread.spawn(move || runtime.block_on(serve(self.listener, engine, access)))?;
+        thread.spawn(move || {
+            // Who looks on waits for who works; where that is not allowed, it costs a little more.
+            let _ = nice(NICENESS);
+            runtime.block_on(serve(self.listener, engine, access));
+        })?;
         Ok(())
     }
 }

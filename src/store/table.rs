@@ -340,6 +340,15 @@ impl<T> Table<T> {
         cursor_from_position(next.unwrap_or(0))
     }
 
+    /// The few hundred elements of one part, in no order, and the cursor of the next part, or 0
+    /// after the last. Cursors are as those of `retain_part`.
+    pub fn part_at(&mut self, cursor: u64) -> (hash_table::IterMut<'_, T>, u64) {
+        let bits = position_from_cursor(cursor);
+        let next = end_of_part(bits, self.part_depth(bits));
+        let elements = self.part_mut(bits).0.iter_mut();
+        (elements, cursor_from_position(next.unwrap_or(0)))
+    }
+
     /// Visits `count` elements, or all that remain, in order of position, and returns where to go
     /// on, or 0 if there is nothing left.
     ///

@@ -113,6 +113,14 @@ pub struct Survey<'w> {
     pub ledgers: [Ledger; 2],
 }
 
+/// How far a survey has come within a shard.
+#[derive(Debug, Default)]
+struct Place {
+    db: usize,
+    /// Where it goes on in that database.
+    cursor: u64,
+}
+
 impl<'w> Survey<'w> {
     /// A survey that has seen nothing yet.
     pub fn new(wanted: Wanted<'w>, now: Now) -> Self {
@@ -129,28 +137,52 @@ impl<'w> Survey<'w> {
 
     /// Looks at one shard.
     pub fn visit(&mut self, shard: &mut Shard) {
-        for db in (0..DATABASES).filter_map(|db| u8::try_from(db).ok()) {
-            if self.wanted.db.is_some_and(|only| only != db) {
-                continue;
-            }
-            let is_untouched = shard.keys_len(db) == 0
-                && shard.ledger(db).came.is_zero()
-                && shard.streams_ledger(db).came.is_zero()
-                && shard.lines.is_empty();
-            if !is_untouched {
-                self.ledgers[0].add(shard.ledger(db));
-                self.ledgers[1].add(shard.streams_ledger(db));
-                shard.survey(db, self.now, |sight| self.see(&sight));
-            }
-        }
+        let mut place = Place::default();
+        while self.visit_part(shard, &mut place) {}
     }
 
-    /// Looks at all shards, one after the other; nobody may hold any meanwhile. `None` while a script
-    /// is over its time and has a claim to them.
+    /// Looks at some hundred keys of a shard, and moves on; false when there are no more.
+    fn visit_part(&mut self, shard: &mut Shard, place: &mut Place) -> bool {
+        while place.db < DATABASES {
+            let Ok(db) = u8::try_from(place.db) else {
+                return false;
+            };
+            if place.cursor == 0 && self.passes_over(shard, db) {
+                place.db += 1;
+                continue;
+            }
+            if place.cursor == 0 {
+                self.ledgers[0].add(shard.ledger(db));
+                self.ledgers[1].add(shard.streams_ledger(db));
+            }
+            let (cursor, now) = (place.cursor, self.now);
+            place.cursor = shard.survey_part(db, cursor, now, |sight| self.see(&sight));
+            place.db += usize::from(place.cursor == 0);
+            return true;
+        }
+        false
+    }
+
+    /// Whether a database is not asked for, or nothing ever was in it.
+    fn passes_over(&self, shard: &mut Shard, db: u8) -> bool {
+        self.wanted.db.is_some_and(|only| only != db)
+            || shard.keys_len(db) == 0
+                && shard.ledger(db).came.is_zero()
+                && shard.streams_ledger(db).came.is_zero()
+                && shard.lines.is_empty()
+    }
+
+    /// Looks at all shards, one after the other and each let go after some hundred keys; nobody may
+    /// hold any meanwhile. `None` while a script is over its time and has a claim to them.
     pub fn walk(mut self, engine: &Engine) -> Option<Self> {
         for shard in 0..SHARDS {
-            let mut held = engine.hold_calm(shard)?;
-            self.visit(held.shard(shard));
+            let mut place = Place::default();
+            loop {
+                let mut held = engine.hold_calm(shard)?;
+                if !self.visit_part(held.shard(shard), &mut place) {
+                    break;
+                }
+            }
         }
         Some(self)
     }

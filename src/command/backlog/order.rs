@@ -86,7 +86,7 @@ pub struct Pick {
     limit: usize,
     kept: Vec<(Rank, Figures)>,
     /// What is behind this is not among the first.
-    last: Option<(u64, u64)>,
+    last: Option<Rank>,
 }
 
 /// Queues kept beyond the limit before the surplus is cut off: few cuts, little memory.
@@ -106,7 +106,10 @@ impl Pick {
     /// One queue more.
     pub fn offer(&mut self, db: u8, name: &[u8], figures: &Figures) {
         let rank = self.order.rank(figures);
-        if self.limit == 0 || self.last.is_some_and(|last| rank < last) {
+        let is_behind = |(Reverse(last), last_name, _): &Rank| {
+            rank < *last || rank == *last && *name > **last_name
+        };
+        if self.limit == 0 || self.last.as_ref().is_some_and(is_behind) {
             return;
         }
         self.kept.push(((Reverse(rank), name.into(), db), *figures));
@@ -121,7 +124,7 @@ impl Pick {
                 |(rank, _): &(Rank, Figures), (other, _): &(Rank, Figures)| rank.cmp(other);
             self.kept.select_nth_unstable_by(self.limit - 1, by_rank);
             self.kept.truncate(self.limit);
-            self.last = self.kept.last().map(|((Reverse(rank), ..), _)| *rank);
+            self.last = self.kept.last().map(|(rank, _)| rank.clone());
         }
     }
 

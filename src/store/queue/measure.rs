@@ -112,6 +112,12 @@ impl Queue {
         meter.map_or_else(Vec::new, |meter| meter.wait_steps())
     }
 
+    /// Whether it has a meter.
+    #[inline]
+    pub fn is_metered(&self) -> bool {
+        self.meter.is_some()
+    }
+
     /// Bytes that measuring takes.
     pub fn meter_bytes(&self) -> usize {
         let meter = self.meter.as_ref();
