@@ -105,7 +105,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("hyper", &["http"]),
     ("ratatui", &["top"]),
     ("mio", &["bench", "worker"]),
-    ("rustix", &["net"]),
+    ("rustix", &["http", "net"]),
     ("rustls", &["net"]),
     ("SystemTime", &["clock"]),
     ("UNIX_EPOCH", &["clock"]),

@@ -112,7 +112,7 @@ pub(super) fn push_late(call: &mut Call<'_, '_>, key: &Key<'_>, late: &Delayed) 
         End::Back => "rpush",
     };
     call.changed(key, Events::LIST, event);
-    call.shard(key).schedule(key);
+    schedule(call, key);
     keep_bounds(call, key, Some(late.end));
 }
 
@@ -158,7 +158,7 @@ pub(super) fn push(
         // What was pushed may be dropped again.
         slot.queue.note_active(tick);
         if slot.queue.scheduled() == 0 {
-            shard.schedule(key);
+            call.engine.early.call_at(call.worker, shard.schedule(key));
             slot = shard.slot_or_new(key, now_ms)?;
         }
     }
@@ -208,7 +208,7 @@ pub(super) fn keep_bounds(call: &mut Call<'_, '_>, key: &Key<'_>, pushed: Option
         return;
     };
     if slot.queue.is_timed() && slot.queue.scheduled() == 0 {
-        shard.schedule(key);
+        call.engine.early.call_at(call.worker, shard.schedule(key));
         let Ok(Some(again)) = shard.slot(key, now_ms) else {
             return;
         };
@@ -350,7 +350,13 @@ fn forget(call: &mut Call<'_, '_>, key: &Key<'_>) {
 pub(super) fn look_after(call: &mut Call<'_, '_>, key: &Key<'_>) {
     freshen(call, key, MOVED_PER_HOLD_MAX);
     forget(call, key);
-    call.shard(key).schedule(key);
+    schedule(call, key);
+}
+
+/// Sees to it that somebody looks after the queue at a key when time has changed it.
+pub(super) fn schedule(call: &mut Call<'_, '_>, key: &Key<'_>) {
+    let prompt = call.shard(key).schedule(key);
+    call.engine.early.call_at(call.worker, prompt);
 }
 
 /// Lets go of messages at one end that are larger than the whole queue may be: there they would
@@ -480,7 +486,7 @@ pub(super) fn settle(call: &mut Call<'_, '_>) {
         }
         for key in unsettled {
             // Another policy may ask for it earlier than the one before.
-            call.shard(&key.as_key()).schedule(&key.as_key());
+            schedule(call, &key.as_key());
             keep_bounds(call, &key.as_key(), None);
         }
     }

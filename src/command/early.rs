@@ -29,6 +29,13 @@ impl Early {
         self.0[worker].fetch_min(at_us, Ordering::Relaxed);
     }
 
+    /// The same for a tick of the store, if there is one.
+    pub(super) fn call_at(&self, worker: usize, tick: Option<u64>) {
+        if let Some(tick) = tick {
+            self.call(worker, tick.saturating_mul(1000));
+        }
+    }
+
     /// Forgets a moment that has come.
     pub(super) fn answer(&self, worker: usize, now_us: u64) {
         if self.of(worker) <= now_us {

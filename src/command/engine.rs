@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use crate::acl::{Attempts, Log, Users};
-use crate::clients::{Client, Clients, Origin};
+use crate::clients::{Client, Clients, Origin, Taken};
 use crate::clock::Now;
 use crate::config::{Config, PubsubOverflow};
 use crate::metrics::{Counter, Rates, Totals, WorkerStats};
@@ -115,6 +115,9 @@ pub struct Engine {
     routes: Lock<Arc<Routes>>,
     /// Whether there are routes, so that publishers need not ask where there are none.
     pub has_routes: AtomicBool,
+    /// What goes back to its keys when the script has ended that is over its time; of clients that
+    /// went meanwhile, of the tick after.
+    pub(super) returned: Lock<Vec<Taken>>,
     /// When workers are to look again before their next tick.
     pub early: Early,
     /// Whether any policy lets messages go for memory.
@@ -192,6 +195,7 @@ impl Engine {
             addresses: Lock::default(),
             routes: Lock::default(),
             has_routes: AtomicBool::new(false),
+            returned: Lock::default(),
             early: Early::new(workers_len),
             sheds: AtomicBool::new(false),
             has_alarms: AtomicBool::new(false),

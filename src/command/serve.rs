@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::acl::{Badge, Context};
-use crate::clients::{Client, Place, Served, Taken, Wait};
+use crate::clients::{Client, Served, Wait};
 use crate::clock::{self, Now};
 use crate::outbox::WakeList;
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
 use crate::store::Delayed;
-use crate::store::{self, Cause, Held, Key, Shard, ShardSet, Tally, WaitKey, Waiter};
+use crate::store::{self, Held, Key, Shard, ShardSet, WaitKey, Waiter};
 
 use super::acl;
 use super::bounds;
@@ -222,7 +222,7 @@ pub(super) fn look_after(engine: &Engine, worker: usize, now: Now, late: &[Late]
 #[cold]
 fn put_off(shard: &mut Shard, work: &Late) {
     match work {
-        Late::Queue(key) => shard.schedule(&key.as_key()),
+        Late::Queue(key) => _ = shard.schedule(&key.as_key()),
         // Before all that stand there, as its time came before theirs.
         Late::Message(delayed) => shard.delay(0, delayed.clone()),
     }
@@ -230,7 +230,7 @@ fn put_off(shard: &mut Shard, work: &Late) {
 
 /// A step on a key that no client asked for: `act` takes hold of what it needs, then whoever it
 /// made ready is served; at the end of the script, where one is over its time.
-fn unasked(
+pub(super) fn unasked(
     engine: &Engine,
     worker: usize,
     now: Now,
@@ -418,39 +418,6 @@ pub(super) fn ring(engine: &Engine, worker: usize, now: Now, keys: &[WaitKey]) {
         });
     }
     wakes.wake();
-}
-
-/// Puts messages back where they were: their client went before a byte of the reply was written.
-pub fn put_back(call: &mut Call<'_, '_>, messages: Vec<Taken>) {
-    for taken in messages.into_iter().rev() {
-        let key = taken.key.as_key();
-        let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
-        hold_with_dead_letters(call, set);
-        let now_ms = call.now_ms();
-        let (end, arrival) = match taken.place {
-            Place::Queue { end, arrival } => (end, arrival),
-            Place::SortedSet { score } => {
-                super::sorted_set::give_back(call, &key, &taken.message, score);
-                serve_ready(call);
-                continue;
-            }
-        };
-        // A key that holds another type by now has no place for the message.
-        let tally = Tally::one(taken.message.len());
-        if let Ok(slot) = call.shard(&key).slot_or_new(&key, now_ms) {
-            slot.queue.unpop(end, &taken.message, arrival);
-            slot.queue.give_back(tally);
-            slot.ledger.give_back(tally);
-            call.shard(&key).mark_ready(&key);
-            // It counts as the oldest at its end.
-            bounds::keep_bounds(call, &key, Some(end.opposite()));
-        } else {
-            // LOSS: returned-wrong-type
-            let ledger = call.shard(&key).ledger(key.db);
-            ledger.lose_delivered(Cause::ReturnedLost, tally);
-        }
-        serve_ready(call);
-    }
 }
 
 #[cfg(test)]

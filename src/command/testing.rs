@@ -73,6 +73,7 @@ impl Bench {
     /// Moves the clocks, and does what a worker's tick does for queues.
     pub fn pass(&mut self, ms: u64) {
         self.now = self.now.after(std::time::Duration::from_millis(ms));
+        super::returned::put_back_late(&self.engine, 0, self.now);
         while super::tick::age(&self.engine, 0, self.now) {}
     }
 

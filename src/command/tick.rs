@@ -10,6 +10,7 @@ use crate::store::stream::Tended;
 use crate::store::{Expired, Key, Loss, SHARDS, Shard, WaitKey};
 
 use super::engine::Engine;
+use super::returned::put_back_late;
 use super::serve::Late;
 
 /// Keys that expire under one hold of a shard: some microseconds.
@@ -31,6 +32,7 @@ pub fn run(engine: &Engine, worker: usize) {
     let is_over = expire_by_time(engine, worker, clock::now());
     let now = clock::now();
     engine.early.answer(worker, now.mono_us);
+    put_back_late(engine, worker, now);
     tend(engine, worker, now);
     if age(engine, worker, now) || !is_over {
         go_on_soon(engine, worker);
@@ -48,6 +50,7 @@ pub fn run(engine: &Engine, worker: usize) {
 pub fn hurry(engine: &Engine, worker: usize) {
     let now = clock::now();
     engine.early.answer(worker, now.mono_us);
+    put_back_late(engine, worker, now);
     let is_over = expire_by_time(engine, worker, now);
     // What called may stand in any shard.
     if age_shards(engine, worker, now, 0..SHARDS) || !is_over {
@@ -76,6 +79,7 @@ fn look_at_memory(engine: &Engine, now: Now) {
 /// What a tick does with the keyspace, at a moment that the simulator chooses.
 #[cfg(test)]
 pub fn run_at(engine: &Engine, worker: usize, now: Now) {
+    put_back_late(engine, worker, now);
     expire(engine, worker, now);
     tend(engine, worker, now);
     while age(engine, worker, now) {}
@@ -177,12 +181,10 @@ fn age_shards(engine: &Engine, worker: usize, now: Now, shards: impl Iterator<It
                 .take_ripe(now.mono_ms(), AGED_PER_HOLD_MAX);
             let due = due.into_iter().map(Late::Queue);
             let due: Vec<Late> = due.chain(ripe.into_iter().map(Late::Message)).collect();
-            let next = held.shard(shard).next_ripe();
+            let next = held.shard(shard).next_prompt();
             drop(held);
             if due.is_empty() {
-                if let Some(tick) = next {
-                    engine.early.call(worker, tick.saturating_mul(1000));
-                }
+                engine.early.call_at(worker, next);
                 break;
             }
             super::serve::look_after(engine, worker, now, &due);

@@ -19,7 +19,7 @@ use super::key::{Key, ShardSet};
 use super::value::Kind;
 
 /// A key that a waiter waits for, owned.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitKey {
     /// The logical database.
     pub db: u8,

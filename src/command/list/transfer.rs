@@ -82,7 +82,7 @@ pub(super) fn transfer(
         bounds::keep_bounds(call, &destination, Some(to));
     }
     if ends_at.is_some() {
-        call.shard(&destination).schedule(&destination);
+        bounds::schedule(call, &destination);
     }
     Ok(true)
 }

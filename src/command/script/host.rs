@@ -60,6 +60,9 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
         if self.is_suspended {
             self.hold_again();
             self.call.engine.gates.set(Gates::BUSY, false);
+            // What waited for the end goes on with the next look of this worker.
+            let early = &self.call.engine.early;
+            early.call(self.call.worker, self.call.now.mono_us);
         }
         let call = &mut *self.call;
         if !was_pinned {

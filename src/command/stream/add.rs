@@ -103,7 +103,7 @@ pub(in crate::command) fn add_entry(
 ) -> bool {
     let (limits, now_ms) = (limits(call), call.now_ms());
     let add = |slot: &mut StreamSlot<'_>| {
-        let id = slot.add(NewId::Auto, pairs, limits, now_ms)?;
+        let id = slot.add(NewId::Auto, pairs, limits, now_ms, None)?;
         slot.keep_bounds(id);
         Ok(())
     };
@@ -151,11 +151,11 @@ impl NewEntry<'_> {
             }
             mark = Some((producer, given));
         }
-        let id = slot.add(self.options.id, &self.pairs, self.limits, self.now_ms)?;
+        let trim = self.options.trim;
+        let id = slot.add(self.options.id, &self.pairs, self.limits, self.now_ms, trim)?;
         if let Some((producer, mark)) = mark {
             producer.record(slot.stream, mark, id, self.now_ms);
         }
-        let trim = self.options.trim;
         let trimmed = trim.map_or(0, |trim| slot.trim(trim));
         slot.keep_bounds(id);
         Ok(Added {

@@ -103,9 +103,7 @@ fn delay(
         .mono_us
         .saturating_add(delay_ms.saturating_mul(1000));
     let due = due_us.div_ceil(1000);
-    call.engine
-        .early
-        .call(call.worker, due.saturating_mul(1000));
+    call.engine.early.call_at(call.worker, Some(due));
     for message in args.from(options.first) {
         call.shard(key).delay(
             due,
@@ -150,7 +148,7 @@ fn push_now(
             slot.queue
                 .set_ttl(message, tick, tick.saturating_add(ttl_ms));
         }
-        call.shard(key).schedule(key);
+        bounds::schedule(call, key);
     }
     let event = match options.end {
         End::Front => "lpush",

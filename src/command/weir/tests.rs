@@ -658,6 +658,73 @@ fn groups_have_accounts() {
 }
 
 #[test]
+fn dead_letters_by_age_go_at_their_moment() {
+    let mut bench = Bench::new();
+    bench.run("WEIR.POLICY SET q MAX-AGE 50 DEAD-LETTER dead");
+    bench.run("WEIR.POLICY SET lax MAX-AGE 20");
+    let called = |bench: &Bench| bench.engine.early.of(0);
+    bench.run("RPUSH lax x");
+    assert_eq!(called(&bench), u64::MAX);
+    bench.run("RPUSH q a");
+    let due_us = (bench.now.mono_ms() + 50) * 1000;
+    assert_eq!(called(&bench), due_us);
+    bench.pass(10);
+    bench.run("RPUSH q b");
+    // Nothing before the moment, and all of it then.
+    bench.pass(39);
+    assert_eq!(bench.run("LRANGE dead 0 -1"), "*0");
+    bench.pass(1);
+    assert_eq!(bench.run("LRANGE dead 0 -1"), "*1 $1 a");
+    bench.engine.early.answer(0, due_us);
+    bench.pass(0);
+    assert_eq!(called(&bench), due_us + 10_000);
+    bench.pass(10);
+    assert_eq!(bench.run("LRANGE dead 0 -1"), "*2 $1 a $1 b");
+}
+
+#[test]
+fn an_entry_that_makes_its_own_room_is_not_refused() {
+    let bench = Bench::new();
+    let full = "-OVERFLOW stream 's' is full: max-length is 3, it holds 3 entries and 1 more came";
+    check(
+        &bench,
+        &[
+            (
+                "WEIR.POLICY SET s KIND stream MAX-LENGTH 3 OVERFLOW reject",
+                "+OK",
+            ),
+            ("XADD s 1-1 f v", "$3 1-1"),
+            ("XADD s 2-1 f v", "$3 2-1"),
+            ("XADD s 3-1 f v", "$3 3-1"),
+            ("XADD s 4-1 f v", full),
+            ("XADD s MAXLEN 4 4-1 f v", full),
+            ("XADD s MAXLEN 3 4-1 f v", "$3 4-1"),
+            ("XADD s MINID 2-1 5-1 f v", full),
+            ("XADD s MINID 3-1 5-1 f v", "$3 5-1"),
+            // All stand in one segment, which the new one may join: none is sure to go.
+            ("XADD s MAXLEN ~ 1 6-1 f v", full),
+            ("XGROUP CREATE s g 3-1", "+OK"),
+            ("XADD s MAXLEN 3 ACKED 6-1 f v", "$3 6-1"),
+            ("XADD s MAXLEN 3 ACKED 7-1 f v", full),
+            ("XADD s MAXLEN 0 DELREF 7-1 f v", "$3 7-1"),
+            ("XLEN s", ":0"),
+            (
+                "WEIR.POLICY SET s KIND stream MAX-BYTES 5 OVERFLOW reject",
+                "+OK",
+            ),
+            ("XADD s 8-1 f v", "$3 8-1"),
+            ("XADD s 9-1 f v", "$3 9-1"),
+            ("XADD s MAXLEN 2 10-1 f vv", "$4 10-1"),
+            (
+                "XADD s MAXLEN 2 11-1 f vv",
+                "-OVERFLOW stream 's' is full: max-bytes is 5, it holds 5 bytes and 3 more came",
+            ),
+            ("XADD s MAXLEN 1 11-1 f vv", "$4 11-1"),
+        ],
+    );
+}
+
+#[test]
 fn routes_lead_to_streams() {
     let bench = Bench::new();
     check(

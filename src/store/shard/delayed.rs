@@ -53,7 +53,7 @@ impl Shard {
     }
 
     /// The tick at which the time of the first message comes.
-    pub fn next_ripe(&self) -> Option<u64> {
+    pub(super) fn next_ripe(&self) -> Option<u64> {
         let ((due, _), _) = self.waiting.by_time.first_key_value()?;
         Some(*due)
     }

@@ -29,21 +29,25 @@ pub struct StreamSlot<'s> {
 
 impl StreamSlot<'_> {
     /// Adds an entry: XADD. A policy that refuses what does not fit refuses it with
-    /// [`AddError::Full`], and nothing has changed then. The caller calls
-    /// [`StreamSlot::keep_bounds`] when it has trimmed what it wants to.
+    /// [`AddError::Full`], and nothing has changed then; what `trim` will make room for fits. The
+    /// caller trims so, and then calls [`StreamSlot::keep_bounds`].
     pub fn add<A: AsRef<[u8]>>(
         &mut self,
         new: NewId,
         pairs: &[A],
         limits: NodeLimits,
         now_ms: u64,
+        trim: Option<Trim>,
     ) -> Result<StreamId, AddError> {
         if let Some(bounds) = self.stream.bounds()
             && bounds.overflow == QueueOverflow::Reject
         {
             let (mut after, adding) = (self.stream.held(), tally_of(pairs));
             after += adding;
-            if !bounds.hold(after.messages, after.bytes) {
+            let holds = |held: Tally| bounds.hold(held.messages, held.bytes);
+            if !holds(after)
+                && !trim.is_some_and(|trim| holds(after - self.stream.trim_frees(trim)))
+            {
                 return Err(AddError::Full(adding));
             }
         }

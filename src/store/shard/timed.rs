@@ -12,51 +12,78 @@ use crate::store::value::Value;
 use super::Shard;
 
 /// Queues to look after, earliest first: tick, database, hash of the name.
+type List = BTreeSet<(u64, u8, u64)>;
+
+/// All of a shard.
 #[derive(Debug, Default)]
-pub struct Timed(BTreeSet<(u64, u8, u64)>);
+pub struct Timed {
+    /// Those whose messages only go: the next tick of the worker is soon enough, and what is too
+    /// old is not delivered before it.
+    lax: List,
+    /// Those whose messages go on to a dead-letter queue, where somebody may wait for them.
+    prompt: List,
+}
 
 impl Timed {
     /// Takes a queue off the list; `tick` is what it was scheduled for.
     pub(super) fn remove(&mut self, tick: u64, db: u8, hash: u64) {
-        if tick != 0 {
-            self.0.remove(&(tick, db, hash));
+        let place = (tick, db, hash);
+        if tick != 0 && !self.lax.remove(&place) {
+            // Its policy may have changed since it came here.
+            self.prompt.remove(&place);
         }
+    }
+
+    fn list_due(&mut self, tick: u64) -> Option<&mut List> {
+        let lists = [&mut self.lax, &mut self.prompt];
+        let is_due = |list: &&mut List| list.first().is_some_and(|&(due, ..)| due <= tick);
+        lists.into_iter().find(is_due)
     }
 }
 
 impl Shard {
-    /// Sees to it that somebody looks after the queue at a key when time has changed it.
-    pub fn schedule(&mut self, key: &Key) {
+    /// Sees to it that somebody looks after the queue at a key when time has changed it. Gives the
+    /// tick for which a worker is to be called, where its own next tick may be too late.
+    pub fn schedule(&mut self, key: &Key) -> Option<u64> {
         let found = self.dbs[usize::from(key.db)]
             .table
             .find_mut(key.hash, |entry| key.is_named(&entry.name));
         let Some(Value::Queue(queue)) = found.map(|entry| &mut entry.value) else {
-            return;
+            return None;
         };
-        let Some(due) = queue.next_due() else { return };
+        let due = queue.next_due()?;
         let scheduled = queue.scheduled();
-        if scheduled == 0 || due < scheduled {
-            self.timed.remove(scheduled, key.db, key.hash);
-            // Ticks begin at 0, which stands for none.
-            let due = due.max(1);
-            self.timed.0.insert((due, key.db, key.hash));
-            queue.set_scheduled(due);
+        if scheduled != 0 && due >= scheduled {
+            return None;
         }
+        self.timed.remove(scheduled, key.db, key.hash);
+        // Ticks begin at 0, which stands for none.
+        let due = due.max(1);
+        queue.set_scheduled(due);
+        let is_prompt = queue.governed().is_some_and(|g| g.dead_letter.is_some());
+        let list = if is_prompt {
+            &mut self.timed.prompt
+        } else {
+            &mut self.timed.lax
+        };
+        list.insert((due, key.db, key.hash));
+        is_prompt.then_some(due)
     }
 
-    /// Whether queues are on the list whose tick has come.
-    pub fn has_due(&self, tick: u64) -> bool {
-        self.timed.0.first().is_some_and(|&(due, ..)| due <= tick)
+    /// The first tick for which a worker is to be called: a delayed message's, or a queue's whose
+    /// messages go on to another.
+    pub fn next_prompt(&self) -> Option<u64> {
+        let queue = self.timed.prompt.first().map(|&(due, ..)| due);
+        queue.into_iter().chain(self.next_ripe()).min()
     }
 
     /// Takes at most `limit` queues off the list whose tick has come.
     pub fn take_due(&mut self, tick: u64, limit: usize) -> Vec<WaitKey> {
         let mut taken = Vec::new();
         while taken.len() < limit
-            && let Some(&(due, db, hash)) = self.timed.0.first()
-            && due <= tick
+            && let Some(list) = self.timed.list_due(tick)
+            && let Some((due, db, hash)) = list.pop_first()
         {
-            self.timed.0.pop_first();
             let is_it =
                 |value: &Value| matches!(value, Value::Queue(queue) if queue.scheduled() == due);
             let found = self.dbs[usize::from(db)]

@@ -378,10 +378,7 @@ impl Log {
         if base <= self.first_id {
             self.renew_first_id();
         }
-        Tally {
-            messages: segment.live(),
-            bytes: segment.payload_bytes(),
-        }
+        segment.held()
     }
 
     /// Removes live entries from the front of the first segment that has any, while `goes` says

@@ -18,6 +18,7 @@ use super::entry::{DEAD, Entries, Entry, MS_LOW, MS_MORE, MS_SHIFT, SEQ_NEXT, SH
 use super::id::StreamId;
 use super::node_size;
 use super::varint;
+use crate::store::ledger::Tally;
 
 /// Entries between marks: a walk of 40 ns at most.
 const MARK_ENTRIES: u32 = 16;
@@ -398,6 +399,14 @@ impl Segment {
     #[inline]
     pub fn payload_bytes(&self) -> u64 {
         self.payload_bytes
+    }
+
+    /// Live entries with their names and values.
+    pub fn held(&self) -> Tally {
+        Tally {
+            messages: self.live(),
+            bytes: self.payload_bytes,
+        }
     }
 
     /// Bytes written, dead ones included.

@@ -102,6 +102,55 @@ impl Stream {
         lost
     }
 
+    /// What [`Stream::trim`] is sure to take of what is held now, once one more entry has come: it
+    /// may come into the last segment, which therefore does not go whole. Costs what trimming does.
+    pub(in crate::store) fn trim_frees(&self, trim: Trim) -> Tally {
+        let mut freed = Tally::default();
+        let end = self.log.segments.end();
+        let last_base = end.map(|end| self.log.segments.at(end).base);
+        let mut from = StreamId::MIN;
+        while let Some((base, segment)) = self.log.segment_from(from) {
+            let (live, end_id) = (segment.live(), segment.last());
+            let left = self.log.len() + 1 - freed.messages;
+            let whole = match trim.to {
+                TrimTo::MaxLen(len_max) if left <= len_max => break,
+                TrimTo::MaxLen(len_max) => left - live >= len_max,
+                TrimTo::MinId(min_id) => end_id < min_id,
+            } && Some(base) != last_base;
+            if trim.limit > 0 && freed.messages + live > trim.limit {
+                break;
+            }
+            if whole && trim.references != References::Acked {
+                freed += segment.held();
+            } else if whole || !trim.approximate {
+                self.trim_frees_within((base, end_id), trim, &mut freed);
+            }
+            let Some(next) = end_id.next().filter(|_| whole) else {
+                break;
+            };
+            from = next;
+        }
+        freed
+    }
+
+    fn trim_frees_within(&self, ids: (StreamId, StreamId), trim: Trim, freed: &mut Tally) {
+        for entry in self.log.range(ids.0, ids.1) {
+            let reached = match trim.to {
+                TrimTo::MaxLen(len_max) => self.log.len() + 1 - freed.messages <= len_max,
+                TrimTo::MinId(min_id) => entry.id >= min_id,
+            };
+            if reached {
+                break;
+            }
+            if trim.references != References::Acked || !self.is_referenced(entry.id) {
+                *freed += Tally {
+                    messages: 1,
+                    bytes: entry.fields.payload_bytes(),
+                };
+            }
+        }
+    }
+
     /// Trims the entries of one segment one by one.
     fn trim_within(&mut self, base: StreamId, end_id: StreamId, trim: Trim, lost: &mut Tally) {
         let emptied = match trim.to {

@@ -51,10 +51,13 @@ impl Model {
 
     fn add(&mut self, name: &str) {
         let message = self.random.message();
-        let trim = match self.random.below(6) {
-            0 => "MAXLEN 3 ",
-            1 => "MAXLEN ~ 2 DELREF ",
-            _ => "",
+        let trim = match self.random.below(12) {
+            0 | 1 => "MAXLEN 3 ".to_owned(),
+            2 | 3 => "MAXLEN ~ 2 DELREF ".to_owned(),
+            4 => "MAXLEN 2 ACKED ".to_owned(),
+            5 => format!("MINID {} ", self.some_id(name)),
+            6 => format!("MINID ~ {} LIMIT 2 ", self.some_id(name)),
+            _ => String::new(),
         };
         let reply = self.run(&format!("XADD {name} {trim}* f {message}"));
         if reply.starts_with('$') {
