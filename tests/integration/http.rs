@@ -8,7 +8,8 @@ use redis::Commands as _;
 
 use crate::server::Server;
 
-fn get(address: SocketAddr, path: &str) -> String {
+/// The whole answer to a GET.
+pub fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(30)))
@@ -23,13 +24,14 @@ fn get(address: SocketAddr, path: &str) -> String {
     answer
 }
 
-fn connect(server: &Server) -> redis::Connection {
+/// A client of the server.
+pub fn connect(server: &Server) -> redis::Connection {
     let client = redis::Client::open(format!("redis://{}/", server.address)).unwrap();
     client.get_connection().unwrap()
 }
 
 /// Where INFO says that metrics are.
-fn http_address(connection: &mut redis::Connection) -> SocketAddr {
+pub fn http_address(connection: &mut redis::Connection) -> SocketAddr {
     let info: String = redis::cmd("INFO").arg("server").query(connection).unwrap();
     let line = info
         .lines()

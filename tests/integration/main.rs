@@ -14,6 +14,7 @@
 
 mod bench;
 mod clients;
+mod deploy;
 mod handoff;
 mod hostile;
 mod http;
