@@ -98,3 +98,16 @@ fn a_server_told_to_stop_ends_its_script() {
     control.send(&request(&["SHUTDOWN", "NOSAVE"]));
     assert!(server.wait().success());
 }
+
+#[test]
+fn time_stands_still_in_a_script_until_others_are_served() {
+    let (_server, mut connections) = start("2");
+    let slow = &mut connections[0];
+    let still =
+        "local a, b = redis.call('TIME'), redis.call('TIME') return {a[1] == b[1], a[2] == b[2]}";
+    slow.ask(&["EVAL", still, "0"], "*2\r\n:1\r\n:1\r\n");
+    // The redis crate's own tests wait so; it ends, or the read of the reply does.
+    let waits = "local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end \
+                 local began = now() repeat until now() > began return 'later'";
+    slow.ask(&["EVAL", waits, "0"], "$5\r\nlater\r\n");
+}

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::acl::Context;
-use crate::clock;
+use crate::clock::{self, Now};
 use crate::protocol::{Args, Reply};
 use crate::script::{Ending, Host, Verdict};
 use crate::store::ShardSet;
@@ -28,12 +28,16 @@ pub(super) struct ScriptHost<'a, 'c, 'k> {
     slow_since_us: Option<u64>,
     /// It is over its time, and holds the shards only while a command runs.
     is_suspended: bool,
+    /// What TIME tells: when the script began, and later when others were last served. All else
+    /// is done as of its beginning.
+    told: Now,
 }
 
 impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
     pub(super) fn new(call: &'a mut Call<'c, 'k>, reads_only: bool) -> Self {
         let refuses_growth = call.engine.gates.load() & Gates::OVER_BUDGET != 0;
         Self {
+            told: call.now,
             call,
             reads_only,
             refuses_growth,
@@ -159,16 +163,13 @@ impl Host for ScriptHost<'_, '_, '_> {
             self.hold_again();
         }
         let call = &mut *self.call;
+        let now = if found.command.name == "time" {
+            self.told
+        } else {
+            call.now
+        };
         let (held, session, wakes) = (&mut *call.held, &mut *call.session, &mut *call.wakes);
-        let mut inner = Call::new(
-            call.engine,
-            held,
-            session,
-            reply,
-            wakes,
-            call.now,
-            call.worker,
-        );
+        let mut inner = Call::new(call.engine, held, session, reply, wakes, now, call.worker);
         dispatch::run_inside(&mut inner, found, args);
         Ending::Replied
     }
@@ -194,6 +195,7 @@ impl Host for ScriptHost<'_, '_, '_> {
         if let Some(meanwhile) = engine.meanwhile.get() {
             meanwhile();
         }
+        self.told = clock::now();
         match self.end_of_all() {
             Some(line) => Verdict::Stop(line),
             None => Verdict::GoOn,
