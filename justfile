@@ -21,9 +21,15 @@ ci:
 deny:
     cargo deny --locked check
 
-# A fuzz target for so many seconds, as in `just fuzz glob 60` (cargo install cargo-fuzz; nightly).
-fuzz TARGET="request_parser" SECONDS="60":
-    cargo +nightly fuzz run {{ TARGET }} -- -max_total_time={{ SECONDS }}
+# A property on what libFuzzer finds, as in `just fuzz glob 60`; `just fuzz` is what CI runs.
+fuzz TARGET="all" SECONDS="60":
+    fuzz/run {{ TARGET }} {{ SECONDS }}
+
+# The rooms with unsafe code under valgrind: nothing may be wrong, nothing lost.
+memcheck:
+    env CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind -q --error-exitcode=9 \
+        --leak-check=full --errors-for-leak-kinds=definite" \
+        cargo test --locked --lib -- --test-threads 1 script:: allocator:: reclaim::
 
 # Criterion benches, as in `just bench queue`.
 bench *NAMES:

@@ -68,3 +68,22 @@ fn collect(is_all: bool) {
     // nothing of note where mimalloc is not the global allocator.
     unsafe { libmimalloc_sys::mi_collect(is_all) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::Collector;
+
+    #[test]
+    fn memory_is_collected_while_it_is_short() {
+        let (asked, answers) = sync_channel(0);
+        let collector = Collector::start(move || asked.send(()).is_ok()).unwrap();
+        // Whoever is asked again has collected in between.
+        for _ in 0..2 {
+            answers.recv().unwrap();
+        }
+        drop(answers);
+        drop(collector);
+    }
+}

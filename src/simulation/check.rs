@@ -246,7 +246,7 @@ fn standing(world: &World) -> Vec<Standing> {
 }
 
 /// Nobody waits for what is there, and who was served from a key came before all who still wait
-/// for it.
+/// for it, unless another of its keys may have called it.
 fn check_lines(
     world: &World,
     before: &[Standing],
@@ -284,6 +284,12 @@ fn check_lines(
             continue;
         };
         record.served += 1;
+        // Who is called by one of its keys takes from the first that has something, as in Redis. Of
+        // several that came to life in one step, that may be one whose own line was not called yet.
+        let mut from_there = served.keys.iter().skip_while(|other| ***other != *key);
+        if from_there.any(|other| **other != *key) {
+            continue;
+        }
         let passed_over = |waiter: &&Standing| {
             waiter.ticket < served.ticket && waiter.keys.iter().any(|other| **other == *key)
         };

@@ -143,6 +143,23 @@ mod tests {
         assert_eq!(first.look(), "");
     }
 
+    /// Whoever is called by one key tries all of its own in their order, as in Redis, even where that
+    /// passes over who waits for another one that came to life in the same step.
+    #[test]
+    fn who_is_called_takes_from_the_first_key_that_has_something() {
+        let bench = Bench::new();
+        let (mut one, mut several) = (bench.client(), bench.client());
+        assert_eq!(bench.play(&mut one, "brpop a 0"), "(blocked)");
+        assert_eq!(bench.play(&mut several, "brpop none a b 0"), "(blocked)");
+        let mut pusher = bench.client();
+        for command in ["multi", "lpush b x", "lpush a y", "exec"] {
+            bench.play(&mut pusher, command);
+        }
+        assert_eq!(several.look(), "*2 $1 a $1 y");
+        assert_eq!(one.look(), "");
+        assert_eq!(bench.run("lrange b 0 -1"), "*1 $1 x");
+    }
+
     #[test]
     fn moves_chain_through_waiters() {
         let bench = Bench::new();

@@ -89,6 +89,43 @@ fn resp3_has_more_kinds() {
 }
 
 #[test]
+fn kinds_of_resp3_become_tables() {
+    let bench = Bench::new();
+    for command in [
+        "HSET h f v g w",
+        "SADD s m",
+        "ZADD z 1.5 m",
+        "XADD x 1-1 f v",
+    ] {
+        bench.run(command);
+    }
+    for (script, reply) in [
+        ("return redis.call('hgetall','h').map.g", "$1 w"),
+        ("return redis.call('hgetall','none').map.g == nil", "#t"),
+        ("return redis.call('smembers','s').set.m", "#t"),
+        (
+            "return tostring(redis.call('zscore','z','m').double)",
+            "$3 1.5",
+        ),
+        (
+            "return redis.call('xread','streams','x','0').map.x[1][1]",
+            "$3 1-1",
+        ),
+        (
+            "local info = redis.call('info','server').verbatim_string \
+             return {info.format,info.string:sub(1,8)}",
+            "*2 $3 txt $8 # Server",
+        ),
+    ] {
+        let script = format!("redis.setresp(3) {script}");
+        let mut client = bench.client();
+        bench.play(&mut client, "HELLO 3");
+        let seen = play(&bench, &mut client, &["EVAL", &script, "0"]);
+        assert_eq!(seen, reply, "{script}");
+    }
+}
+
+#[test]
 fn replies_become_lua_values() {
     let bench = Bench::new();
     for (script, reply) in [
