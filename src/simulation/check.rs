@@ -80,7 +80,12 @@ impl Seen {
             check_returned(world, served, &queues, record);
         }
         let standing = standing(world);
-        check_lines(world, &self.standing, &standing, &queues, record);
+        check_lines(
+            world,
+            [&self.standing, &standing],
+            [&self.queues, &queues],
+            record,
+        );
         self.check_bounds(world);
         (self.queues, self.standing) = (queues, standing);
     }
@@ -246,12 +251,12 @@ fn standing(world: &World) -> Vec<Standing> {
 }
 
 /// Nobody waits for what is there, and who was served from a key came before all who still wait
-/// for it, unless another of its keys may have called it.
+/// for it, unless another of its keys may have called it. Both are given as they were and as they
+/// are.
 fn check_lines(
     world: &World,
-    before: &[Standing],
-    after: &[Standing],
-    queues: &[Vec<Id>],
+    [stood, after]: [&[Standing]; 2],
+    [before, queues]: [&[Vec<Id>]; 2],
     record: &mut Record,
 ) {
     let now_ms = world.now.mono_ms();
@@ -276,7 +281,7 @@ fn check_lines(
             );
         }
     }
-    for served in before {
+    for served in stood {
         if after.iter().any(|waiter| waiter.ticket == served.ticket) {
             continue;
         }
@@ -286,8 +291,10 @@ fn check_lines(
         record.served += 1;
         // Who is called by one of its keys takes from the first that has something, as in Redis. Of
         // several that came to life in one step, that may be one whose own line was not called yet.
+        let index = QUEUES.iter().position(|name| name.as_bytes() == &*key);
+        let came_to_life = index.is_some_and(|at| before[at].is_empty() || ENDING.contains(&at));
         let mut from_there = served.keys.iter().skip_while(|other| ***other != *key);
-        if from_there.any(|other| **other != *key) {
+        if came_to_life && from_there.any(|other| **other != *key) {
             continue;
         }
         let passed_over = |waiter: &&Standing| {
