@@ -182,6 +182,9 @@ impl<'w> Survey<'w> {
                 if !self.visit_part(held.shard(shard), &mut place) {
                     break;
                 }
+                drop(held);
+                // A worker that woke meanwhile need not wait for the end of this thread's slice.
+                std::thread::yield_now();
             }
         }
         Some(self)
