@@ -28,6 +28,9 @@ use super::stream::Stream;
 const READ_BYTES: usize = 64 << 10;
 /// Replies waiting beyond this keep further requests of the client from being executed.
 const OUTPUT_BYTES_MAX: usize = 256 << 10;
+/// Bytes sent in a turn before other connections of the worker get theirs: a large reply is copied
+/// into the socket in pieces of about a tenth of a millisecond.
+const SEND_BYTES_MAX: usize = 256 << 10;
 /// Requests that are read ahead while the client blocks or is paused.
 const INPUT_AHEAD_BYTES_MAX: usize = 64 << 10;
 /// Rounds of reading and executing before other connections of the worker get their turn.
@@ -139,6 +142,7 @@ impl Connection {
                 Poll::Ready(Err(_)) => return Turn::Over,
                 Poll::Pending if self.is_over_limit() => return Turn::Over,
                 Poll::Pending if self.output.len() >= OUTPUT_BYTES_MAX => return self.waiting(),
+                Poll::Ready(Ok(())) if !self.output.is_empty() => return Turn::Again,
                 _ => {}
             }
             if self.is_closing {
@@ -375,10 +379,14 @@ impl Connection {
         self.has_requests = false;
     }
 
-    /// Writes what waits; ready when all of it is written.
+    /// Writes what waits; ready when all of it is written, or as much as one turn may.
     fn flush(&mut self) -> Poll<io::Result<()>> {
+        let mut left = SEND_BYTES_MAX;
         while !self.output.is_empty() {
-            let sent = match send(&mut self.stream, &self.output) {
+            if left == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            let sent = match send(&mut self.stream, &self.output, left) {
                 Poll::Ready(Ok(sent)) => sent,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
@@ -387,6 +395,7 @@ impl Connection {
                     return Poll::Pending;
                 }
             };
+            left -= sent;
             self.output.advance(sent);
             self.sent_bytes += sent as u64;
             let stats = &self.engine.workers[self.worker];
@@ -550,14 +559,27 @@ impl worker::Connection for Connection {
     }
 }
 
-/// Writes the replies that wait, as far as the socket takes them at once. Most batches are one run
-/// of bytes: they are spared the long list of slices that large values by reference need.
-fn send(stream: &mut Stream, output: &Reply) -> Poll<io::Result<usize>> {
+/// Writes of the replies that wait at most so many bytes, as far as the socket takes them at once.
+/// Most batches are one run of bytes: they are spared the long list of slices that large values by
+/// reference need.
+fn send(stream: &mut Stream, output: &Reply, bytes_max: usize) -> Poll<io::Result<usize>> {
     let mut slices = [IoSlice::new(&[]); 2];
     if output.slices(&mut slices) < slices.len() {
-        return stream.write(&slices[..1]);
+        let [slice, _] = &slices;
+        return stream.write(&[IoSlice::new(&slice[..slice.len().min(bytes_max)])]);
     }
+    let mut whole = [IoSlice::new(&[]); SLICES_MAX];
+    let len = output.slices(&mut whole);
     let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-    let len = output.slices(&mut slices);
-    stream.write(&slices[..len])
+    let (mut left, mut used) = (bytes_max, 0);
+    for slice in &whole[..len] {
+        if left == 0 {
+            break;
+        }
+        let part = &slice[..slice.len().min(left)];
+        left -= part.len();
+        slices[used] = IoSlice::new(part);
+        used += 1;
+    }
+    stream.write(&slices[..used])
 }
