@@ -292,6 +292,11 @@ impl Mailbox {
         self.call(wakes);
     }
 
+    /// Whether somebody has asked the connection to close; it may not have heard yet.
+    pub fn is_ending(&self) -> bool {
+        self.contents.lock().close.is_some()
+    }
+
     /// Wakes the connection even if it was told before: it may leave messages for when its socket
     /// takes more, but must not go on waiting for that when it is to end.
     fn call(self: &Arc<Self>, wakes: &mut WakeList) {

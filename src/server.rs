@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::allocator::Collector;
 use crate::banner::{Facts, banner};
 use crate::clock;
-use crate::command::{self, Engine};
+use crate::command::{self, Engine, Meanwhile};
 use crate::config::{Settings, Start, TlsAuthClients};
 use crate::http::Http;
 use crate::logging;
@@ -66,7 +66,10 @@ async fn serve(engine: Arc<Engine>, settings: &Settings) -> anyhow::Result<()> {
     let addresses: Vec<String> = listeners.iter().map(Listener::address).collect();
     engine.note_addresses(&addresses);
     // Set once, here.
-    let _ = engine.meanwhile.set(worker::serve_others);
+    let _ = engine.meanwhile.set(Meanwhile {
+        always: worker::serve_others,
+        unless_inside: worker::serve_others_unless_inside,
+    });
     let workers = start_workers(&engine)?;
     serve_http(&engine, settings)?;
     announce(&engine, settings, &addresses);

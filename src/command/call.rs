@@ -100,6 +100,18 @@ impl Call<'_, '_> {
         self.held.shard_of(key)
     }
 
+    /// For a command that takes long and need not be one step: lets go of the shards and has the
+    /// worker's other connections take their turns. Does nothing in a transaction or a script.
+    pub fn let_others(&mut self) {
+        if self.held.is_pinned() {
+            return;
+        }
+        super::finish(self);
+        if let Some(meanwhile) = self.engine.meanwhile.get() {
+            (meanwhile.unless_inside)();
+        }
+    }
+
     /// Milliseconds on the wall clock, for deadlines.
     #[inline]
     pub fn now_ms(&self) -> u64 {

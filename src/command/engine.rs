@@ -1,6 +1,7 @@
 //! Everything that commands share: the keyspace, channels, clients, settings and counters.
 
 use std::fmt::Write;
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
@@ -25,6 +26,15 @@ use super::pressure::Pressure;
 use super::script::{Library, Running};
 use super::slowlog::Slowlog;
 use super::table::table;
+
+/// How a command that takes long has the other connections of its worker served, inside its turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Meanwhile {
+    /// For a script over its time, of which there is one at most: it must hear that it is to end.
+    pub always: fn(),
+    /// For what many clients may do at once: does nothing while a turn is inside of another one's.
+    pub unless_inside: fn(),
+}
 
 /// Reasons why a command may need more than running its handler; one load tells that there is none.
 #[derive(Debug, Default)]
@@ -83,8 +93,8 @@ pub struct Engine {
     pub scripts: Library,
     /// The script that runs now.
     pub running: Running,
-    /// Serves the other clients of the worker whose script is over its time; set once, at start.
-    pub meanwhile: OnceLock<fn()>,
+    /// How a command that takes long has others served; set once, at start.
+    pub meanwhile: OnceLock<Meanwhile>,
     /// Commands that took long.
     pub slowlog: Slowlog,
     /// Events that took long.
@@ -107,6 +117,9 @@ pub struct Engine {
     pub blocked_clients_len: AtomicUsize,
     /// Resident memory of the process, read by a tick, in bytes.
     pub resident_bytes: AtomicU64,
+    /// What `resident_bytes` is read from. It stays open, because memory is to be watched also
+    /// while there are no descriptors left to open it with.
+    pub(super) statm: Option<File>,
     /// The most that `resident_bytes` ever was.
     pub resident_bytes_peak: AtomicU64,
     /// Where the server listens.
@@ -191,6 +204,7 @@ impl Engine {
             saved_s: AtomicU64::new(now.unix_ms / 1000),
             blocked_clients_len: AtomicUsize::new(0),
             resident_bytes: AtomicU64::new(0),
+            statm: File::open("/proc/self/statm").ok(),
             resident_bytes_peak: AtomicU64::new(0),
             addresses: Lock::default(),
             routes: Lock::default(),

@@ -57,7 +57,7 @@ mod weir;
 pub use call::Call;
 pub use connection::leave;
 pub use dispatch::{execute, finish, note_activity};
-pub use engine::{Engine, Gates};
+pub use engine::{Engine, Gates, Meanwhile};
 pub use error::Error;
 pub use outcome::{Block, Nothing, Outcome, Result};
 pub use pause::Paused;

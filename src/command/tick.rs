@@ -1,6 +1,8 @@
 //! What time alone brings: expiry, idle clients, memory readings. Ten times a second per worker,
 //! and in between when something is due (`early`).
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
 
 use crate::clock::{self, Now};
@@ -69,7 +71,9 @@ fn go_on_soon(engine: &Engine, worker: usize) {
 /// Reads how much memory is in use, and has messages go if it is too much. Near the budget the
 /// next look comes soon: a burst must not pass by between two ticks.
 fn look_at_memory(engine: &Engine, now: Now) {
-    engine.note_memory(resident_bytes());
+    let reading = engine.statm.as_ref().and_then(resident_bytes);
+    let last_bytes = engine.resident_bytes.load(Ordering::Relaxed);
+    engine.note_memory(reading.unwrap_or(last_bytes));
     super::pressure::relieve(engine, now);
     if super::pressure::is_near(engine) {
         engine.early.call(0, now.mono_us + MEMORY_US);
@@ -242,13 +246,12 @@ fn close_idle(engine: &Engine, worker: usize) {
     wakes.wake();
 }
 
-/// Resident memory of this process as the kernel counts it; 0 where it does not say.
-fn resident_bytes() -> u64 {
+/// Resident memory of this process, from `/proc/self/statm`; `None` where the kernel does not say.
+fn resident_bytes(statm: &File) -> Option<u64> {
     const PAGE_BYTES: u64 = 4096;
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or(0) * PAGE_BYTES
+    let mut text = [0; 128];
+    let len = statm.read_at(&mut text, 0).ok()?;
+    let text = str::from_utf8(&text[..len]).ok()?;
+    let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * PAGE_BYTES)
 }

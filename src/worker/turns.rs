@@ -4,8 +4,9 @@
 //! then those whose time has come, then those who let others go first in the pass before. Nobody
 //! gets a second turn before everybody had one.
 //!
-//! A turn may take very long: a script computes. It may then ask for [`serve_others`], which gives
-//! the worker's other connections their turns on the same thread, inside that one.
+//! A turn may take very long: a script computes, KEYS walks through millions of names. It may then
+//! ask for [`serve_others`], which gives the worker's other connections their turns on the same
+//! thread, inside that one.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -36,6 +37,9 @@ const OTHERS_EVENTS_MAX: usize = 64;
 /// A worker's loop, as a turn that takes long sees it.
 trait Others {
     fn serve(&mut self);
+
+    /// Whether a turn is inside of another one's already.
+    fn is_inside(&self) -> bool;
 }
 
 struct AtWork<'a>(&'a mut (dyn Others + 'a));
@@ -55,6 +59,18 @@ scoped_thread_local!(static mut OTHERS: for<'a> AtWork<'a>);
 pub fn serve_others() {
     if OTHERS.is_set() {
         OTHERS.with(|others| others.0.serve());
+    }
+}
+
+/// The same, but where this turn is inside of another one's: what many clients may ask for at once
+/// must not pile their turns up on the stack.
+pub fn serve_others_unless_inside() {
+    if OTHERS.is_set() {
+        OTHERS.with(|others| {
+            if !others.0.is_inside() {
+                others.0.serve();
+            }
+        });
     }
 }
 
@@ -94,6 +110,8 @@ pub(super) struct Turns<A, D: Duty<A>> {
     busy_us: u64,
     /// The door was found closed.
     is_closed: bool,
+    /// A turn has others served.
+    is_inside: bool,
 }
 
 impl<A, D: Duty<A>> Turns<A, D> {
@@ -112,6 +130,7 @@ impl<A, D: Duty<A>> Turns<A, D> {
             unread: 0,
             busy_us: 0,
             is_closed: false,
+            is_inside: false,
         }
     }
 
@@ -334,12 +353,18 @@ impl<A, D: Duty<A>> Turns<A, D> {
 
 impl<A, D: Duty<A>> Others for Turns<A, D> {
     fn serve(&mut self) {
+        let was_inside = mem::replace(&mut self.is_inside, true);
         let mut events = Events::with_capacity(OTHERS_EVENTS_MAX);
         self.look(&mut events, Duration::ZERO);
         self.read_clock();
         self.pass(&events);
         // Whose turn this is inside of has an old reading.
         self.unread = UNREAD_TURNS_MAX;
+        self.is_inside = was_inside;
+    }
+
+    fn is_inside(&self) -> bool {
+        self.is_inside
     }
 }
 

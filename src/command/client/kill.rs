@@ -84,6 +84,7 @@ impl<'a> Filter<'a> {
                 .local_address
                 .is_none_or(|address| address == client.local_address.as_bytes())
             && self.age_s_min.is_none_or(|age_s_min| age_s >= age_s_min)
+            && !client.mailbox.is_ending()
     }
 }
 
@@ -162,4 +163,29 @@ pub fn unblock(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let unblocked = client.is_some_and(|client| serve::unblock(call, &client, error));
     call.reply.integer(i64::from(unblocked));
     Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn who_was_killed_is_gone_for_everybody() {
+        let bench = Bench::new();
+        let victim = bench.client();
+        let kill = format!("CLIENT KILL ID {}", victim.session.client.id);
+        assert!(
+            bench
+                .run("CLIENT LIST TYPE normal")
+                .contains(&format!("id={} ", victim.session.client.id))
+        );
+        assert_eq!(bench.run(&kill), ":1");
+        // Its worker has not come to it yet.
+        assert!(
+            !bench
+                .run("CLIENT LIST TYPE normal")
+                .contains(&format!("id={} ", victim.session.client.id))
+        );
+        assert_eq!(bench.run(&kill), ":0");
+    }
 }

@@ -38,7 +38,7 @@ fn note_command(call: &Call<'_, '_>) {
 pub fn list(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     note_command(call);
     let all = call.engine.clients.all();
-    let listed: Vec<Arc<Client>> = match args.len() {
+    let mut listed: Vec<Arc<Client>> = match args.len() {
         2 => all,
         4 if args.at(2).eq_ignore_ascii_case(b"type") => {
             let class = Class::parse(args.at(3))?;
@@ -60,6 +60,8 @@ pub fn list(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         _ => return Err(Error::Syntax),
     };
     let mut lines = Vec::new();
+    // Who was killed is gone for everybody, though its worker may not have come to it yet.
+    listed.retain(|client| !client.mailbox.is_ending());
     for client in listed {
         lines.extend_from_slice(&describe(&client, call.now));
     }

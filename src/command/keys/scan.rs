@@ -17,33 +17,57 @@ use crate::store::{Entry, Keyspace, SHARDS, Shard, ShardSet};
 /// Random keys that RANDOMKEY tries while it finds expired ones.
 const RANDOM_TRIES_MAX: u32 = 100;
 
+/// Names that KEYS looks at before it lets others go on: about a tenth of a millisecond.
+const KEYS_AT_ONCE: usize = 1000;
+
 /// KEYS pattern
 pub fn keys(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let pattern = args.at(1);
-    let (db, now_ms) = (call.session.db, call.now_ms());
     let later = call.reply.array_later();
     let mut len = 0;
     if glob::is_literal(pattern) {
         let key = call.key(pattern);
         call.held
             .need(ShardSet::one(call.engine.keyspace.shard_of(&key)));
+        let now_ms = call.now_ms();
         if call.shard(&key).exists(&key, now_ms) {
             call.reply.bulk(pattern);
             len = 1;
         }
     } else {
         for shard in 0..SHARDS {
-            call.held.need(ShardSet::one(shard));
-            for entry in call.held.shard(shard).table(db) {
-                if !entry.is_due(now_ms) && matches(pattern, entry.name()) {
-                    call.reply.bulk(entry.name());
-                    len += 1;
-                }
-            }
+            len += keys_of_shard(call, shard, pattern);
         }
     }
     call.reply.close_array(later, len);
     Ok(Outcome::Done)
+}
+
+/// Writes the names in a shard that match, and says how many they are. Others have their turns after
+/// each piece of a large shard, so names that come or go meanwhile may be there or not.
+fn keys_of_shard(call: &mut Call<'_, '_>, shard: u32, pattern: &[u8]) -> usize {
+    let (db, now_ms) = (call.session.db, call.now_ms());
+    let (mut cursor, mut len) = (Keyspace::first_cursor(shard), 0);
+    loop {
+        call.held.need(ShardSet::one(shard));
+        let table = call.held.shard(shard).table(db);
+        let is_small = table.len() <= KEYS_AT_ONCE;
+        let mut visit = |entry: &Entry| {
+            if !entry.is_due(now_ms) && matches(pattern, entry.name()) {
+                call.reply.bulk(entry.name());
+                len += 1;
+            }
+        };
+        if is_small && cursor == Keyspace::first_cursor(shard) {
+            table.into_iter().for_each(visit);
+            return len;
+        }
+        cursor = table.scan(cursor, KEYS_AT_ONCE, Entry::hash, &mut visit);
+        call.let_others();
+        if cursor == 0 {
+            return len;
+        }
+    }
 }
 
 /// The one pattern that takes everything takes the empty name too.

@@ -1,5 +1,7 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::command::Meanwhile;
 use crate::command::testing::Bench;
 
 /// Runs commands one after the other, each with the reply it must get.
@@ -428,4 +430,39 @@ fn events_come_in_the_order_of_redis() {
             "{command}"
         );
     }
+}
+
+#[test]
+fn keys_lets_others_go_on_and_sees_each_key_once() {
+    static TURNS: AtomicUsize = AtomicUsize::new(0);
+    let note = || {
+        TURNS.fetch_add(1, Ordering::Relaxed);
+    };
+    let bench = Bench::new();
+    let meanwhile = Meanwhile {
+        always: || panic!("this is for scripts"),
+        unless_inside: note,
+    };
+    bench.engine.meanwhile.set(meanwhile).unwrap();
+    for first in (0..100_000).step_by(1000) {
+        let pairs = (first..first + 1000).map(|number| format!(" key:{number} v"));
+        bench.run(&format!("MSET{}", pairs.collect::<String>()));
+    }
+    let found = bench.run("KEYS *");
+    let mut names: Vec<_> = found
+        .split(' ')
+        .filter(|word| word.starts_with("key:"))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 100_000);
+    assert!(found.starts_with("*100000 "));
+    let turns = TURNS.load(Ordering::Relaxed);
+    assert!(turns >= 64, "{turns}");
+    // A transaction is one step for all others.
+    let mut client = bench.client();
+    bench.play(&mut client, "MULTI");
+    bench.play(&mut client, "KEYS *");
+    assert!(bench.play(&mut client, "EXEC").starts_with("*1 *100000 "));
+    assert_eq!(TURNS.load(Ordering::Relaxed), turns);
 }

@@ -193,7 +193,7 @@ impl Host for ScriptHost<'_, '_, '_> {
         }
         self.suspend();
         if let Some(meanwhile) = engine.meanwhile.get() {
-            meanwhile();
+            (meanwhile.always)();
         }
         self.told = clock::now();
         match self.end_of_all() {

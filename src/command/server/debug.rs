@@ -116,10 +116,12 @@ fn object(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         .ok_or(Error::NoSuchKey)?;
     let idle_s = entry.idle_s(now_ms);
     let line = format!(
-        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:0 lru_seconds_idle:{}",
+        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
         &raw const entry.value,
         entry.value.kind().name(),
         entry.value.heap_bytes(),
+        // Twenty-four bits of the second in which it was last used.
+        (now_ms / 1000).saturating_sub(idle_s) & 0xff_ffff,
         idle_s,
     );
     call.reply.simple(&line);

@@ -83,9 +83,13 @@ fn graph(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 fn draw(event: &str, spikes: &Spikes, now_s: u64) -> String {
     const WIDTH: u64 = 60;
     let sample_max_ms = spikes.samples.iter().map(|(_, took_ms)| *took_ms).max();
-    let high_ms = sample_max_ms.unwrap_or(0).max(1);
+    let sample_min_ms = spikes.samples.iter().map(|(_, took_ms)| *took_ms).min();
+    let (high_ms, low_ms) = (
+        sample_max_ms.unwrap_or(0).max(1),
+        sample_min_ms.unwrap_or(0),
+    );
     let mut text = format!(
-        "{event} - high {high_ms} ms (all time high {} ms)\n",
+        "{event} - high {high_ms} ms, low {low_ms} ms (all time high {} ms)\n",
         spikes.worst_ms
     );
     for (unix_s, took_ms) in &spikes.samples {
@@ -194,11 +198,9 @@ mod tests {
             "*2 *2 :1699999990 :30 *2 :1699999999 :10"
         );
         assert_eq!(bench.run("LATENCY HISTORY nosuch"), "*0");
-        assert!(
-            bench
-                .run("LATENCY GRAPH command")
-                .contains("10s ago     30 ms ####")
-        );
+        let graph = bench.run("LATENCY GRAPH command");
+        assert!(graph.contains("high 30 ms, low 10 ms (all time high 30 ms)"));
+        assert!(graph.contains("10s ago     30 ms ####"));
         assert!(bench.run("LATENCY DOCTOR").contains("20 ms on average"));
         assert_eq!(bench.run("LATENCY RESET nosuch command"), ":1");
         assert_eq!(bench.run("LATENCY RESET"), ":1");
