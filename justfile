@@ -45,8 +45,9 @@ instructions *VARIABLES:
 side-by-side *OPTIONS:
     benches/side_by_side/run {{ OPTIONS }}
 
-# Loads under policies whose outcome is checked, on a quiet machine: `just soak overload`,
-# `just soak forgotten`, `just soak stuck`, `just soak scrapes`; takes the options of the script.
+# Loads whose outcome is checked, on a quiet machine: `just soak overload`, `just soak forgotten`,
+# `just soak stuck`, `just soak scrapes`, `just soak faults`, `just soak churn`; takes the options of
+# the script.
 soak NAME *OPTIONS:
     cargo build --profile quick --locked
     tests/soaks/run.py target/quick/weir {{ NAME }} {{ OPTIONS }}

@@ -15,6 +15,7 @@
 mod bench;
 mod clients;
 mod deploy;
+mod faults;
 mod handoff;
 mod hostile;
 mod http;

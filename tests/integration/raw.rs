@@ -60,6 +60,15 @@ impl<S: Read + Write> Raw<S> {
         self.read_line()
     }
 
+    /// Sends a command and reads a text of any length.
+    pub fn bulk(&mut self, args: &[&str]) -> String {
+        let size: usize = self.line(args)[1..].parse().expect("a bulk length");
+        let mut body = vec![0; size + 2];
+        self.stream.read_exact(&mut body).expect("the whole text");
+        body.truncate(size);
+        String::from_utf8(body).expect("a text")
+    }
+
     /// Reads a line, without its end.
     pub fn read_line(&mut self) -> String {
         let mut line = Vec::new();
@@ -94,15 +103,8 @@ impl<S: Read + Write> Raw<S> {
 
 /// How many clients the server says are blocked.
 pub fn blocked_clients(control: &mut Raw) -> usize {
-    let size: usize = control.line(&["INFO", "clients"])[1..]
-        .parse()
-        .expect("a bulk length");
-    let mut body = vec![0; size + 2];
     control
-        .stream
-        .read_exact(&mut body)
-        .expect("the whole text");
-    String::from_utf8_lossy(&body)
+        .bulk(&["INFO", "clients"])
         .lines()
         .find_map(|line| line.strip_prefix("blocked_clients:")?.parse().ok())
         .expect("blocked_clients in INFO")
@@ -116,6 +118,12 @@ pub fn wait_for_blocked(control: &mut Raw, count: usize) {
         }
     }
     panic!("there are never {count} blocked clients");
+}
+
+/// Descriptors that a process has open.
+pub fn descriptors(pid: u32) -> usize {
+    let folder = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("a live process");
+    folder.count()
 }
 
 /// Bytes of memory that the process holds.

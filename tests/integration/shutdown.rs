@@ -3,7 +3,8 @@
 use crate::raw::{Raw, request, wait_for_blocked};
 use crate::server::Server;
 
-fn terminate(server: &Server) {
+/// Asks the process to end.
+pub fn terminate(server: &Server) {
     let pid = libc::pid_t::try_from(server.pid()).unwrap();
     // SAFETY: a plain system call; the process is our child and has not been waited for.
     assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);

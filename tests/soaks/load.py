@@ -62,12 +62,19 @@ class Client:
 class Server:
     """A server of its own for one soak."""
 
-    def __init__(self, binary, *flags):
+    def __init__(self, binary, *flags, core=None, also="", environment=None):
+        """Bound to the core if one is given; `also` is another address to listen on."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        flags = [binary, "--bind", "127.0.0.1", "--port", str(self.port), *flags]
-        self.process = subprocess.Popen(flags, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        flags = [binary, "--port", str(self.port), "--http-port", "0", *flags]
+        flags += ["--bind", f"127.0.0.1 {also}".strip()]
+        if core is not None:
+            flags = ["taskset", "-c", str(core), *flags]
+        self.process = subprocess.Popen(
+            flags, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {})},
+        )  # fmt: skip
         atexit.register(self.process.kill)
         for _ in range(200):
             try:
@@ -80,6 +87,9 @@ class Server:
     def rss_bytes(self):
         with open(f"/proc/{self.process.pid}/statm") as statm:
             return int(statm.read().split()[1]) * 4096
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def pin(self, is_wanted):
         """Gives it the first core, and what `open_loop` runs the second."""
@@ -104,12 +114,18 @@ class Load:
 
         self.process = multiprocessing.Process(target=act, daemon=True)
         self.process.start()
+        # Without this end, a load that fails is noticed by who awaits it.
+        its.close()
 
-    def end(self):
-        self.stop.set()
+    def result(self):
+        """What it returns, once it has come to its end by itself."""
         result = self.mine.recv()
         self.process.join()
         return result
+
+    def end(self):
+        self.stop.set()
+        return self.result()
 
 
 def ledger(client, *key):

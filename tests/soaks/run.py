@@ -5,6 +5,8 @@
     tests/soaks/run.py BINARY forgotten [--queues 4000] [--budget-mib 256]
     tests/soaks/run.py BINARY stuck [--rounds 8] [--workers 1 --pin]
     tests/soaks/run.py BINARY scrapes [--rounds 8] [--queues 100000] [--workers 1 --pin]
+    tests/soaks/run.py BINARY faults [--seconds 2] [--workers 2] [--only NAME,NAME]
+    tests/soaks/run.py BINARY churn [--share 1] [--workers 2]
 
 overload: a producer at twice the rate of the consumer. RSS stays within the budget and 10%, a
 well-behaved queue's hand-off stays quick, and the ledger balances to the message.
@@ -14,6 +16,10 @@ stuck: a subscriber that never reads and a slow one beside fast ones: publishing
 as long as without them, and what the slow one misses is what the ledger counts as dropped. Medians
 of rounds that take turns; with --pin the server has the first core and the load the second.
 scrapes: /metrics with many queues, how long it takes and what a busy queue beside it notices.
+faults: clients are killed, cut off, reset, and do what starves others, beside a queue that nobody
+touches. Its hand-off at half load keeps its p99 within three times the calm one, and nothing stays
+open. Needs two cores, root (for a network that is cut) and, for jumps of the clock, libfaketime.
+churn: an hour of comings and goings in some minutes. Memory and descriptors stay where they were.
 
 Needs Python alone. Each load is a process of its own, so that none waits for another's interpreter.
 The server is started on a free port and stopped by its pid.
@@ -26,6 +32,8 @@ import signal
 import sys
 import time
 
+from churn import churn
+from faults import faults
 from load import Client, Load, Server, expect, ledger, lost, paced, percentile
 from scrape import scrapes
 from stuck import stuck
@@ -144,14 +152,20 @@ SOAKS = {
     "forgotten": (forgotten, {"budget_mib": 256, "queues": 4000}),
     "stuck": (stuck, {"seconds": 1, "rate": 500}),
     "scrapes": (scrapes, {"seconds": 2, "rate": 5000, "queues": 100_000}),
+    "faults": (faults, {"seconds": 2}),
+    "churn": (churn, {}),
 }
+
+
+def number(text):
+    return float(text) if "." in text else int(text)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("binary")
     parser.add_argument("soak", choices=list(SOAKS))
-    parser.add_argument("--seconds", type=int)
+    parser.add_argument("--seconds", type=number)
     parser.add_argument("--budget-mib", type=int)
     parser.add_argument("--per-second", type=int, default=5000, help="what the consumer takes")
     parser.add_argument("--queues", type=int)
@@ -161,6 +175,8 @@ def main():
     parser.add_argument("--interval", type=float, default=1, help="seconds between two scrapes")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--pin", action="store_true", help="server and load on a core each")
+    parser.add_argument("--share", type=float, default=1, help="of the hour of churn")
+    parser.add_argument("--only", help="faults, by comma")
     args = parser.parse_args()
     # Whoever ends the soak ends its server.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
