@@ -1,7 +1,8 @@
 //! Clients that break the protocol or take what they can: they get an error and a closed
 //! connection, the server keeps its memory, and others are served meanwhile.
 
-use std::io::{ErrorKind, Write};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 
 use crate::amount;
 use crate::raw::{Raw, request, resident_bytes};
@@ -159,4 +160,37 @@ fn a_subscriber_that_never_reads_costs_little() {
             }
         }
     });
+}
+
+#[test]
+fn keys_lets_others_go_on_and_everybody_gets_whole_replies() {
+    // More than a thousand in each shard: KEYS rests after so many.
+    const NAMES: usize = 80_000;
+    let server = Server::weir(&["--workers", "1"]);
+    let mut clients: Vec<Raw> = (0..3).map(|_| Raw::open(server.address)).collect();
+    let fill = format!("for i = 1, {NAMES} do redis.call('SET', i, '') end");
+    clients[0].ask(&["EVAL", &fill, "0"], "$-1\r\n");
+    // Whoever comes second has his turn inside of the first one's.
+    for raw in &mut clients {
+        for command in [&["KEYS", "*"][..], &["ECHO", "between"], &["KEYS", "*"]] {
+            raw.send(&request(command));
+        }
+    }
+    for raw in &mut clients {
+        let mut lines = BufReader::new(&raw.stream).lines().map_while(Result::ok);
+        check_names(&mut lines, NAMES);
+        let between: Vec<String> = lines.by_ref().take(2).collect();
+        assert_eq!(between, ["$7", "between"]);
+        check_names(&mut lines, NAMES);
+        drop(lines);
+        raw.is_served();
+    }
+}
+
+/// Reads a reply of KEYS that has each of the numbers up to `len` once.
+fn check_names(lines: &mut impl Iterator<Item = String>, len: usize) {
+    assert_eq!(lines.next(), Some(format!("*{len}")));
+    let names = lines.take(2 * len).skip(1).step_by(2);
+    let numbers: BTreeSet<usize> = names.map(|name| name.parse().unwrap()).collect();
+    assert!(numbers.into_iter().eq(1..=len), "each once");
 }
