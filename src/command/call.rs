@@ -102,6 +102,8 @@ impl Call<'_, '_> {
 
     /// For a command that takes long and need not be one step: lets go of the shards and has the
     /// worker's other connections take their turns. Does nothing in a transaction or a script.
+    #[cold]
+    #[inline(never)]
     pub fn let_others(&mut self) {
         if self.held.is_pinned() {
             return;

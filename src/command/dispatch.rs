@@ -445,6 +445,7 @@ pub(super) fn shards_of(call: &Call<'_, '_>, command: &Command, args: Args<'_>) 
 }
 
 /// Ends a batch of commands: lets go of the shards and wakes whom the commands woke.
+#[inline]
 pub fn finish(call: &mut Call<'_, '_>) {
     call.held.release();
     call.wakes.wake();

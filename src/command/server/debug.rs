@@ -114,15 +114,14 @@ fn object(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         .shard(&key)
         .peek(&key, now_ms)
         .ok_or(Error::NoSuchKey)?;
-    let idle_s = entry.idle_s(now_ms);
     let line = format!(
         "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
         &raw const entry.value,
         entry.value.kind().name(),
         entry.value.heap_bytes(),
         // Twenty-four bits of the second in which it was last used.
-        (now_ms / 1000).saturating_sub(idle_s) & 0xff_ffff,
-        idle_s,
+        entry.used_s(now_ms) & 0xff_ffff,
+        entry.idle_s(now_ms),
     );
     call.reply.simple(&line);
     Ok(Outcome::Done)

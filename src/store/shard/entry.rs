@@ -34,6 +34,12 @@ impl Entry {
         (self.deadline_ms != 0).then_some(self.deadline_ms)
     }
 
+    /// The second of the last access, since the Unix epoch: the same whenever it is asked for.
+    pub fn used_s(&self, now_ms: u64) -> u64 {
+        let idle = u64::from(quarters(now_ms).wrapping_sub(self.used));
+        (now_ms / QUARTER_MS).saturating_sub(idle) * QUARTER_MS / 1000
+    }
+
     /// Whole seconds since the last access, right to half a unit.
     pub fn idle_s(&self, now_ms: u64) -> u64 {
         let idle = u64::from(quarters(now_ms).wrapping_sub(self.used));
@@ -54,5 +60,28 @@ impl Entry {
     #[inline]
     pub fn is_due(&self, now_ms: u64) -> bool {
         self.deadline_ms != 0 && self.deadline_ms <= now_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::value::Text;
+
+    #[test]
+    fn the_second_of_the_last_access_does_not_depend_on_who_asks_when() {
+        let accessed_ms = 1_795_314_390_900;
+        let entry = Entry {
+            name: Box::default(),
+            hash: 0,
+            deadline_ms: 0,
+            used: quarters(accessed_ms),
+            value: Value::Text(Text::new(b"")),
+        };
+        let told = entry.used_s(accessed_ms);
+        assert!(told <= accessed_ms / 1000 && told + 1 >= accessed_ms / 1000);
+        for later_ms in (0..5000).step_by(7) {
+            assert_eq!(entry.used_s(accessed_ms + later_ms), told);
+        }
     }
 }
