@@ -158,8 +158,8 @@ pub(super) fn push(
         // What was pushed may be dropped again.
         slot.queue.note_active(tick);
         if slot.queue.scheduled() == 0 {
-            call.engine.early.call_at(call.worker, shard.schedule(key));
-            slot = shard.slot_or_new(key, now_ms)?;
+            schedule(call, key);
+            slot = call.shard(key).slot_or_new(key, now_ms)?;
         }
     }
     let has_dead_letter = || {
@@ -208,8 +208,8 @@ pub(super) fn keep_bounds(call: &mut Call<'_, '_>, key: &Key<'_>, pushed: Option
         return;
     };
     if slot.queue.is_timed() && slot.queue.scheduled() == 0 {
-        call.engine.early.call_at(call.worker, shard.schedule(key));
-        let Ok(Some(again)) = shard.slot(key, now_ms) else {
+        schedule(call, key);
+        let Ok(Some(again)) = call.shard(key).slot(key, now_ms) else {
             return;
         };
         slot = again;

@@ -163,11 +163,9 @@ impl Host for ScriptHost<'_, '_, '_> {
             self.hold_again();
         }
         let call = &mut *self.call;
-        let now = if found.command.name == "time" {
-            self.told
-        } else {
-            call.now
-        };
+        // The two differ only once others were served.
+        let is_told = self.is_suspended && found.command.name == "time";
+        let now = if is_told { self.told } else { call.now };
         let (held, session, wakes) = (&mut *call.held, &mut *call.session, &mut *call.wakes);
         let mut inner = Call::new(call.engine, held, session, reply, wakes, now, call.worker);
         dispatch::run_inside(&mut inner, found, args);

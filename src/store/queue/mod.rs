@@ -1,7 +1,7 @@
 //! A queue: a double-ended list of messages, the value behind a Redis list key.
 //!
-//! A deque of chunks (see `chunks`). Most chunks are segments, contiguous buffers in which messages lie end to
-//! end with two bytes of overhead each (four from 128 bytes on); a message longer than
+//! A deque of chunks (see `chunks`). Most are segments, contiguous buffers in which messages lie
+//! end to end with two bytes of overhead each (four from 128 bytes on); a message longer than
 //! [`PACKED_BYTES_MAX`] is a chunk of its own, held by reference so that replies can share it.
 //! Every message has its arrival tick, at next to no cost: see `arrivals`.
 //!
@@ -474,9 +474,9 @@ impl Queue {
                 break;
             };
             if all {
-                self.take_chunk(end)
-                    .into_iter()
-                    .for_each(|chunk| gone.push(End::Back, chunk));
+                if let Some(chunk) = self.take_chunk(end) {
+                    gone.push(End::Back, chunk);
+                }
             }
             dropped += part;
             if !all {

@@ -36,14 +36,17 @@ impl Entry {
 
     /// The second of the last access, since the Unix epoch: the same whenever it is asked for.
     pub fn used_s(&self, now_ms: u64) -> u64 {
-        let idle = u64::from(quarters(now_ms).wrapping_sub(self.used));
-        (now_ms / QUARTER_MS).saturating_sub(idle) * QUARTER_MS / 1000
+        let used = (now_ms / QUARTER_MS).saturating_sub(self.idle_quarters(now_ms));
+        used * QUARTER_MS / 1000
     }
 
     /// Whole seconds since the last access, right to half a unit.
     pub fn idle_s(&self, now_ms: u64) -> u64 {
-        let idle = u64::from(quarters(now_ms).wrapping_sub(self.used));
-        (idle * QUARTER_MS + QUARTER_MS / 2) / 1000
+        (self.idle_quarters(now_ms) * QUARTER_MS + QUARTER_MS / 2) / 1000
+    }
+
+    fn idle_quarters(&self, now_ms: u64) -> u64 {
+        u64::from(quarters(now_ms).wrapping_sub(self.used))
     }
 
     /// Name, hash and value, the last for changing what is measured of it.
