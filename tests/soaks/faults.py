@@ -16,7 +16,7 @@ import subprocess
 import time
 
 import probe
-from load import Client, Load, Server, expect, ledger, lost, paced
+from load import Client, Load, Server, expect, expect_balance, ledger, paced
 
 PR_SET_PDEATHSIG = 1
 HARD = struct.pack("ii", 1, 0)
@@ -378,9 +378,7 @@ def measure(server, names, seconds):
         left = settle(server, client, descriptors)
         seen[name] = (note, rss, server.rss_bytes(), descriptors, left)
     times, refused = timer.end()
-    total = ledger(client)
-    balance = total["out"] + total["held"] + lost(total)
-    good = expect(total["in"] == balance, f"{total['in']} messages, every one accounted for")
+    good = expect_balance(ledger(client))
     good &= expect(refused == 0, f"{refused} messages of the untouched queue were refused")
     return times, seen, good
 
@@ -404,7 +402,7 @@ def report(times, seen):
 
 
 def terminate(binary, args):
-    """A server under load is told to stop: every push that was answered was taken."""
+    """A server under load is told to stop, and ends as told."""
     server = Server(binary, "--workers", str(args.workers), core=0)
 
     def push(port, key, stop):

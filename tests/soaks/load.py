@@ -85,8 +85,7 @@ class Server:
         raise SystemExit("the server does not start")
 
     def rss_bytes(self):
-        with open(f"/proc/{self.process.pid}/statm") as statm:
-            return int(statm.read().split()[1]) * 4096
+        return rss_bytes(self.process.pid)
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
@@ -100,6 +99,11 @@ class Server:
     def stop(self):
         self.process.terminate()
         self.process.wait(30)
+
+
+def rss_bytes(pid):
+    with open(f"/proc/{pid}/statm") as statm:
+        return int(statm.read().split()[1]) * 4096
 
 
 class Load:
@@ -162,6 +166,27 @@ def median(values):
 def expect(holds, what):
     print(("ok    " if holds else "FAILED"), what, flush=True)
     return holds
+
+
+def expect_balance(total):
+    """Every message of the ledger went, is held or was lost for a cause."""
+    balance = total["out"] + total["held"] + lost(total)
+    return expect(total["in"] == balance, f"{lost(total)} lost of {total['in']}, balanced")
+
+
+def is_beside(number):
+    """Whether a run has what it is compared with beside it: without, beside, beside, without, so
+    that neither always goes first."""
+    return number % 4 in (1, 2)
+
+
+def expect_as_without(what, runs, figure, bar):
+    """The median of a figure over the runs beside something is within the bar of that without."""
+    without, beside = ([run[figure] for run in side] for side in runs)
+    ratio = median(beside) / median(without)
+    spread = " ".join(f"{a:.0f}/{b:.0f}" for a, b in zip(without, beside))
+    text = f"{what} {median(without):.0f} us, beside {median(beside):.0f}: {ratio:.2f}x"
+    return expect(ratio <= bar, f"{text} ({spread})")
 
 
 def percentile(values, share):

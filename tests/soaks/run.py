@@ -34,7 +34,9 @@ import time
 
 from churn import churn
 from faults import faults
-from load import Client, Load, Server, expect, ledger, lost, paced, percentile
+from load import (
+    Client, Load, Server, expect, expect_balance, ledger, lost, paced, percentile, rss_bytes,
+)  # fmt: skip
 from scrape import scrapes
 from stuck import stuck
 
@@ -75,8 +77,7 @@ def consume(port, per_second, stop):
 def watch(pid, stop):
     peak = 0
     for _ in paced(stop, 0.02):
-        with open(f"/proc/{pid}/statm") as statm:
-            peak = max(peak, int(statm.read().split()[1]) * 4096)
+        peak = max(peak, rss_bytes(pid))
     return peak
 
 
@@ -108,8 +109,7 @@ def overload(binary, args):
         good &= expect(slow <= 2 * quick, f"{text} ({len(calm)}, {len(busy)} times)")
     good &= expect(work["in"] == pushed, f"{pushed} pushed, {work['in']} in the ledger")
     good &= expect(work["out"] == popped, f"{popped} popped, {work['out']} in the ledger")
-    balance = total["out"] + total["held"] + lost(total)
-    good &= expect(total["in"] == balance, f"{lost(total)} lost of {total['in']}, balanced")
+    good &= expect_balance(total)
     good &= expect(total["held"] == client.must("LLEN", "work"), f"{total['held']} held")
     good &= expect(total["memory_pressure"] > 0, f"{total['memory_pressure']} by memory pressure")
     server.stop()
@@ -140,8 +140,7 @@ def forgotten(binary, args):
     good &= expect(failed == 0, f"{failed} of its commands were refused")
     print(f"      {refused} of {batches * 250} pushes to the others were refused")
     good &= expect(total["memory_pressure"] > 0, f"{total['memory_pressure']} by memory pressure")
-    balance = total["out"] + total["held"] + lost(total)
-    good &= expect(total["in"] == balance, f"{lost(total)} lost of {total['in']}, balanced")
+    good &= expect_balance(total)
     good &= expect(peak <= budget * 1.1, f"peak RSS {peak >> 20} MiB of {budget >> 20}")
     server.stop()
     return good

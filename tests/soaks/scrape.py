@@ -6,7 +6,9 @@ import http.client
 import os
 import time
 
-from load import Client, Load, Server, expect, median, open_loop, paced, percentile
+from load import (
+    Client, Load, Server, expect, expect_as_without, is_beside, open_loop, paced, percentile,
+)  # fmt: skip
 
 QUEUES_PER_WRITE = 1000
 # How long scrapes are timed beside nothing else, twenty a second.
@@ -62,11 +64,10 @@ def scrapes(binary, args):
     taken, size = alone.end()
     beside, runs = [], ([], [])
     for number in range(args.rounds * 2):
-        # Without, beside, beside, without: neither always goes first.
-        is_beside = number % 4 in (1, 2)
-        scraper = Load(scrape, port, args.interval) if is_beside else None
+        is_scraped = is_beside(number)
+        scraper = Load(scrape, port, args.interval) if is_scraped else None
         plan = {"rate": args.rate, "connections": 4, "consumers": 4, "seconds": args.seconds}
-        runs[is_beside].append(open_loop(binary, server, args.pin, "handoff", plan))
+        runs[is_scraped].append(open_loop(binary, server, args.pin, "handoff", plan))
         if scraper:
             times, size = scraper.end()
             taken += times
@@ -78,11 +79,7 @@ def scrapes(binary, args):
         wall = [percentile(times, share) * 1e3 for share in (0.5, 0.99)]
         text = f"{len(times)} scrapes {what} took {wall[0]:.1f} ms, p99 {wall[1]:.1f}"
         good &= expect(wall[0] < 50, text)
-    for name, bar in (("p50_us", 1.1), ("p99_us", 1.1)):
-        without, beside = ([run[name] for run in side] for side in runs)
-        ratio = median(beside) / median(without)
-        spread = " ".join(f"{a:.0f}/{b:.0f}" for a, b in zip(without, beside))
-        text = f"hand-off {name} {median(without):.0f}, while scraped {median(beside):.0f}"
-        good &= expect(ratio <= bar, f"{text}: {ratio:.2f}x ({spread})")
+    for what in ("p50", "p99"):
+        good &= expect_as_without(f"hand-off {what}", runs, f"{what}_us", 1.1)
     server.stop()
     return good

@@ -6,7 +6,7 @@ slow one only sleeps and reads, in a process of its own.
 
 import time
 
-from load import Client, Load, Server, expect, ledger, median, open_loop
+from load import Client, Load, Server, expect, expect_as_without, is_beside, ledger, open_loop
 
 CHANNEL = "weir-bench:channel:0"
 POLICY = f"{CHANNEL} kind channel max-bytes 256kb overflow drop-oldest"
@@ -55,11 +55,11 @@ def fill(client):
             client.read()
 
 
-def one_round(binary, server, args, is_beside):
+def one_round(binary, server, args, is_stuck):
     """The figures of a run; beside the two, also what the slow one missed and what was counted."""
     client, gap, dropped = Client(server.port), 0, 0
     await_subscribers(client, 0)
-    if is_beside:
+    if is_stuck:
         idle = subscribe(server.port)
         slow = Load(read_slowly, server.port)
         await_subscribers(client, 2)
@@ -69,7 +69,7 @@ def one_round(binary, server, args, is_beside):
         "seconds": args.seconds,
     }  # fmt: skip
     run = open_loop(binary, server, args.pin, "fanout", plan)
-    if is_beside:
+    if is_stuck:
         slow.stop.set()
         await_subscribers(client, 2)
         client.must("PUBLISH", CHANNEL, "the end")
@@ -84,20 +84,15 @@ def stuck(binary, args):
     server.pin(args.pin)
     runs, gaps, drops = ([], []), [], []
     for number in range(args.rounds * 2):
-        # Without, beside, beside, without: neither always goes first.
-        is_beside = number % 4 in (1, 2)
-        run, gap, dropped = one_round(binary, server, args, is_beside)
-        runs[is_beside].append(run)
-        if is_beside:
+        is_stuck = is_beside(number)
+        run, gap, dropped = one_round(binary, server, args, is_stuck)
+        runs[is_stuck].append(run)
+        if is_stuck:
             gaps.append(gap)
             drops.append(dropped)
     good = True
     for what, name in FIGURES.items():
-        without, beside = ([run[name] for run in side] for side in runs)
-        ratio = median(beside) / median(without)
-        text = f"{what} {median(without):.0f} us, beside the stuck {median(beside):.0f}: {ratio:.2f}x"
-        spread = " ".join(f"{a:.0f}/{b:.0f}" for a, b in zip(without, beside))
-        good &= expect(ratio <= 1.2, f"{text} ({spread})")
+        good &= expect_as_without(what, runs, name, 1.2)
     sent = [FILL + run["sent"] for run in runs[True]]
     good &= expect(min(gaps) > 0, f"the slow one was too slow for {gaps} of {sent}")
     good &= expect(drops == gaps, f"it misses {gaps}, {drops} are counted")
