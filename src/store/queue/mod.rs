@@ -473,10 +473,8 @@ impl Queue {
             } else {
                 break;
             };
-            if all {
-                if let Some(chunk) = self.take_chunk(end) {
-                    gone.push(End::Back, chunk);
-                }
+            if all && let Some(chunk) = self.take_chunk(end) {
+                gone.push(End::Back, chunk);
             }
             dropped += part;
             if !all {
