@@ -76,7 +76,10 @@ fn a_rate_is_kept_and_two_servers_take_turns() {
         .collect();
     assert_eq!(order, [true, false, true, false], "{json}");
     assert!(json.contains("\"server\": \"0/1\""), "{json}");
-    assert!(!json.contains("\"late_p99_us\": null"), "{json}");
+    // The ratio of two servers' has no value where the second was never late.
+    for run in runs(&json) {
+        assert!(!run.contains("\"late_p99_us\": null"), "{run}");
+    }
 }
 
 #[test]
