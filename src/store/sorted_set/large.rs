@@ -8,16 +8,12 @@ use ahash::RandomState;
 use smallvec::SmallVec;
 
 use crate::ends::is_same;
+use crate::store::cold::{AHEAD_LEN, COLD_LEN_MIN, Cold, Names as Wanted};
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use crate::store::table::{IntoIter, Table};
 
 use super::names::{Id, Names};
 use super::tree::{ByMember, ByScore, ByScoreOnly, Entry, Tree};
-
-/// Members whose memory is asked for together before they are removed in order.
-const AHEAD: usize = 8;
-/// From so many members on (some 60 bytes each) a set is taken to lie outside of the caches.
-const COLD_LEN_MIN: usize = if cfg!(test) { 2 * AHEAD } else { 1 << 15 };
 
 /// Any number of members. Look-ups O(1), all else O(log n).
 #[derive(Clone, Debug, Default)]
@@ -128,8 +124,7 @@ impl Large {
     /// Removes the member at a rank that there is, and shows it first.
     #[inline]
     pub fn remove_at<R>(&mut self, rank: usize, show: impl FnOnce(&[u8], f64) -> R) -> Option<R> {
-        let len = self.len();
-        if len >= COLD_LEN_MIN && len.is_multiple_of(AHEAD) {
+        if self.is_cold() && self.len().is_multiple_of(AHEAD_LEN) {
             self.ask_ahead(rank);
         }
         let entry = self.tree.remove_at(rank)?;
@@ -142,11 +137,16 @@ impl Large {
     /// end: who removes one mostly goes on. One after the other each would be waited for twice,
     /// for its name and then for its place in the table; together they come together.
     fn ask_ahead(&self, rank: usize) {
-        let mut next: SmallVec<[Id; AHEAD]> = SmallVec::new();
-        if rank + AHEAD <= self.len() {
-            next.extend(self.tree.forward(rank).take(AHEAD).map(|entry| entry.id));
+        let mut next: SmallVec<[Id; AHEAD_LEN]> = SmallVec::new();
+        if rank + AHEAD_LEN <= self.len() {
+            next.extend(
+                self.tree
+                    .forward(rank)
+                    .take(AHEAD_LEN)
+                    .map(|entry| entry.id),
+            );
         } else {
-            let before = self.tree.backward(rank + 1).take(AHEAD);
+            let before = self.tree.backward(rank + 1).take(AHEAD_LEN);
             next.extend(before.map(|entry| entry.id));
         }
         let names = next.iter().map(|&id| self.names.get(id));
@@ -240,6 +240,18 @@ impl Large {
             assert!(last.is_none_or(|last| last < this), "out of order");
             last = Some(this);
         }
+    }
+}
+
+impl Cold for Large {
+    #[inline]
+    fn is_cold(&self) -> bool {
+        self.len() >= COLD_LEN_MIN
+    }
+
+    fn ask(&self, names: &Wanted<'_>) {
+        let found = names.iter().map(|name| self.find(hash(name), name));
+        black_box(found.flatten().fold(0, |a, b| a ^ b));
     }
 }
 
