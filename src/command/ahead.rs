@@ -2,7 +2,7 @@
 //! the key of the one that runs name elements of the same collection. If that is large their
 //! memory is asked for together, before the first of them is looked for.
 
-use crate::protocol::{Args, following};
+use crate::protocol::following;
 use crate::store::{AHEAD_LEN, Cold, Names};
 
 /// What is at hand behind the request that runs.
@@ -12,8 +12,6 @@ pub struct Ahead<'c> {
     bytes: &'c [u8],
     /// Bytes of the request that name its command and its key; 0 where that is not known.
     head_bytes: usize,
-    /// Bytes of the request.
-    request_bytes: usize,
     /// Requests that follow whose memory was asked for already.
     asked_len: usize,
 }
@@ -21,16 +19,15 @@ pub struct Ahead<'c> {
 impl<'c> Ahead<'c> {
     /// Goes on to the next request, which `bytes` begin with.
     #[inline]
-    pub fn advance(&mut self, bytes: &'c [u8], head_bytes: usize, request_bytes: usize) {
+    pub fn advance(&mut self, bytes: &'c [u8], head_bytes: usize) {
         self.bytes = bytes;
         self.head_bytes = head_bytes;
-        self.request_bytes = request_bytes;
     }
 
-    /// Asks for the memory of the element that `args` name at `index`, and of those that the next
-    /// requests name there. Cheap where the collection is small.
+    /// Asks for the memory of the elements that this request and the next ones name at `index`.
+    /// Cheap where the collection is small.
     #[inline]
-    pub fn ask(&mut self, collection: &impl Cold, args: Args<'_>, index: usize) {
+    pub fn ask(&mut self, collection: &impl Cold, index: usize) {
         if !collection.is_cold() {
             return;
         }
@@ -38,16 +35,12 @@ impl<'c> Ahead<'c> {
             self.asked_len -= 1;
             return;
         }
-        let Some((head, rest)) = self.bytes.split_at_checked(self.request_bytes) else {
-            return;
-        };
-        let head = &head[..self.head_bytes];
-        let mut names: Names<'_> = following::arguments(head, rest, index)
-            .take(AHEAD_LEN - 1)
+        let head = &self.bytes[..self.head_bytes];
+        let names: Names<'_> = following::arguments(head, self.bytes, index)
+            .take(AHEAD_LEN)
             .collect();
-        self.asked_len = names.len();
-        if self.asked_len > 0 {
-            names.extend(args.get(index));
+        if names.len() > 1 {
+            self.asked_len = names.len() - 1;
             collection.ask(&names);
         }
     }
@@ -58,7 +51,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::Ahead;
-    use crate::protocol::{Limits, OwnedArgs, Parsed, Parser};
+    use crate::protocol::{Limits, Parsed, Parser};
     use crate::store::{Cold, Names};
 
     /// Notes what it is asked for.
@@ -101,9 +94,8 @@ mod tests {
         };
         let (mut ahead, mut parser, mut rest) = (Ahead::default(), Parser::default(), &bytes[..]);
         while let Parsed::Request { consumed } = parser.parse(rest, &Limits::default()) {
-            ahead.advance(rest, parser.head_bytes(), consumed);
-            let args: OwnedArgs = parser.args(rest).to_vec();
-            ahead.ask(&collection, args.as_args(), 2);
+            ahead.advance(rest, parser.head_bytes());
+            ahead.ask(&collection, 2);
             rest = &rest[consumed..];
         }
         assert!(rest.is_empty());

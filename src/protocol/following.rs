@@ -3,7 +3,7 @@
 use super::request::short_header;
 
 /// The arguments at `index`, of 2 or more, of the requests that `rest` begins with: as long as they
-/// are whole, in short headers, and begin with `head`, which is the count of arguments and the
+/// are whole, have short headers, and begin with `head`, which is the count of arguments and the
 /// first two of them. None where `head` is empty.
 ///
 /// Says nothing of whether they will be executed. Costs a few nanoseconds an argument.

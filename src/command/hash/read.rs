@@ -48,7 +48,7 @@ fn show(
     let found = call.held.shard_of(&key).hash(&key, now_ms);
     let is_found = !matches!(found, Ok(None));
     if let Ok(Some(hash)) = &found {
-        call.ahead.ask(&**hash, args, 2);
+        call.ahead.ask(&**hash, 2);
     }
     let (is_expired, error) = match found {
         Ok(hash) => match hash.as_ref().and_then(|hash| hash.get(field)) {

@@ -59,7 +59,7 @@ pub(super) fn put_all(
         call.notify(key, Events::NEW, "new");
         return Ok(i64::try_from(added).unwrap_or(i64::MAX));
     };
-    call.ahead.ask(hash, args, first);
+    call.ahead.ask(hash, first);
     hash.expect(fields_len, bytes_max, &shape);
     let mut added = 0;
     for at in (0..pairs.len()).step_by(2) {
@@ -100,7 +100,7 @@ pub fn hdel(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         call.reply.integer(0);
         return Ok(Outcome::Done);
     };
-    call.ahead.ask(hash, args, 2);
+    call.ahead.ask(hash, 2);
     let mut removed = 0;
     for field in args.from(2) {
         removed += i64::from(hash.remove(field));
