@@ -2,13 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
+use smallvec::SmallVec;
+
 use crate::clock::Now;
 use crate::config::Events;
 use crate::metrics::WorkerStats;
 use crate::outbox::WakeList;
 use crate::protocol::{Args, Reply};
 use crate::pubsub::Space;
-use crate::store::{Cause, Held, Key, Shard, Value};
+use crate::store::{AHEAD_LEN, Cause, Held, Key, Shard, Value};
 
 use super::ahead::Ahead;
 use super::engine::Engine;
@@ -90,6 +92,17 @@ impl Call<'_, '_> {
     #[inline]
     pub(super) fn remember(&mut self, key: &Key<'_>) {
         self.remembered = Some((key.name.as_ptr().addr(), key.hash));
+    }
+
+    /// Asks for the memory behind the keys of this request and of the next ones of its command.
+    #[inline(never)]
+    pub(super) fn ask_ahead(&mut self) {
+        let names = self.ahead.keys();
+        if !names.is_empty() {
+            let (keyspace, db) = (&self.engine.keyspace, self.session.db);
+            let keys = names.iter().map(|name| keyspace.key(db, name));
+            self.held.ask(&keys.collect::<SmallVec<[_; AHEAD_LEN]>>());
+        }
     }
 
     /// Ends [`Call::remember`], before the next command may reuse the memory.

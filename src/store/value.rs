@@ -181,6 +181,16 @@ impl Text {
         }
     }
 
+    /// Something from the memory of its bytes, for having it come to the caches.
+    #[inline]
+    pub(super) fn ask(&self) -> u64 {
+        match self {
+            Self::Integer(_) => 0,
+            Self::Own(own) => own.first().map_or(0, |&byte| byte.into()),
+            Self::Shared(shared) => shared.first().map_or(0, |&byte| byte.into()),
+        }
+    }
+
     /// Keeps `bytes` as bytes, even if they spell an integer.
     pub fn verbatim(bytes: &[u8]) -> Self {
         if bytes.len() >= SHARED_BYTES_MIN {
