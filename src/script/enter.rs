@@ -1,36 +1,68 @@
 //! The way into a script: `KEYS` and `ARGV` are set and its function is called, on Lua's own stack
 //! and in one C function that is made once.
+//!
+//! The tables that are `KEYS` and `ARGV` serve again in the next run, as long as nobody can tell:
+//! nothing that a script makes outlives it, save what hangs on one of them, so a table that holds
+//! just the new words afterwards, and has no metatable, is as good as new. Making two tables for
+//! each run, and collecting them, was a tenth of what a short script took.
 
+use std::cell::Cell;
 use std::ffi::c_int;
 
 use mlua::{Function, LightUserData, Lua, Table, Value, ffi};
 
-use super::to_lua;
+use super::to_lua::{c_len, fill_list};
 use crate::protocol::Args;
+
+/// Upvalues of `enter`: the table in which scripts find their globals, what is called with what a
+/// script raises, and for each list its name and its table.
+const CONTENTS: c_int = 1;
+const FINISH: c_int = 2;
+const NAMES: [c_int; 2] = [3, 4];
+const TABLES: [c_int; 2] = [5, 6];
+
+/// Longest list whose table is used again.
+const REUSED_LEN_MAX: usize = 32;
+/// Runs that a table serves: room that a script made in it does not stay forever.
+const USES_MAX: u8 = 100;
 
 /// Runs scripts.
 #[derive(Debug)]
-pub(super) struct Enter(Function);
+pub(super) struct Enter {
+    function: Function,
+    lists: [Cell<Kept>; 2],
+}
 
-/// What scripts see of their request.
+/// What is known of the table of a list.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kept {
+    /// As many words were set in the last run.
+    len: usize,
+    /// Runs that it may still serve.
+    uses_left: u8,
+}
+
+/// What scripts see of their request: `KEYS` and `ARGV`.
 struct Words<'a> {
-    keys: Args<'a>,
-    arguments: Args<'a>,
+    lists: [Args<'a>; 2],
+    kept: &'a [Cell<Kept>; 2],
 }
 
 impl Enter {
     /// `contents` is the table in which scripts find their globals; `finish` is called with what
     /// a script raises and nothing in it catches.
     pub(super) fn new(lua: &Lua, contents: &Table, finish: &Function) -> mlua::Result<Self> {
-        // SAFETY: `exec_raw` puts the four values on a stack of its own and catches errors;
+        let upvalues = (contents, finish, "KEYS", "ARGV", false, false);
+        // SAFETY: `exec_raw` puts the six values on a stack of its own and catches errors;
         // `lua_pushcclosure` takes them off as upvalues and leaves the closure as the one result.
         // The block captures nothing.
-        let enter = unsafe {
-            lua.exec_raw((contents, finish, "KEYS", "ARGV"), |state| {
-                ffi::lua_pushcclosure(state, enter, 4);
-            })
+        let function = unsafe {
+            lua.exec_raw(upvalues, |state| {
+                ffi::lua_pushcclosure(state, enter, 6);
+            })?
         };
-        enter.map(Self)
+        let lists = Default::default();
+        Ok(Self { function, lists })
     }
 
     /// Runs a script: whether it ended well, and what it returned or raised. An error of this
@@ -41,32 +73,101 @@ impl Enter {
         keys: Args<'_>,
         arguments: Args<'_>,
     ) -> mlua::Result<(bool, Value)> {
-        let words = Words { keys, arguments };
+        let words = Words {
+            lists: [keys, arguments],
+            kept: &self.lists,
+        };
         let pointer = (&raw const words).cast_mut().cast();
-        self.0.call((script, LightUserData(pointer)))
+        self.function.call((script, LightUserData(pointer)))
     }
 }
 
-/// The C function. Upvalues: those of [`Enter::new`]. Arguments: the script, and its [`Words`].
+/// The C function. Arguments: the script, and its [`Words`].
 unsafe extern "C-unwind" fn enter(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: `Enter::new` made this closure, with these upvalues, and only `Enter::run` calls it,
-    // with these two arguments, the second a pointer to `Words` that outlives the call. Lua grants
-    // a C function 20 slots beyond them: a name and two for a list, then `finish` and the script.
-    // `lua_rawset` takes a name and its list off, and an upvalue is a place of a table as good as
-    // any. `lua_pcall` takes the script off and leaves one value, over `finish` at 3. Nothing here
-    // has a destructor, so Lua may leave by `longjmp`.
+    // SAFETY: `Enter::new` made this closure, and only `Enter::run` calls it, with these two
+    // arguments, the second a pointer to `Words` that outlives the call. Lua grants a C function 20
+    // slots beyond them; `set_list` leaves them as they were. Then come `finish` and the script:
+    // `lua_pcall` takes the script off and leaves one value, over `finish` at 3. Nothing here has a
+    // destructor, so Lua may leave by `longjmp`.
     unsafe {
-        let words = ffi::lua_touserdata(state, 2).cast::<Words<'_>>();
-        for (name, list) in [(3, (*words).keys), (4, (*words).arguments)] {
-            ffi::lua_pushvalue(state, ffi::lua_upvalueindex(name));
-            to_lua::push_list(state, list);
-            ffi::lua_rawset(state, ffi::lua_upvalueindex(1));
-        }
-        ffi::lua_pushvalue(state, ffi::lua_upvalueindex(2));
+        let words = &*ffi::lua_touserdata(state, 2).cast::<Words<'_>>();
+        set_list(state, words, 0);
+        set_list(state, words, 1);
+        ffi::lua_pushvalue(state, ffi::lua_upvalueindex(FINISH));
         ffi::lua_pushvalue(state, 1);
         let status = ffi::lua_pcall(state, 0, 1, 3);
         ffi::lua_pushboolean(state, (status == ffi::LUA_OK).into());
         ffi::lua_insert(state, -2);
     }
     2
+}
+
+/// Makes a list what scripts see under its name.
+///
+/// # Safety
+/// `state` runs `enter`, with nothing on its stack but its two arguments.
+unsafe fn set_list(state: *mut ffi::lua_State, words: &Words<'_>, list: usize) {
+    let (name, table) = (
+        ffi::lua_upvalueindex(NAMES[list]),
+        ffi::lua_upvalueindex(TABLES[list]),
+    );
+    let (kept, words) = (&words.kept[list], words.lists[list]);
+    let before = kept.get();
+    let len = words.len();
+    // SAFETY: the caller vouches for the upvalues, and for two values on the stack, so that more
+    // than the five slots that are taken are free. With uses left there is a table in the upvalue.
+    // It, or a new one, is the third value; what is above it is taken off, and it too at the end.
+    // `lua_next` is asked to go on from an index that holds a word, or from the start. An upvalue
+    // is a place of a table or a value as good as any. Nothing here has a destructor.
+    unsafe {
+        if before.uses_left > 0 && room(before.len) == room(len) {
+            ffi::lua_pushvalue(state, table);
+            fill_list(state, words);
+            for index in len + 1..=before.len {
+                ffi::lua_pushnil(state);
+                ffi::lua_rawseti(state, 3, c_len(index).into());
+            }
+            let is_plain = ffi::lua_getmetatable(state, 3) == 0 && ends_at(state, len);
+            ffi::lua_settop(state, 2);
+            if is_plain {
+                let uses_left = before.uses_left - 1;
+                kept.set(Kept { len, uses_left });
+                return;
+            }
+        }
+        kept.set(Kept::default());
+        ffi::lua_createtable(state, c_len(room(len)), 0);
+        fill_list(state, words);
+        ffi::lua_pushvalue(state, name);
+        ffi::lua_pushvalue(state, 3);
+        ffi::lua_rawset(state, ffi::lua_upvalueindex(CONTENTS));
+        ffi::lua_replace(state, table);
+    }
+    let uses_left = if len <= REUSED_LEN_MAX { USES_MAX } else { 0 };
+    kept.set(Kept { len, uses_left });
+}
+
+/// Whether the table on top, which is the third value, has nothing behind its element `len`.
+///
+/// # Safety
+/// That element is there, or `len` is 0; a slot of the stack of `state` is free.
+unsafe fn ends_at(state: *mut ffi::lua_State, len: usize) -> bool {
+    // SAFETY: the caller vouches for the table and the element, from which `lua_next` may go on. It
+    // takes the index off, and leaves two values where it finds more.
+    unsafe {
+        match len {
+            0 => ffi::lua_pushnil(state),
+            len => ffi::lua_pushinteger(state, ffi::lua_Integer::from(c_len(len))),
+        }
+        ffi::lua_next(state, 3) == 0
+    }
+}
+
+/// Elements for which a list of so many has room. As in Redis, where lists grow as they are filled:
+/// it shows in the length of one into which a script tears holes.
+fn room(len: usize) -> usize {
+    match len {
+        0 => 0,
+        len => len.next_power_of_two(),
+    }
 }

@@ -34,16 +34,16 @@ pub(super) unsafe fn push(state: *mut lua_State, reply: &[u8]) {
     unsafe { reading.value() }
 }
 
-/// Pushes words as a list.
+/// Sets the first elements of the table on top to words.
 ///
 /// # Safety
-/// As for [`push`], but two slots are free.
-pub(super) unsafe fn push_list(state: *mut lua_State, words: Args<'_>) {
-    // SAFETY: the list takes one of the two slots and a word the other, which `lua_rawseti` frees
-    // again; -2 is the list then. Lua copies the bytes of a word, which are borrowed meanwhile. Of
-    // what is alive here nothing has a destructor.
+/// `state` runs a C function that has nothing to drop, there is a table on top of its stack, and a
+/// slot is free.
+pub(super) unsafe fn fill_list(state: *mut lua_State, words: Args<'_>) {
+    // SAFETY: a word takes the slot, which `lua_rawseti` frees again; -2 is the table then. Lua
+    // copies the bytes of a word, which are borrowed meanwhile. Of what is alive here nothing has a
+    // destructor.
     unsafe {
-        ffi::lua_createtable(state, c_len(words.len()), 0);
         for (index, word) in (1..).zip(words) {
             ffi::lua_pushlstring(state, word.as_ptr().cast(), word.len());
             ffi::lua_rawseti(state, -2, index);
@@ -259,6 +259,6 @@ fn length(line: &[u8]) -> Option<usize> {
 }
 
 /// A length as C counts: no reply has more elements.
-fn c_len(len: usize) -> i32 {
+pub(super) fn c_len(len: usize) -> i32 {
     i32::try_from(len).unwrap_or(i32::MAX)
 }

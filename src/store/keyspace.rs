@@ -141,10 +141,16 @@ impl<'k> Held<'k> {
         self.release();
         #[cfg(feature = "lock-times")]
         let asked_ns = crate::clock::mono_ns();
-        self.guards.reserve(set.len() as usize);
-        for shard in set.iter() {
-            self.guards
-                .push((shard, self.keyspace.shards[shard as usize].0.lock()));
+        if set == ShardSet::ALL {
+            // As one run of known length, for which there is room at once.
+            let shards = (0..SHARDS).zip(&self.keyspace.shards);
+            let guards = shards.map(|(shard, padded)| (shard, padded.0.lock()));
+            self.guards.extend(guards);
+        } else {
+            for shard in set.iter() {
+                self.guards
+                    .push((shard, self.keyspace.shards[shard as usize].0.lock()));
+            }
         }
         #[cfg(feature = "lock-times")]
         {
