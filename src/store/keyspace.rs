@@ -81,6 +81,7 @@ impl Keyspace {
             set: ShardSet::EMPTY,
             touched: ShardSet::EMPTY,
             pinned: false,
+            is_unnoticed: false,
             discarded: Vec::new(),
             #[cfg(feature = "lock-times")]
             since_ns: 0,
@@ -102,6 +103,8 @@ pub struct Held<'k> {
     touched: ShardSet,
     /// A transaction or script runs: the set stays as it is.
     pinned: bool,
+    /// Accesses are no use of the keys: see [`Held::note_uses`].
+    is_unnoticed: bool,
     /// Freed after the locks, whose guards stand before it.
     discarded: Vec<Box<dyn Any>>,
     /// When these shards were taken.
@@ -141,15 +144,18 @@ impl<'k> Held<'k> {
         self.release();
         #[cfg(feature = "lock-times")]
         let asked_ns = crate::clock::mono_ns();
+        let (shards, is_unnoticed) = (&self.keyspace.shards, self.is_unnoticed);
+        let lock = |shard: u32| {
+            let mut guard = shards[shard as usize].0.lock();
+            guard.is_unnoticed = is_unnoticed;
+            (shard, guard)
+        };
         if set == ShardSet::ALL {
             // As one run of known length, for which there is room at once.
-            let shards = (0..SHARDS).zip(&self.keyspace.shards);
-            let guards = shards.map(|(shard, padded)| (shard, padded.0.lock()));
-            self.guards.extend(guards);
+            self.guards.extend((0..SHARDS).map(lock));
         } else {
             for shard in set.iter() {
-                self.guards
-                    .push((shard, self.keyspace.shards[shard as usize].0.lock()));
+                self.guards.push(lock(shard));
             }
         }
         #[cfg(feature = "lock-times")]
@@ -162,6 +168,14 @@ impl<'k> Held<'k> {
         );
         self.set = set;
         self.touched = ShardSet::EMPTY;
+    }
+
+    /// Whether looking a key up from now on is noted as a use of it, as it is at first.
+    pub fn note_uses(&mut self, are_noted: bool) {
+        self.is_unnoticed = !are_noted;
+        for (_, guard) in &mut self.guards {
+            guard.is_unnoticed = !are_noted;
+        }
     }
 
     /// Keeps the present set until [`Held::unpin`], for a transaction or a script.
