@@ -2,9 +2,11 @@
 //! and in one C function that is made once.
 //!
 //! The tables that are `KEYS` and `ARGV` serve again in the next run, as long as nobody can tell:
-//! nothing that a script makes outlives it, save what hangs on one of them, so a table that holds
-//! just the new words afterwards, and has no metatable, is as good as new. Making two tables for
-//! each run, and collecting them, was a tenth of what a short script took.
+//! nothing that a script makes outlives it, save what hangs on one of them, so a table that lists
+//! just the new words afterwards, and has no metatable, is as good as new. (Save one thing that Lua
+//! leaves open: where a list with holes ends, after a run that had emptied the table, put other
+//! keys into it and removed them.) Making two tables for each run, and collecting them, was a tenth
+//! of what a short script took.
 
 use std::cell::Cell;
 use std::ffi::c_int;
@@ -21,8 +23,8 @@ const FINISH: c_int = 2;
 const NAMES: [c_int; 2] = [3, 4];
 const TABLES: [c_int; 2] = [5, 6];
 
-/// Longest list whose table is used again.
-const REUSED_LEN_MAX: usize = 32;
+/// Longest list whose table is used again: looking through a longer one takes as long as a new one.
+const REUSED_LEN_MAX: usize = 4;
 /// Runs that a table serves: room that a script made in it does not stay forever.
 const USES_MAX: u8 = 100;
 
@@ -117,8 +119,7 @@ unsafe fn set_list(state: *mut ffi::lua_State, words: &Words<'_>, list: usize) {
     // SAFETY: the caller vouches for the upvalues, and for two values on the stack, so that more
     // than the five slots that are taken are free. With uses left there is a table in the upvalue.
     // It, or a new one, is the third value; what is above it is taken off, and it too at the end.
-    // `lua_next` is asked to go on from an index that holds a word, or from the start. An upvalue
-    // is a place of a table or a value as good as any. Nothing here has a destructor.
+    // An upvalue is a place of a table or a value as good as any. Nothing here has a destructor.
     unsafe {
         if before.uses_left > 0 && room(before.len) == room(len) {
             ffi::lua_pushvalue(state, table);
@@ -127,7 +128,7 @@ unsafe fn set_list(state: *mut ffi::lua_State, words: &Words<'_>, list: usize) {
                 ffi::lua_pushnil(state);
                 ffi::lua_rawseti(state, 3, c_len(index).into());
             }
-            let is_plain = ffi::lua_getmetatable(state, 3) == 0 && ends_at(state, len);
+            let is_plain = ffi::lua_getmetatable(state, 3) == 0 && is_list(state, len);
             ffi::lua_settop(state, 2);
             if is_plain {
                 let uses_left = before.uses_left - 1;
@@ -147,17 +148,24 @@ unsafe fn set_list(state: *mut ffi::lua_State, words: &Words<'_>, list: usize) {
     kept.set(Kept { len, uses_left });
 }
 
-/// Whether the table on top, which is the third value, has nothing behind its element `len`.
+/// Whether the table that is the third value, and the last, has `len` elements and nothing else, in
+/// order.
 ///
 /// # Safety
-/// That element is there, or `len` is 0; a slot of the stack of `state` is free.
-unsafe fn ends_at(state: *mut ffi::lua_State, len: usize) -> bool {
-    // SAFETY: the caller vouches for the table and the element, from which `lua_next` may go on. It
-    // takes the index off, and leaves two values where it finds more.
+/// Two slots of the stack of `state` are free.
+unsafe fn is_list(state: *mut ffi::lua_State, len: usize) -> bool {
+    // SAFETY: `lua_next` takes the key at 4 off, which is nil or one that it found, and leaves the
+    // next and its value, or nothing at the end. The value is taken off again.
     unsafe {
-        match len {
-            0 => ffi::lua_pushnil(state),
-            len => ffi::lua_pushinteger(state, ffi::lua_Integer::from(c_len(len))),
+        ffi::lua_pushnil(state);
+        for index in 1..=c_len(len) {
+            if ffi::lua_next(state, 3) == 0
+                || ffi::lua_type(state, 4) != ffi::LUA_TNUMBER
+                || ffi::lua_tonumber(state, 4).to_bits() != f64::from(index).to_bits()
+            {
+                return false;
+            }
+            ffi::lua_settop(state, 4);
         }
         ffi::lua_next(state, 3) == 0
     }

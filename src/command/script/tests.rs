@@ -197,7 +197,7 @@ fn keys_and_arguments_arrive() {
 fn keys_and_arguments_are_new_in_each_run() {
     let bench = Bench::new();
     let mut client = bench.client();
-    let seen = "local n, m = 0, 0 for _ in pairs(KEYS) do n = n + 1 end \
+    let seen = "local n, m = 0, 0 for k in pairs(KEYS) do n = n + 1 assert(k == n) end \
                 for _ in pairs(ARGV) do m = m + 1 end \
                 return {n, #KEYS, tostring(KEYS[3]), m, #ARGV, ARGV[1], tostring(KEYS.x), \
                 tostring(getmetatable(KEYS)), tostring(getmetatable(ARGV))}";
@@ -209,13 +209,18 @@ fn keys_and_arguments_are_new_in_each_run() {
         "KEYS[0] = 1 ARGV[-1] = 1",
         "KEYS[1.5] = 1 ARGV[false] = 1",
         "KEYS[KEYS] = KEYS",
+        "for i = 1, 5 do KEYS[i] = nil end KEYS.x = 1",
+        "for i = 1, 5 do KEYS[i] = nil end for i = 1, 9 do KEYS['x' .. i] = 1 end",
+        "for i = 1, 5 do KEYS[i] = nil end for _, k in pairs({'x', 'y', 'z'}) do \
+         KEYS[k] = 1 KEYS[k] = nil end",
+        "KEYS[1] = nil KEYS.x = 1 KEYS[1] = 1 ARGV[1] = nil ARGV.x = 1 ARGV.x = nil",
         "for i = 1, 100 do KEYS[i] = i end for i = 3, 100 do KEYS[i] = nil end",
         "setmetatable(KEYS, {__index = function() return 1 end})",
         "setmetatable(ARGV, {__newindex = error, __metatable = 'no'})",
         "table.remove(KEYS, 1) table.insert(ARGV, 1, 'w')",
         "setmetatable(KEYS, {__mode = 'kv'}) error('x')",
     ] {
-        for wanted in ["a b c", "a b c d e", "a b"] {
+        for wanted in ["a b c", "a b c d e", "a b", "a"] {
             let keys: Vec<_> = wanted.split(' ').collect();
             let keys_len = keys.len().to_string();
             let words = [&["EVAL", left, &keys_len][..], &keys, &["c"]].concat();
