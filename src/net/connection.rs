@@ -32,9 +32,6 @@ const OUTPUT_BYTES_MAX: usize = 256 << 10;
 /// Bytes sent in a turn before other connections of the worker get theirs: a large reply is copied
 /// into the socket in pieces of about a tenth of a millisecond.
 const SEND_BYTES_MAX: usize = 256 << 10;
-/// Of these the first, which are all if somebody else has something to do: a message of 64 KiB with
-/// what belongs to it.
-const SEND_BYTES_MIN: usize = 96 << 10;
 /// A request from this size on, most of which is one argument, is taken for the first of many: the
 /// next is read into a buffer of its own, which can become the value. A copy of 16 KiB costs a
 /// microsecond.
@@ -412,13 +409,10 @@ impl Connection {
 
     /// Writes what waits; ready when all of it is written, or as much as one turn may.
     fn flush(&mut self) -> Poll<io::Result<()>> {
-        let (mut left, mut more) = (SEND_BYTES_MIN, SEND_BYTES_MAX - SEND_BYTES_MIN);
+        let mut left = SEND_BYTES_MAX;
         while !self.output.is_empty() {
             if left == 0 {
-                if more == 0 || worker::others_wait() {
-                    return Poll::Ready(Ok(()));
-                }
-                left = mem::take(&mut more);
+                return Poll::Ready(Ok(()));
             }
             let sent = match send(&mut self.stream, &self.output, left) {
                 Poll::Ready(Ok(sent)) => sent,

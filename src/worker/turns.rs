@@ -44,9 +44,6 @@ const OTHERS_EVENTS_MAX: usize = 64;
 trait Others {
     fn serve(&mut self);
 
-    /// Whether somebody is known to have something to do.
-    fn any_waits(&self) -> bool;
-
     /// Whether a turn is inside of another one's already.
     fn is_inside(&self) -> bool;
 }
@@ -69,12 +66,6 @@ pub fn serve_others() {
     if OTHERS.is_set() {
         OTHERS.with(|others| others.0.serve());
     }
-}
-
-/// Whether other connections of this worker are known to have something to do, for a turn that could
-/// be longer or shorter. O(1).
-pub fn others_wait() -> bool {
-    OTHERS.is_set() && OTHERS.with(|others| others.0.any_waits())
 }
 
 /// The same, but where this turn is inside of another one's: what many clients may ask for at once
@@ -383,10 +374,6 @@ impl<A, D: Duty<A>> Others for Turns<A, D> {
         // Whose turn this is inside of has an old reading.
         self.unread = UNREAD_TURNS_MAX;
         self.is_inside = was_inside;
-    }
-
-    fn any_waits(&self) -> bool {
-        !(self.told.is_empty() && self.wanted.is_empty() && self.again.is_empty())
     }
 
     fn is_inside(&self) -> bool {
