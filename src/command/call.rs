@@ -177,7 +177,7 @@ impl Call<'_, '_> {
     /// Lets go of a value that is deleted or overwritten, and counts what is lost with it.
     pub fn let_go(&mut self, value: Value) {
         let db = self.session.db;
-        if let Some((_, shard)) = self.held.shards().next() {
+        if let Some(shard) = self.held.first() {
             // LOSS: deleted
             shard.write_off(db, Cause::Deleted, &value);
         }

@@ -265,7 +265,7 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
         }
     }
     // What a script that is over its time has made ready waits for the script's end.
-    if !is_busy && call.held.shards().any(|(_, shard)| shard.has_aftermath()) {
+    if !is_busy && call.held.has_aftermath() {
         bounds::settle(call);
         serve::serve_ready(call);
         call.notify_expired();

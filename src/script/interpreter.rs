@@ -10,14 +10,15 @@ use std::sync::atomic::Ordering;
 
 use hashbrown::HashMap;
 use mlua::chunk::ChunkMode;
-use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState, ffi};
+use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 
 use super::arguments::as_bytes;
+use super::enter::Enter;
 use super::failure::{self, Failure, failure_in};
 use super::host::{Host, Verdict, hosted, with_host};
 use super::redis::Shared;
 use super::source::{Script, Sha};
-use super::{bit, from_lua, json, msgpack, random, redis, structs, to_lua};
+use super::{bit, from_lua, json, msgpack, random, redis, structs};
 use crate::protocol::{Args, Reply, Resp, c_string};
 
 /// Most memory that the Lua code of one worker may hold, in bytes: past it a script ends with
@@ -70,9 +71,11 @@ pub struct Compiled {
 pub struct Interpreter {
     generation: u64,
     lua: Lua,
-    run: Function,
+    enter: Enter,
     shared: Rc<Shared>,
     scripts: HashMap<Sha, Rc<Compiled>, ahash::RandomState>,
+    /// The one of them that was asked for last.
+    recent: Option<Rc<Compiled>>,
     /// Names by the hash of the text, to spare EVAL the digest.
     names: HashMap<u64, Sha, ahash::RandomState>,
     dropped_seen: u64,
@@ -118,8 +121,9 @@ impl Interpreter {
         let shared = Shared::new(MEMORY_BYTES_MAX);
         let natives = natives(&lua, &shared)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name("=sandbox");
-        let (globals, run): (Table, Function) = sandbox.into_function()?.call(natives)?;
+        let (globals, contents): (Table, Table) = sandbox.into_function()?.call(natives)?;
         lua.set_globals(globals)?;
+        let enter = Enter::new(&lua, &contents, &finish(&lua, &shared)?)?;
         let ours = Rc::clone(&shared);
         lua.set_global_hook(
             HookTriggers::new().every_nth_instruction(LOOK_INSTRUCTIONS),
@@ -134,9 +138,10 @@ impl Interpreter {
         Ok(Self {
             generation,
             lua,
-            run,
+            enter,
             shared,
             scripts: HashMap::default(),
+            recent: None,
             names: HashMap::default(),
             dropped_seen: 0,
             collect_bytes: COLLECT_BYTES_MIN,
@@ -144,8 +149,11 @@ impl Interpreter {
     }
 
     /// A script that was compiled here before.
-    pub fn compiled(&self, sha: &Sha) -> Option<Rc<Compiled>> {
-        let compiled = self.scripts.get(sha)?;
+    pub fn compiled(&mut self, sha: &Sha) -> Option<Rc<Compiled>> {
+        let compiled = match &self.recent {
+            Some(recent) if recent.script.sha == *sha => recent,
+            _ => self.recent.insert(Rc::clone(self.scripts.get(sha)?)),
+        };
         compiled.script.is_used.store(true, Ordering::Relaxed);
         Some(Rc::clone(compiled))
     }
@@ -168,14 +176,16 @@ impl Interpreter {
     }
 
     /// A script of this text that was compiled here before.
-    pub fn compiled_from(&self, text: &[u8]) -> Option<Rc<Compiled>> {
+    pub fn compiled_from(&mut self, text: &[u8]) -> Option<Rc<Compiled>> {
         let hash = self.scripts.hasher().hash_one(text);
-        let compiled = self.compiled(self.names.get(&hash)?)?;
+        let sha = *self.names.get(&hash)?;
+        let compiled = self.compiled(&sha)?;
         (*compiled.script.text == *text).then_some(compiled)
     }
 
     /// Forgets a script.
     pub fn forget(&mut self, sha: &Sha) {
+        self.recent = None;
         if let Some(compiled) = self.scripts.remove(sha) {
             let hash = self.scripts.hasher().hash_one(&compiled.script.text);
             self.names.remove(&hash);
@@ -184,6 +194,7 @@ impl Interpreter {
 
     /// Forgets all scripts.
     pub fn forget_all(&mut self) {
+        self.recent = None;
         self.scripts.clear();
         self.names.clear();
     }
@@ -227,17 +238,9 @@ impl Interpreter {
     }
 
     fn call(&self, host: &mut dyn Host, run: &Run<'_>) -> mlua::Result<(bool, Value)> {
-        let functions = (&self.run, &run.script.function);
         self.lua.set_memory_limit(self.shared.memory_bytes_max)?;
-        // SAFETY: the stack holds both functions, and two lists are pushed: `run` is called with
-        // three arguments and leaves two results. What is captured is plain.
-        let result = hosted(host, || unsafe {
-            self.lua.exec_raw(functions, |state| {
-                to_lua::push_list(state, run.keys);
-                to_lua::push_list(state, run.arguments);
-                ffi::lua_call(state, 3, 2);
-            })
-        });
+        let (script, keys, arguments) = (&run.script.function, run.keys, run.arguments);
+        let result = hosted(host, || self.enter.run(script, keys, arguments));
         self.lua.set_memory_limit(0)?;
         result
     }
@@ -293,13 +296,16 @@ fn natives(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     })?;
     natives.raw_set("check", check)?;
     natives.raw_set("plain", lua.create_function(failure::plain)?)?;
+    Ok(natives)
+}
+
+/// The native that is told what nothing in a script caught.
+fn finish(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Function> {
     let ours = Rc::clone(shared);
-    let finish = lua.create_function(move |lua, raised: Value| {
+    lua.create_function(move |lua, raised: Value| {
         *ours.failed.borrow_mut() = Some(failed(lua, &raised)?);
         Ok(())
-    })?;
-    natives.raw_set("finish", finish)?;
-    Ok(natives)
+    })
 }
 
 /// What becomes of a value that nothing in the script caught.

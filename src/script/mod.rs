@@ -12,6 +12,7 @@
 mod arguments;
 mod bit;
 mod call;
+mod enter;
 mod failure;
 mod from_lua;
 mod host;

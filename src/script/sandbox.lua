@@ -12,7 +12,7 @@ local raw_getmetatable, raw_setmetatable = getmetatable, setmetatable
 local raw_pcall, raw_xpcall, raw_loadstring = pcall, xpcall, loadstring
 local raw_resume = coroutine.resume
 local byte, concat = string.byte, table.concat
-local check, plain, finish = native.check, native.plain, native.finish
+local check, plain = native.check, native.plain
 
 local READONLY = "Attempt to modify a readonly table"
 
@@ -212,11 +212,4 @@ end
 raw_setmetatable(globals, { __index = nonexistent })
 globals._G = seal(globals, seal({ __index = nonexistent }))
 
--- Runs a script.
-local function run(script, keys, arguments)
-  globals.KEYS = keys
-  globals.ARGV = arguments
-  return raw_xpcall(script, finish)
-end
-
-return globals._G, run
+return globals._G, globals

@@ -14,27 +14,36 @@ use crate::protocol::number::parse_i64;
 /// Slots of the stack that one level of a reply takes: a table in a table under its name, and a key
 /// and a value for the inner one, each of which may be the place of a level of its own.
 const LEVEL_SLOTS: i32 = 5;
+/// Levels that fit into the slots that Lua grants any C function.
+const GRANTED_LEVELS: i32 = 4;
+const _: () = assert!(GRANTED_LEVELS * LEVEL_SLOTS <= ffi::LUA_MINSTACK);
 
 /// Pushes the value of a whole reply. An error becomes a table with `err`, marked as one that the
 /// statistics have.
 ///
 /// # Safety
-/// `state` runs a C function that has nothing to drop, and a slot of its stack is free.
+/// `state` runs a C function that has nothing to drop, and whose stack is empty.
 pub(super) unsafe fn push(state: *mut lua_State, reply: &[u8]) {
-    // SAFETY: what `value` asks of its state and its slot is what the caller vouches for.
-    unsafe { Reading { state, rest: reply }.value() }
+    let mut reading = Reading {
+        state,
+        rest: reply,
+        level: 0,
+    };
+    // SAFETY: what `value` asks of its state is what the caller vouches for, and on an empty stack
+    // are as many slots free as Lua grants.
+    unsafe { reading.value() }
 }
 
-/// Pushes words as a list.
+/// Sets the first elements of the table on top to words.
 ///
 /// # Safety
-/// As for [`push`], but two slots are free.
-pub(super) unsafe fn push_list(state: *mut lua_State, words: Args<'_>) {
-    // SAFETY: the list takes one of the two slots and a word the other, which `lua_rawseti` frees
-    // again; -2 is the list then. Lua copies the bytes of a word, which are borrowed meanwhile. Of
-    // what is alive here nothing has a destructor.
+/// `state` runs a C function that has nothing to drop, there is a table on top of its stack, and a
+/// slot is free.
+pub(super) unsafe fn fill_list(state: *mut lua_State, words: Args<'_>) {
+    // SAFETY: a word takes the slot, which `lua_rawseti` frees again; -2 is the table then. Lua
+    // copies the bytes of a word, which are borrowed meanwhile. Of what is alive here nothing has a
+    // destructor.
     unsafe {
-        ffi::lua_createtable(state, c_len(words.len()), 0);
         for (index, word) in (1..).zip(words) {
             ffi::lua_pushlstring(state, word.as_ptr().cast(), word.len());
             ffi::lua_rawseti(state, -2, index);
@@ -46,11 +55,15 @@ pub(super) unsafe fn push_list(state: *mut lua_State, words: Args<'_>) {
 struct Reading<'a> {
     state: *mut lua_State,
     rest: &'a [u8],
+    /// How many values this one is in.
+    level: i32,
 }
 
 impl<'a> Reading<'a> {
     fn line(&mut self) -> &'a [u8] {
-        let len = memchr::memchr(b'\r', self.rest).unwrap_or(self.rest.len());
+        // Nearly all are shorter than what a search by vectors begins with.
+        let end = self.rest.iter().position(|&byte| byte == b'\r');
+        let len = end.unwrap_or(self.rest.len());
         let line = &self.rest[..len];
         self.rest = self.rest.get(len + 2..).unwrap_or_default();
         line
@@ -76,11 +89,12 @@ impl Reading<'_> {
             return unsafe { ffi::lua_pushnil(self.state) };
         };
         // SAFETY: if Lua grants no more slots, nil takes the one that the caller left free. If it
-        // does, there are five: a simple value takes one, an error or a status three (the table,
+        // does, or did from the first as for the first levels, there are five: a simple value takes one, an error or a status three (the table,
         // a name and its value), and the others say that they take no more than five. Of what is
         // alive here nothing has a destructor.
         unsafe {
-            if ffi::lua_checkstack(self.state, LEVEL_SLOTS) == 0 {
+            let is_granted = self.level < GRANTED_LEVELS;
+            if !is_granted && ffi::lua_checkstack(self.state, LEVEL_SLOTS) == 0 {
                 return ffi::lua_pushnil(self.state);
             }
             match marker {
@@ -163,10 +177,12 @@ impl Reading<'_> {
         // `lua_rawseti` takes off; the table lies below it.
         unsafe {
             ffi::lua_createtable(self.state, c_len(len), 0);
+            self.level += 1;
             for index in 1..=c_len(len) {
                 self.value();
                 ffi::lua_rawseti(self.state, -2, index.into());
             }
+            self.level -= 1;
         }
     }
 
@@ -177,11 +193,13 @@ impl Reading<'_> {
         unsafe {
             self.wrap(b"map", |reading| {
                 ffi::lua_createtable(reading.state, 0, 0);
+                reading.level += 1;
                 for _ in 0..pairs {
                     reading.value();
                     reading.value();
                     reading.pair();
                 }
+                reading.level -= 1;
             });
         }
     }
@@ -193,11 +211,13 @@ impl Reading<'_> {
         unsafe {
             self.wrap(b"set", |reading| {
                 ffi::lua_createtable(reading.state, 0, 0);
+                reading.level += 1;
                 for _ in 0..len {
                     reading.value();
                     ffi::lua_pushboolean(reading.state, 1);
                     reading.pair();
                 }
+                reading.level -= 1;
             });
         }
     }
@@ -239,6 +259,6 @@ fn length(line: &[u8]) -> Option<usize> {
 }
 
 /// A length as C counts: no reply has more elements.
-fn c_len(len: usize) -> i32 {
+pub(super) fn c_len(len: usize) -> i32 {
     i32::try_from(len).unwrap_or(i32::MAX)
 }

@@ -56,6 +56,13 @@ impl ShardSet {
         self.0 & other.0 == other.0
     }
 
+    /// Those of its shards that come before `shard`.
+    #[inline]
+    #[must_use]
+    pub fn below(self, shard: u32) -> Self {
+        Self(self.0 & ((1 << shard) - 1))
+    }
+
     /// How many shards.
     #[inline]
     pub fn len(self) -> u32 {

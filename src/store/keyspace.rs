@@ -80,6 +80,7 @@ impl Keyspace {
             keyspace: self,
             guards: SmallVec::new(),
             set: ShardSet::EMPTY,
+            touched: ShardSet::EMPTY,
             pinned: false,
             is_unnoticed: false,
             discarded: Vec::new(),
@@ -98,6 +99,9 @@ pub struct Held<'k> {
     keyspace: &'k Keyspace,
     guards: SmallVec<[(u32, Guard<'k, Shard>); 2]>,
     set: ShardSet,
+    /// The shards, the first aside, that somebody could change since it was last found that
+    /// nothing is left to do in them.
+    touched: ShardSet,
     /// A transaction or script runs: the set stays as it is.
     pinned: bool,
     /// Accesses are no use of the keys: see [`Held::note_uses`].
@@ -141,10 +145,19 @@ impl<'k> Held<'k> {
         self.release();
         #[cfg(feature = "lock-times")]
         let asked_ns = crate::clock::mono_ns();
-        for shard in set.iter() {
-            let mut guard = self.keyspace.shards[shard as usize].0.lock();
-            guard.is_unnoticed = self.is_unnoticed;
-            self.guards.push((shard, guard));
+        let (shards, is_unnoticed) = (&self.keyspace.shards, self.is_unnoticed);
+        let lock = |shard: u32| {
+            let mut guard = shards[shard as usize].0.lock();
+            guard.is_unnoticed = is_unnoticed;
+            (shard, guard)
+        };
+        if set == ShardSet::ALL {
+            // As one run of known length, for which there is room at once.
+            self.guards.extend((0..SHARDS).map(lock));
+        } else {
+            for shard in set.iter() {
+                self.guards.push(lock(shard));
+            }
         }
         #[cfg(feature = "lock-times")]
         {
@@ -155,6 +168,7 @@ impl<'k> Held<'k> {
             "shards are held in ascending order"
         );
         self.set = set;
+        self.touched = ShardSet::EMPTY;
     }
 
     /// Whether looking a key up from now on is noted as a use of it, as it is at first.
@@ -224,9 +238,11 @@ impl<'k> Held<'k> {
     /// When it is not held: the command's key positions in the table are wrong.
     #[inline]
     pub fn shard(&mut self, shard: u32) -> &mut Shard {
-        let held = self.guards.iter_mut().find(|(held, _)| *held == shard);
-        let (_, guard) = held.expect("a handler asked for a key that its command does not declare");
-        guard
+        let place = self.place(shard);
+        if place > 0 {
+            self.touched.insert(shard);
+        }
+        &mut self.guards[place].1
     }
 
     /// A shard that is held, for looking at several at once.
@@ -234,9 +250,53 @@ impl<'k> Held<'k> {
     /// # Panics
     /// When it is not held: the command's key positions in the table are wrong.
     pub fn view(&self, shard: u32) -> &Shard {
-        let held = self.guards.iter().find(|(held, _)| *held == shard);
-        let (_, guard) = held.expect("a handler asked for a key that its command does not declare");
-        guard
+        &self.guards[self.place(shard)].1
+    }
+
+    /// The first of the shards that are held.
+    pub fn first(&mut self) -> Option<&mut Shard> {
+        self.guards.first_mut().map(|(_, guard)| &mut **guard)
+    }
+
+    /// Where the guard of a shard stands: behind those of all lower ones that are held.
+    #[inline]
+    fn place(&self, shard: u32) -> usize {
+        if self
+            .guards
+            .first()
+            .is_some_and(|(first, _)| *first == shard)
+        {
+            return 0;
+        }
+        assert!(
+            self.set.contains(ShardSet::one(shard)),
+            "a handler asked for a key that its command does not declare"
+        );
+        self.set.below(shard).len() as usize
+    }
+
+    /// Whether commands left something to do in the shards that are held: see
+    /// [`Shard::has_aftermath`]. Looks only where somebody could leave it.
+    #[inline]
+    pub fn has_aftermath(&mut self) -> bool {
+        let first = self.guards.first();
+        first.is_some_and(|(_, shard)| shard.has_aftermath())
+            || !self.touched.is_empty() && self.touched_has_aftermath()
+    }
+
+    /// Has [`Held::has_aftermath`] look everywhere next: others may have left something that could
+    /// not be done then.
+    pub fn touch_all(&mut self) {
+        self.touched = self.set;
+    }
+
+    fn touched_has_aftermath(&mut self) -> bool {
+        let mut touched = self.touched.iter();
+        let has = touched.any(|shard| self.view(shard).has_aftermath());
+        if !has {
+            self.touched = ShardSet::EMPTY;
+        }
+        has
     }
 
     /// The shard of a key, which is held.
@@ -267,6 +327,7 @@ impl<'k> Held<'k> {
 
     /// All shards that are held, in order.
     pub fn shards(&mut self) -> impl Iterator<Item = (u32, &mut Shard)> {
+        self.touch_all();
         self.guards
             .iter_mut()
             .map(|(shard, guard)| (*shard, &mut **guard))

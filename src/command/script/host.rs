@@ -63,6 +63,7 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
         let result = script(self);
         if self.is_suspended {
             self.hold_again();
+            self.call.held.touch_all();
             self.call.engine.gates.set(Gates::BUSY, false);
             // What waited for the end goes on with the next look of this worker.
             let early = &self.call.engine.early;

@@ -194,6 +194,68 @@ fn keys_and_arguments_arrive() {
 }
 
 #[test]
+fn keys_and_arguments_are_new_in_each_run() {
+    let bench = Bench::new();
+    let mut client = bench.client();
+    let seen = "local n, m = 0, 0 for k in pairs(KEYS) do n = n + 1 assert(k == n) end \
+                for _ in pairs(ARGV) do m = m + 1 end \
+                return {n, #KEYS, tostring(KEYS[3]), m, #ARGV, ARGV[1], tostring(KEYS.x), \
+                tostring(getmetatable(KEYS)), tostring(getmetatable(ARGV))}";
+    for left in [
+        "return 1",
+        "KEYS[1] = nil KEYS[2] = 5 ARGV[1] = {}",
+        "KEYS[3] = 'z' ARGV[2] = 'z'",
+        "KEYS.x = 1 ARGV.x = 1",
+        "KEYS[0] = 1 ARGV[-1] = 1",
+        "KEYS[1.5] = 1 ARGV[false] = 1",
+        "KEYS[KEYS] = KEYS",
+        "for i = 1, 5 do KEYS[i] = nil end KEYS.x = 1",
+        "for i = 1, 5 do KEYS[i] = nil end for i = 1, 9 do KEYS['x' .. i] = 1 end",
+        "for i = 1, 5 do KEYS[i] = nil end for _, k in pairs({'x', 'y', 'z'}) do \
+         KEYS[k] = 1 KEYS[k] = nil end",
+        "KEYS[1] = nil KEYS.x = 1 KEYS[1] = 1 ARGV[1] = nil ARGV.x = 1 ARGV.x = nil",
+        "for i = 1, 100 do KEYS[i] = i end for i = 3, 100 do KEYS[i] = nil end",
+        "setmetatable(KEYS, {__index = function() return 1 end})",
+        "setmetatable(ARGV, {__newindex = error, __metatable = 'no'})",
+        "table.remove(KEYS, 1) table.insert(ARGV, 1, 'w')",
+        "setmetatable(KEYS, {__mode = 'kv'}) error('x')",
+    ] {
+        for wanted in ["a b c", "a b c d e", "a b", "a"] {
+            let keys: Vec<_> = wanted.split(' ').collect();
+            let keys_len = keys.len().to_string();
+            let words = [&["EVAL", left, &keys_len][..], &keys, &["c"]].concat();
+            play(&bench, &mut client, &words);
+            let words = ["EVAL", seen, "2", "a", "b", "c"];
+            let reply = "*9 :2 :2 $3 nil :1 :1 $1 c $3 nil $3 nil $3 nil";
+            assert_eq!(play(&bench, &mut client, &words), reply, "{left}");
+        }
+        let words = ["EVAL", "return {#KEYS, #ARGV, KEYS[1]}", "0"];
+        assert_eq!(play(&bench, &mut client, &words), "*2 :0 :0");
+    }
+    // A list with a hole ends where Redis ends it, however long those before it were.
+    for before in 1..10 {
+        let keys: Vec<_> = (0..before).map(|key| key.to_string()).collect();
+        let script = "KEYS[2] = nil return #KEYS";
+        let keys_len = before.to_string();
+        let keys = keys.iter().map(String::as_str);
+        let words: Vec<_> = ["EVAL", script, &keys_len]
+            .into_iter()
+            .chain(keys)
+            .collect();
+        play(&bench, &mut client, &words);
+        for (keys, len) in [("abc", ":1"), ("abcd", ":4"), ("abcde", ":5")] {
+            let keys_len = keys.len().to_string();
+            let keys = keys.split("").filter(|key| !key.is_empty());
+            let words: Vec<_> = ["EVAL", script, &keys_len]
+                .into_iter()
+                .chain(keys)
+                .collect();
+            assert_eq!(play(&bench, &mut client, &words), len);
+        }
+    }
+}
+
+#[test]
 fn errors_say_what_and_where() {
     let bench = Bench::new();
     bench.run("SET text x");
