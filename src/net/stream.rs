@@ -121,6 +121,12 @@ impl Stream {
         self.ready.hung_up |= ready.hung_up;
     }
 
+    /// Whether a read may find something: if not, nobody needs to make room for it.
+    #[inline]
+    pub fn may_read(&self) -> bool {
+        self.ready.readable || self.records.is_some()
+    }
+
     /// Appends what can be read to `buffer`, up to its spare capacity; 0 bytes is the end.
     #[inline]
     pub fn read(&mut self, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {

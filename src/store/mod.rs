@@ -31,7 +31,7 @@ mod watch;
 
 pub use backlog::{Backlog, Figures, GroupBacklog, Sight, State};
 pub use hash::Hash;
-pub use key::{Key, ShardSet};
+pub use key::{Key, Name, ShardSet};
 pub use keyspace::{Held, Keyspace, SHARDS};
 pub use ledger::{Cause, Ledger, Tally};
 pub use lines::{Attempt, Line, Lines, WaitKey, Waiter};

@@ -226,7 +226,7 @@ impl Shard {
                         self.unsettled.push(WaitKey {
                             db,
                             hash: entry.hash,
-                            name: entry.name.clone(),
+                            name: (&*entry.name).into(),
                         });
                     }
                 }
@@ -382,7 +382,7 @@ impl Shard {
                     key: WaitKey {
                         db,
                         hash: entry.hash,
-                        name: entry.name.clone(),
+                        name: (&*entry.name).into(),
                     },
                 });
             }
