@@ -10,6 +10,7 @@ use crate::protocol::{Args, Reply};
 use crate::pubsub::Space;
 use crate::store::{Cause, Held, Key, Shard, Value};
 
+use super::ahead::Ahead;
 use super::engine::Engine;
 use super::session::Session;
 use super::spec::Flags;
@@ -40,6 +41,8 @@ pub struct Call<'c, 'k> {
     /// Where the name of the command's first key stands, and its hash: hashed to find its shard,
     /// asked for again by the handler. Only ever holds a name of the command that runs.
     pub remembered: Option<(usize, u64)>,
+    /// The requests that follow.
+    pub ahead: Ahead<'c>,
 }
 
 impl<'c, 'k> Call<'c, 'k> {
@@ -64,6 +67,7 @@ impl<'c, 'k> Call<'c, 'k> {
             now,
             worker,
             remembered: None,
+            ahead: Ahead::default(),
         }
     }
 }

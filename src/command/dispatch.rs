@@ -87,7 +87,11 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     if gates & Gates::PAUSED != 0 && is_paused(call, &found, args) {
         return Outcome::Paused;
     }
+    let is_noted =
+        found.command.name == "touch" || !call.session.client.no_touch.load(Ordering::Relaxed);
+    call.held.note_uses(is_noted);
     let outcome = run(call, found, args, gates & Gates::TIMED != 0);
+    call.held.note_uses(true);
     // Afterwards, so that EXEC follows the commands that it executed.
     if gates & Gates::MONITORED != 0 {
         call.show_monitors(flags, args);

@@ -9,6 +9,7 @@
 mod rows;
 
 mod acl;
+mod ahead;
 pub mod alerts;
 pub mod backlog;
 mod bits;

@@ -194,7 +194,8 @@ impl Session {
             || self.badge.as_ref().is_some_and(is_other)
             || self.reply_mode != ReplyMode::On
             || self.transaction.is_some()
-            || self.is_subscribed();
+            || self.is_subscribed()
+            || self.client.no_touch.load(Ordering::Relaxed);
         let client = &self.client;
         client.db.store(self.db, Ordering::Relaxed);
         client

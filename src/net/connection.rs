@@ -317,6 +317,7 @@ impl Connection {
                     break;
                 }
                 Parsed::Request { consumed } => {
+                    call.ahead.advance(rest, self.parser.head_bytes());
                     let outcome = command::execute(&mut call, self.parser.args(rest));
                     match outcome {
                         Outcome::Done | Outcome::Block(_) => {}

@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod error;
+pub mod following;
 mod inline;
 pub mod number;
 pub mod reply;

@@ -165,6 +165,13 @@ impl Parser {
         Args::new(bytes, &self.spans)
     }
 
+    /// Bytes of that request up to its third argument, if they are known: they name its command and
+    /// mostly its key. 0 if not.
+    #[inline]
+    pub fn head_bytes(&self) -> usize {
+        self.head_bytes
+    }
+
     /// Forgets the request in progress.
     pub fn reset(&mut self) {
         self.stage = Stage::Start;
@@ -442,7 +449,7 @@ fn repeats(head_bytes: usize, before: &[u8], buf: &[u8]) -> bool {
 /// Reads a header of one to three digits at `position` whatever its first byte: the number and
 /// where the next item starts. `None` says nothing but that the slow way must look at it.
 #[inline]
-fn short_header(buf: &[u8], position: usize) -> Option<(usize, usize)> {
+pub(super) fn short_header(buf: &[u8], position: usize) -> Option<(usize, usize)> {
     let digit = |byte: u8| usize::from(byte.wrapping_sub(b'0'));
     match *buf.get(position..)? {
         [_, a, b'\r', _, ..] if digit(a) < 10 => Some((digit(a), position + 4)),

@@ -80,6 +80,7 @@ impl Keyspace {
             guards: SmallVec::new(),
             set: ShardSet::EMPTY,
             pinned: false,
+            is_unnoticed: false,
             discarded: Vec::new(),
             #[cfg(feature = "lock-times")]
             since_ns: 0,
@@ -98,6 +99,8 @@ pub struct Held<'k> {
     set: ShardSet,
     /// A transaction or script runs: the set stays as it is.
     pinned: bool,
+    /// Accesses are no use of the keys: see [`Held::note_uses`].
+    is_unnoticed: bool,
     /// Freed after the locks, whose guards stand before it.
     discarded: Vec<Box<dyn Any>>,
     /// When these shards were taken.
@@ -138,8 +141,9 @@ impl<'k> Held<'k> {
         #[cfg(feature = "lock-times")]
         let asked_ns = crate::clock::mono_ns();
         for shard in set.iter() {
-            self.guards
-                .push((shard, self.keyspace.shards[shard as usize].0.lock()));
+            let mut guard = self.keyspace.shards[shard as usize].0.lock();
+            guard.is_unnoticed = self.is_unnoticed;
+            self.guards.push((shard, guard));
         }
         #[cfg(feature = "lock-times")]
         {
@@ -150,6 +154,14 @@ impl<'k> Held<'k> {
             "shards are held in ascending order"
         );
         self.set = set;
+    }
+
+    /// Whether looking a key up from now on is noted as a use of it, as it is at first.
+    pub fn note_uses(&mut self, are_noted: bool) {
+        self.is_unnoticed = !are_noted;
+        for (_, guard) in &mut self.guards {
+            guard.is_unnoticed = !are_noted;
+        }
     }
 
     /// Keeps the present set until [`Held::unpin`], for a transaction or a script.

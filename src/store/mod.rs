@@ -5,6 +5,7 @@
 //! [`Keyspace`] is all shards and [`Held`] the locks on some of them.
 
 mod backlog;
+mod cold;
 mod deadlines;
 pub mod hash;
 pub mod hyperloglog;
@@ -30,6 +31,7 @@ mod vanished;
 mod watch;
 
 pub use backlog::{Backlog, Figures, GroupBacklog, Sight, State};
+pub use cold::{AHEAD_LEN, Cold, Names};
 pub use hash::Hash;
 pub use key::{Key, Name, ShardSet};
 pub use keyspace::{Held, Keyspace, SHARDS};

@@ -124,6 +124,8 @@ pub struct Shard {
     /// The last moment that anybody brought along, in quarters of a second: when a key is inserted.
     /// The ticks that expire keys keep it fresh.
     used: u32,
+    /// Who holds the shard looks without using what it looks at.
+    pub(super) is_unnoticed: bool,
 }
 
 impl Shard {
@@ -158,6 +160,7 @@ impl Shard {
             exhausted: 0,
             tended: Vec::new(),
             used: 0,
+            is_unnoticed: false,
         }
     }
 
@@ -166,8 +169,11 @@ impl Shard {
     pub fn entry(&mut self, key: &Key, now_ms: u64) -> Option<&mut Entry> {
         let used = quarters(now_ms);
         self.used = used;
+        let is_noted = !self.is_unnoticed;
         let entry = self.look(key, now_ms)?;
-        entry.used = used;
+        if is_noted {
+            entry.used = used;
+        }
         Some(entry)
     }
 

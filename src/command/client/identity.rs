@@ -100,6 +100,7 @@ pub fn no_evict(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 pub fn no_touch(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let on = parse_switch(args.at(2))?;
     call.session.client.no_touch.store(on, Ordering::Relaxed);
+    call.session.note_state();
     call.reply.ok();
     Ok(Outcome::Done)
 }

@@ -256,7 +256,8 @@ pub fn hsetex(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         call.reply.integer(0);
         return Ok(Outcome::Done);
     }
-    put_all(call, &key, pairs, options.keeps_deadline)?;
+    let first = args.len() - pairs.len();
+    put_all(call, &key, args, first, options.keeps_deadline)?;
     call.changed(&key, Events::HASH, "hset");
     if let Some(wanted_ms) = options.wanted_ms
         && let Some(hash) = call.held.shard_of(&key).hash(&key, now_ms)?

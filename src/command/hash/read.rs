@@ -47,6 +47,9 @@ fn show(
     let now_ms = call.now_ms();
     let found = call.held.shard_of(&key).hash(&key, now_ms);
     let is_found = !matches!(found, Ok(None));
+    if let Ok(Some(hash)) = &found {
+        call.ahead.ask(&**hash, 2);
+    }
     let (is_expired, error) = match found {
         Ok(hash) => match hash.as_ref().and_then(|hash| hash.get(field)) {
             Some((_, until)) if is_due(until, now_ms) => (true, None),

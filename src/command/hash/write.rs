@@ -30,20 +30,22 @@ fn set_all(call: &mut Call<'_, '_>, args: Args<'_>, name: &'static str) -> Resul
         return Err(Error::Arity(name.into()));
     }
     let key = call.key(args.at(1));
-    let added = put_all(call, &key, args.tail(2), false)?;
+    let added = put_all(call, &key, args, 2, false)?;
     call.changed(&key, Events::HASH, "hset");
     Ok(added)
 }
 
-/// Sets the fields of names and values in turn; returns how many are new. Old ones keep their
-/// deadlines only if so asked.
+/// Sets the fields of the names and values that stand in turn from argument `first` on; returns how
+/// many are new. Old ones keep their deadlines only if so asked.
 #[inline]
 pub(super) fn put_all(
     call: &mut Call<'_, '_>,
     key: &Key<'_>,
-    pairs: Args<'_>,
+    args: Args<'_>,
+    first: usize,
     keeps_deadline: bool,
 ) -> Result<i64> {
+    let pairs = args.tail(first);
     let shape = shape(call, key);
     let now_ms = call.now_ms();
     let fields_len = pairs.len() / 2;
@@ -57,6 +59,7 @@ pub(super) fn put_all(
         call.notify(key, Events::NEW, "new");
         return Ok(i64::try_from(added).unwrap_or(i64::MAX));
     };
+    call.ahead.ask(hash, first);
     hash.expect(fields_len, bytes_max, &shape);
     let mut added = 0;
     for at in (0..pairs.len()).step_by(2) {
@@ -83,7 +86,7 @@ pub fn hsetnx(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         None => {}
     }
     make(call, &key)?;
-    put_all(call, &key, args.tail(2), false)?;
+    put_all(call, &key, args, 2, false)?;
     call.changed(&key, Events::HASH, "hset");
     call.reply.integer(1);
     Ok(Outcome::Done)
@@ -97,6 +100,7 @@ pub fn hdel(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         call.reply.integer(0);
         return Ok(Outcome::Done);
     };
+    call.ahead.ask(hash, 2);
     let mut removed = 0;
     for field in args.from(2) {
         removed += i64::from(hash.remove(field));

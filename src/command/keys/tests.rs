@@ -322,6 +322,39 @@ fn idle_time_counts_from_the_last_use() {
 }
 
 #[test]
+fn who_does_not_touch_leaves_idle_times_as_they_are() {
+    let mut bench = Bench::new();
+    for create in [
+        "set s 1",
+        "rpush q a b c",
+        "xadd x * f v",
+        "xlen x",
+        "hset h f v",
+        "hlen h",
+    ] {
+        bench.run(create);
+    }
+    bench.now = bench.now.after(Duration::from_secs(10));
+    let mut viewer = bench.client();
+    bench.play(&mut viewer, "client no-touch on");
+    for (key, read) in [
+        ("s", "get s"),
+        ("q", "lpop q"),
+        ("x", "xadd x * f w"),
+        ("h", "eval return{redis.call('hget','h','f')} 0"),
+    ] {
+        bench.play(&mut viewer, read);
+        let idle = bench.run(&format!("object idletime {key}"));
+        assert_eq!(idle, ":10", "{read}");
+    }
+    bench.play(&mut viewer, "touch s");
+    assert_eq!(bench.run("object idletime s"), ":0");
+    bench.play(&mut viewer, "client no-touch off");
+    bench.play(&mut viewer, "llen q");
+    assert_eq!(bench.run("object idletime q"), ":0");
+}
+
+#[test]
 fn encodings_are_named_as_redis_names_them() {
     let bench = Bench::new();
     let (short, long) = ("x".repeat(44), "x".repeat(45));

@@ -17,6 +17,7 @@ pub fn sadd(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let shard = call.held.shard_of(&key);
     let mut added = 0;
     if let Some(set) = shard.set(&key, now_ms)? {
+        call.ahead.ask(set, 2);
         set.expect(members.len(), &shape);
         for member in members {
             added += i64::from(set.insert(member, &shape));
@@ -44,6 +45,7 @@ pub fn srem(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         call.reply.integer(0);
         return Ok(Outcome::Done);
     };
+    call.ahead.ask(set, 2);
     let mut removed = 0;
     for member in args.from(2) {
         removed += i64::from(set.remove(member));

@@ -141,6 +141,7 @@ fn add(call: &mut Call<'_, '_>, args: Args<'_>, mut wish: Wish) -> Result {
     let is_new = found.is_none();
     let done = match found {
         Some(set) => {
+            call.ahead.ask(set, first + 1);
             set.expect(scores.len(), limits);
             add_pairs(set, pairs, &scores, wish, limits)?
         }

@@ -15,6 +15,7 @@ pub fn zrem(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let now_ms = call.now_ms();
     let (mut removed, mut is_drained) = (0, false);
     if let Some(set) = call.held.shard_of(&key).sorted_set(&key, now_ms)? {
+        call.ahead.ask(set, 2);
         for member in args.from(2) {
             removed += i64::from(set.remove(member).is_some());
             if set.is_empty() {

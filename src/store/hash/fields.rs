@@ -1,11 +1,13 @@
 //! Large hashes: a table of fields, and an index of deadlines where fields have any.
 
 use std::collections::BTreeSet;
+use std::hint::black_box;
 
 use ahash::RandomState;
 
 use super::field::Field;
 use crate::ends::is_same;
+use crate::store::cold::{COLD_LEN_MIN, Cold, Names};
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, Remains};
 use crate::store::table::{Iter, Table};
 
@@ -153,6 +155,18 @@ impl Fields {
             removed += 1;
         }
         removed
+    }
+}
+
+impl Cold for Fields {
+    #[inline]
+    fn is_cold(&self) -> bool {
+        self.len() >= COLD_LEN_MIN
+    }
+
+    fn ask(&self, names: &Names<'_>) {
+        let found = names.iter().filter(|name| self.get(name).is_some());
+        black_box(found.count());
     }
 }
 

@@ -13,6 +13,7 @@ mod fields;
 mod tests;
 mod timed;
 
+use super::cold::{Cold, Names};
 use super::packed::{Item, Packed};
 use super::shape::Shape;
 use fields::Fields;
@@ -379,6 +380,19 @@ impl<'a> Entry<'a> {
             field: Item::Bytes(field.name()),
             value: Item::Bytes(field.value()),
             deadline_ms: field.deadline_ms(),
+        }
+    }
+}
+
+impl Cold for Hash {
+    #[inline]
+    fn is_cold(&self) -> bool {
+        self.table().is_some_and(Cold::is_cold)
+    }
+
+    fn ask(&self, names: &Names<'_>) {
+        if let Some(table) = self.table() {
+            table.ask(names);
         }
     }
 }

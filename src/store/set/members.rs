@@ -1,8 +1,11 @@
 //! Large sets: a table of members.
 
+use std::hint::black_box;
+
 use ahash::RandomState;
 
 use crate::ends::is_same;
+use crate::store::cold::{COLD_LEN_MIN, Cold, Names};
 use crate::store::member::Member;
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, Remains};
 use crate::store::table::{Iter, Table};
@@ -88,6 +91,18 @@ impl Members {
             |member| self.hasher.hash_one(member.bytes()),
             |member| visit(member.bytes()),
         )
+    }
+}
+
+impl Cold for Members {
+    #[inline]
+    fn is_cold(&self) -> bool {
+        self.len() >= COLD_LEN_MIN
+    }
+
+    fn ask(&self, names: &Names<'_>) {
+        let found = names.iter().filter(|name| self.contains(name));
+        black_box(found.count());
     }
 }
 

@@ -9,6 +9,7 @@ mod members;
 #[cfg(test)]
 mod tests;
 
+use super::cold::{Cold, Names};
 use super::packed::{Item, Items, Packed};
 use super::shape::Shape;
 use integers::Integers;
@@ -29,6 +30,19 @@ enum Kept {
     Small(Packed),
     /// In no order.
     Table(Box<Members>),
+}
+
+impl Cold for Set {
+    #[inline]
+    fn is_cold(&self) -> bool {
+        matches!(&self.kept, Kept::Table(members) if members.is_cold())
+    }
+
+    fn ask(&self, names: &Names<'_>) {
+        if let Kept::Table(members) = &self.kept {
+            members.ask(names);
+        }
+    }
 }
 
 impl Default for Set {

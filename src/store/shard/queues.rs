@@ -150,7 +150,9 @@ impl Shard {
         self.used = used;
         let Database { table, ledger, .. } = &mut self.dbs[usize::from(db)];
         let entry = table.at_mut(place).ok_or(WrongType)?;
-        entry.used = used;
+        if !self.is_unnoticed {
+            entry.used = used;
+        }
         let Value::Queue(queue) = &mut entry.value else {
             return Err(WrongType);
         };

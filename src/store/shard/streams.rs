@@ -143,7 +143,9 @@ impl Shard {
         self.used = used;
         let Database { table, streams, .. } = &mut self.dbs[usize::from(key.db)];
         let entry = table.at_mut(place).ok_or(WrongType)?;
-        entry.used = used;
+        if !self.is_unnoticed {
+            entry.used = used;
+        }
         match &mut entry.value {
             Value::Stream(stream) => Ok(Some(StreamSlot {
                 stream,

@@ -1,11 +1,14 @@
 //! The form of a sorted set that is not small: members in a slab, found by a table of their
 //! hashes and, in order, by a tree.
 
+use std::hint::black_box;
 use std::sync::OnceLock;
 
 use ahash::RandomState;
+use smallvec::SmallVec;
 
 use crate::ends::is_same;
+use crate::store::cold::{AHEAD_LEN, COLD_LEN_MIN, Cold, Names as Wanted};
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use crate::store::table::{IntoIter, Table};
 
@@ -121,10 +124,38 @@ impl Large {
     /// Removes the member at a rank that there is, and shows it first.
     #[inline]
     pub fn remove_at<R>(&mut self, rank: usize, show: impl FnOnce(&[u8], f64) -> R) -> Option<R> {
+        if self.is_cold() && self.len().is_multiple_of(AHEAD_LEN) {
+            self.ask_ahead(rank);
+        }
         let entry = self.tree.remove_at(rank)?;
         let shown = show(self.names.get(entry.id), entry.score);
         self.forget(entry.id);
         Some(shown)
+    }
+
+    /// Asks for the memory of the member at a rank and of those after it, or before it near the
+    /// end: who removes one mostly goes on. One after the other each would be waited for twice,
+    /// for its name and then for its place in the table; together they come together.
+    fn ask_ahead(&self, rank: usize) {
+        let mut next: SmallVec<[Id; AHEAD_LEN]> = SmallVec::new();
+        if rank + AHEAD_LEN <= self.len() {
+            next.extend(
+                self.tree
+                    .forward(rank)
+                    .take(AHEAD_LEN)
+                    .map(|entry| entry.id),
+            );
+        } else {
+            let before = self.tree.backward(rank + 1).take(AHEAD_LEN);
+            next.extend(before.map(|entry| entry.id));
+        }
+        let names = next.iter().map(|&id| self.names.get(id));
+        black_box(names.clone().filter_map(<[u8]>::last).fold(0, |a, b| a ^ b));
+        let places = names.zip(&next).map(|(name, id)| {
+            let found = self.table.find(hash(name), |other| other == id);
+            found.is_some()
+        });
+        black_box(places.fold(false, |a, b| a ^ b));
     }
 
     /// The rank and the score of a member.
@@ -209,6 +240,18 @@ impl Large {
             assert!(last.is_none_or(|last| last < this), "out of order");
             last = Some(this);
         }
+    }
+}
+
+impl Cold for Large {
+    #[inline]
+    fn is_cold(&self) -> bool {
+        self.len() >= COLD_LEN_MIN
+    }
+
+    fn ask(&self, names: &Wanted<'_>) {
+        let found = names.iter().map(|name| self.find(hash(name), name));
+        black_box(found.flatten().fold(0, |a, b| a ^ b));
     }
 }
 

@@ -24,6 +24,7 @@ mod tree;
 
 use std::ops::Range;
 
+use super::cold::{Cold, Names};
 use large::Large;
 use small::Small;
 
@@ -55,6 +56,19 @@ pub struct SortedSet(Form);
 enum Form {
     Small(Small),
     Large(Box<Large>),
+}
+
+impl Cold for SortedSet {
+    #[inline]
+    fn is_cold(&self) -> bool {
+        matches!(&self.0, Form::Large(large) if large.is_cold())
+    }
+
+    fn ask(&self, names: &Names<'_>) {
+        if let Form::Large(large) = &self.0 {
+            large.ask(names);
+        }
+    }
 }
 
 impl Default for SortedSet {

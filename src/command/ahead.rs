@@ -1,0 +1,128 @@
+//! Looking ahead: of the requests that wait in the read buffer, those that repeat the command and
+//! the key of the one that runs name elements of the same collection. If that is large their
+//! memory is asked for together, before the first of them is looked for.
+
+use crate::protocol::following;
+use crate::store::{AHEAD_LEN, Cold, Names};
+
+/// What is at hand behind the request that runs.
+#[derive(Debug, Default)]
+pub struct Ahead<'c> {
+    /// The read buffer, from the request that runs on.
+    bytes: &'c [u8],
+    /// Bytes of the request that name its command and its key; 0 where that is not known.
+    head_bytes: usize,
+    /// Requests that follow whose memory was asked for already.
+    asked_len: usize,
+}
+
+impl<'c> Ahead<'c> {
+    /// Goes on to the next request, which `bytes` begin with.
+    #[inline]
+    pub fn advance(&mut self, bytes: &'c [u8], head_bytes: usize) {
+        self.bytes = bytes;
+        self.head_bytes = head_bytes;
+    }
+
+    /// Asks for the memory of the elements that this request and the next ones name at `index`.
+    /// Cheap where the collection is small.
+    #[inline]
+    pub fn ask(&mut self, collection: &impl Cold, index: usize) {
+        if !collection.is_cold() {
+            return;
+        }
+        if self.asked_len > 0 {
+            self.asked_len -= 1;
+            return;
+        }
+        let head = &self.bytes[..self.head_bytes];
+        let names: Names<'_> = following::arguments(head, self.bytes, index)
+            .take(AHEAD_LEN)
+            .collect();
+        if names.len() > 1 {
+            self.asked_len = names.len() - 1;
+            collection.ask(&names);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::Ahead;
+    use crate::protocol::{Limits, Parsed, Parser};
+    use crate::store::{Cold, Names};
+
+    /// Notes what it is asked for.
+    struct Collection {
+        is_cold: bool,
+        asked: RefCell<Vec<String>>,
+    }
+
+    impl Cold for Collection {
+        fn is_cold(&self) -> bool {
+            self.is_cold
+        }
+
+        fn ask(&self, names: &Names<'_>) {
+            let mut names: Vec<_> = names.iter().map(|name| name.escape_ascii()).collect();
+            names.sort_by_key(ToString::to_string);
+            let group: Vec<_> = names.iter().map(ToString::to_string).collect();
+            self.asked.borrow_mut().push(group.join(" "));
+        }
+    }
+
+    fn encode(requests: &[&str]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for request in requests {
+            let words: Vec<_> = request.split(' ').collect();
+            bytes.extend(format!("*{}\r\n", words.len()).bytes());
+            for word in words {
+                bytes.extend(format!("${}\r\n{word}\r\n", word.len()).bytes());
+            }
+        }
+        bytes
+    }
+
+    /// What is asked for while requests run that name an element as their third word.
+    fn asked(requests: &[&str], is_cold: bool) -> Vec<String> {
+        let bytes = encode(requests);
+        let collection = Collection {
+            is_cold,
+            asked: RefCell::default(),
+        };
+        let (mut ahead, mut parser, mut rest) = (Ahead::default(), Parser::default(), &bytes[..]);
+        while let Parsed::Request { consumed } = parser.parse(rest, &Limits::default()) {
+            ahead.advance(rest, parser.head_bytes());
+            ahead.ask(&collection, 2);
+            rest = &rest[consumed..];
+        }
+        assert!(rest.is_empty());
+        collection.asked.into_inner()
+    }
+
+    #[test]
+    fn each_element_is_asked_for_once_eight_at_a_time() {
+        let requests: Vec<_> = (0..18).map(|n| format!("HGET h f{n:02}")).collect();
+        let requests: Vec<_> = requests.iter().map(String::as_str).collect();
+        let groups = asked(&requests, true);
+        assert_eq!(
+            groups,
+            [
+                "f00 f01 f02 f03 f04 f05 f06 f07",
+                "f08 f09 f10 f11 f12 f13 f14 f15",
+                "f16 f17",
+            ]
+        );
+        assert!(asked(&requests, false).is_empty());
+    }
+
+    #[test]
+    fn another_key_or_command_ends_a_group() {
+        let requests = [
+            "HGET h a", "HGET h b", "HGET i c", "HGET i d", "HDEL i e", "HGET i f",
+        ];
+        assert_eq!(asked(&requests, true), ["a b", "c d"]);
+    }
+}
