@@ -1,4 +1,4 @@
-//! The allocator's part in giving memory back to the system.
+//! The allocator's part in giving memory back to the system, and in getting it.
 //!
 //! mimalloc keeps freed memory for a second and returns it when a later allocation passes by. A
 //! server whose last queue was drained makes none, so a thread of its own collects: 3 to 15 us
@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+/// A page of memory, or a part of it on machines that have larger ones, whose system then refuses
+/// what [`back`] asks for.
+const PAGE_BYTES: usize = 4096;
 /// How often the thread looks whether memory is short.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// Looks between two collections while it is not: longer than mimalloc keeps what was freed, short
@@ -69,11 +72,43 @@ fn collect(is_all: bool) {
     unsafe { libmimalloc_sys::mi_collect(is_all) }
 }
 
+/// Has the system back the first `bytes` of a buffer's unused room with memory, as far as it is not:
+/// in one call, which costs two thirds of a fault for each page, and half a microsecond where all
+/// is there. For room that is about to be filled.
+pub fn back(buffer: &mut Vec<u8>, bytes: usize) {
+    let room = buffer.spare_capacity_mut();
+    let start = room.as_mut_ptr();
+    let before = start.align_offset(PAGE_BYTES);
+    let len = bytes.min(room.len()).saturating_sub(before);
+    if len < PAGE_BYTES {
+        return;
+    }
+    // SAFETY: the range lies in the buffer's own room, begins at a page as the call demands, and
+    // the advice changes no byte. It only saves time, so a refusal is passed over.
+    #[cfg(target_os = "linux")]
+    let _ = unsafe {
+        let start = start.add(before).cast();
+        rustix::mm::madvise(start, len, rustix::mm::Advice::LinuxPopulateWrite)
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::sync_channel;
 
-    use super::Collector;
+    use super::{Collector, PAGE_BYTES, back};
+
+    #[test]
+    fn backing_memory_changes_nothing_in_it() {
+        for filled in [0, 1, 5000] {
+            let mut buffer = Vec::with_capacity(10 * PAGE_BYTES);
+            buffer.resize(filled, b'x');
+            for bytes in [0, 1, PAGE_BYTES, 3 * PAGE_BYTES + 1, usize::MAX] {
+                back(&mut buffer, bytes);
+            }
+            assert_eq!(buffer, vec![b'x'; filled]);
+        }
+    }
 
     #[test]
     fn memory_is_collected_while_it_is_short() {

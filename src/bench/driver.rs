@@ -131,6 +131,9 @@ impl<'a> Driver<'a> {
         let plan = self.plan;
         self.progressed_us = mono_us();
         self.schedule = Schedule::new(mono_us(), plan.rate, plan.count, plan.duration_us);
+        if let Some(from_us) = self.schedule.measured_from_us() {
+            self.tally.measure_from(from_us);
+        }
         Ok(())
     }
 
@@ -167,7 +170,9 @@ impl<'a> Driver<'a> {
     fn warm_up(&mut self) {
         let now_us = mono_us();
         if self.warm.is_none() && self.schedule.is_warm(self.tally.done, now_us) {
-            self.tally.measure_from(now_us);
+            if !self.schedule.is_open_loop() {
+                self.tally.measure_from(now_us);
+            }
             self.warm = Some(Warm {
                 done: self.tally.done,
                 at_us: now_us,

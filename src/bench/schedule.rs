@@ -37,9 +37,21 @@ impl Schedule {
 
     /// How long after the start the next message is due, by the clock.
     fn next_after_us(&self) -> Option<u64> {
+        self.after_us(self.next)
+    }
+
+    /// How long after the start a message is due, by the clock.
+    fn after_us(&self, number: u64) -> Option<u64> {
         let rate = u128::from(self.rate?);
-        let after_us = u128::from(self.next) * u128::from(SECOND_US) / rate;
+        let after_us = u128::from(number) * u128::from(SECOND_US) / rate;
         Some(u64::try_from(after_us).unwrap_or(u64::MAX))
+    }
+
+    /// From when on messages are due that are measured, by the clock: after the warm-up. A stall
+    /// that begins in the warm-up counts against all that it delayed after it.
+    pub fn measured_from_us(&self) -> Option<u64> {
+        let after_us = self.after_us(self.count / 10)?;
+        Some(self.start_us + after_us.min(self.duration_us / 10))
     }
 
     /// Takes the next message if it is due by `now_us`: its number, and the moment from which it is
@@ -154,5 +166,14 @@ mod tests {
         assert!(!schedule.is_warm(9, 99));
         assert!(schedule.is_warm(10, 0));
         assert!(schedule.is_warm(0, 100));
+        assert_eq!(schedule.measured_from_us(), None);
+    }
+
+    #[test]
+    fn with_a_rate_the_clock_alone_ends_the_warm_up() {
+        let by_count = Schedule::new(500, Some(1_000), 100, SECOND_US);
+        assert_eq!(by_count.measured_from_us(), Some(10_500));
+        let by_time = Schedule::new(500, Some(1_000), u64::MAX, SECOND_US);
+        assert_eq!(by_time.measured_from_us(), Some(100_500));
     }
 }

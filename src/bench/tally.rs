@@ -57,9 +57,9 @@ impl Tally {
         }
     }
 
-    /// Measures what is due from now on.
-    pub fn measure_from(&mut self, now_us: u64) {
-        self.measured_from_us = now_us;
+    /// Measures what is due from a moment on.
+    pub fn measure_from(&mut self, from_us: u64) {
+        self.measured_from_us = from_us;
     }
 
     /// A producer has sent one message, at `now_us`, that completes `operations` operations.

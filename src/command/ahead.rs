@@ -1,6 +1,7 @@
-//! Looking ahead: of the requests that wait in the read buffer, those that repeat the command and
-//! the key of the one that runs name elements of the same collection. If that is large their
-//! memory is asked for together, before the first of them is looked for.
+//! Looking ahead: the requests that wait in the read buffer mostly repeat the command of the one that
+//! runs. If there are many keys, the memory behind those that they name is asked for together. If
+//! they repeat its key as well, they name elements of the same collection; if that is large, the
+//! memory of these is.
 
 use crate::protocol::following;
 use crate::store::{AHEAD_LEN, Cold, Names};
@@ -12,7 +13,9 @@ pub struct Ahead<'c> {
     bytes: &'c [u8],
     /// Bytes of the request that name its command and its key; 0 where that is not known.
     head_bytes: usize,
-    /// Requests that follow whose memory was asked for already.
+    /// Requests that follow whose keys were asked for already.
+    asked_keys_len: usize,
+    /// Requests that follow whose elements were asked for already.
     asked_len: usize,
 }
 
@@ -22,6 +25,24 @@ impl<'c> Ahead<'c> {
     pub fn advance(&mut self, bytes: &'c [u8], head_bytes: usize) {
         self.bytes = bytes;
         self.head_bytes = head_bytes;
+    }
+
+    /// The keys that this request and the next ones name as their first argument, once for each of
+    /// them; nothing where there is only one, or where they were given before.
+    pub fn keys(&mut self) -> Names<'c> {
+        if self.asked_keys_len > 0 {
+            self.asked_keys_len -= 1;
+            return Names::new();
+        }
+        let head = following::command(self.bytes).unwrap_or_default();
+        let names: Names<'_> = following::arguments(head, 1, self.bytes, 1)
+            .take(AHEAD_LEN)
+            .collect();
+        self.asked_keys_len = names.len().saturating_sub(1);
+        if names.iter().all(|name| *name == names[0]) {
+            return Names::new();
+        }
+        names
     }
 
     /// Asks for the memory of the elements that this request and the next ones name at `index`.
@@ -36,7 +57,7 @@ impl<'c> Ahead<'c> {
             return;
         }
         let head = &self.bytes[..self.head_bytes];
-        let names: Names<'_> = following::arguments(head, self.bytes, index)
+        let names: Names<'_> = following::arguments(head, 2, self.bytes, index)
             .take(AHEAD_LEN)
             .collect();
         if names.len() > 1 {
@@ -116,6 +137,38 @@ mod tests {
             ]
         );
         assert!(asked(&requests, false).is_empty());
+    }
+
+    #[test]
+    fn keys_are_given_once_eight_at_a_time_and_not_where_there_is_one() {
+        let keys = |requests: &[&str]| {
+            let bytes = encode(requests);
+            let (mut ahead, mut parser, mut rest) =
+                (Ahead::default(), Parser::default(), &bytes[..]);
+            let mut groups = Vec::new();
+            while let Parsed::Request { consumed } = parser.parse(rest, &Limits::default()) {
+                ahead.advance(rest, parser.head_bytes());
+                let names = ahead.keys();
+                let names: Vec<_> = names.iter().map(|name| name.escape_ascii()).collect();
+                let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+                if !names.is_empty() {
+                    groups.push(names.join(" "));
+                }
+                rest = &rest[consumed..];
+            }
+            groups
+        };
+        let requests: Vec<_> = (0..10).map(|n| format!("GET k{n}")).collect();
+        let mut requests: Vec<_> = requests.iter().map(String::as_str).collect();
+        assert_eq!(keys(&requests), ["k0 k1 k2 k3 k4 k5 k6 k7", "k8 k9"]);
+        requests.insert(1, "PING");
+        assert_eq!(
+            keys(&requests[..1]),
+            [""; 0],
+            "there is nothing behind the first"
+        );
+        assert_eq!(keys(&["GET a", "DEL b", "DEL c"]), ["b c"]);
+        assert_eq!(keys(&["RPOP q", "RPOP q", "RPOP q"]), [""; 0]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::store::Delayed;
 use crate::store::queue::Popped;
 use crate::store::{Cause, End, Key, Queue, ShardSet, Tally};
 
-use super::call::Call;
+use super::call::{Call, keep};
 use super::error::{Error, shown};
 use super::outcome::{Outcome, Result};
 
@@ -150,7 +150,8 @@ pub(super) fn push(
     let before = slot.queue.came();
     let mut is_too_large = false;
     for message in args.from(first) {
-        slot.queue.push(end, message, tick);
+        let keep = |message: &[u8]| keep(call.carrier, message);
+        slot.queue.push_kept(end, message, tick, keep);
         is_too_large |= message.len() as u64 > bounds.bytes_max;
     }
     slot.note_came(before);

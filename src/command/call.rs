@@ -2,13 +2,16 @@
 
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
+use smallvec::SmallVec;
+
 use crate::clock::Now;
 use crate::config::Events;
 use crate::metrics::WorkerStats;
 use crate::outbox::WakeList;
-use crate::protocol::{Args, Reply};
+use crate::protocol::{Args, Carrier, Reply};
 use crate::pubsub::Space;
-use crate::store::{Cause, Held, Key, Shard, Value};
+use crate::store::{AHEAD_LEN, Cause, Held, Key, Shard, Value};
 
 use super::ahead::Ahead;
 use super::engine::Engine;
@@ -41,6 +44,8 @@ pub struct Call<'c, 'k> {
     /// Where the name of the command's first key stands, and its hash: hashed to find its shard,
     /// asked for again by the handler. Only ever holds a name of the command that runs.
     pub remembered: Option<(usize, u64)>,
+    /// The buffer of its own that a large request came in.
+    pub carrier: Option<&'c Carrier>,
     /// The requests that follow.
     pub ahead: Ahead<'c>,
 }
@@ -67,6 +72,7 @@ impl<'c, 'k> Call<'c, 'k> {
             now,
             worker,
             remembered: None,
+            carrier: None,
             ahead: Ahead::default(),
         }
     }
@@ -90,6 +96,17 @@ impl Call<'_, '_> {
     #[inline]
     pub(super) fn remember(&mut self, key: &Key<'_>) {
         self.remembered = Some((key.name.as_ptr().addr(), key.hash));
+    }
+
+    /// Asks for the memory behind the keys of this request and of the next ones of its command.
+    #[inline(never)]
+    pub(super) fn ask_ahead(&mut self) {
+        let names = self.ahead.keys();
+        if !names.is_empty() {
+            let (keyspace, db) = (&self.engine.keyspace, self.session.db);
+            let keys = names.iter().map(|name| keyspace.key(db, name));
+            self.held.ask(&keys.collect::<SmallVec<[_; AHEAD_LEN]>>());
+        }
     }
 
     /// Ends [`Call::remember`], before the next command may reuse the memory.
@@ -253,4 +270,12 @@ impl Call<'_, '_> {
             mailbox.publish(line.clone(), bounds, self.wakes);
         }
     }
+}
+
+/// A large argument as a value: by reference where the buffer that it came in can be given away for
+/// it, otherwise a copy.
+#[cold]
+pub(super) fn keep(carrier: Option<&Carrier>, argument: &[u8]) -> Bytes {
+    let shared = carrier.and_then(|carrier| carrier.share(argument));
+    shared.unwrap_or_else(|| Bytes::copy_from_slice(argument))
 }

@@ -393,6 +393,9 @@ fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
         let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
         call.held.need(set);
         call.remember(&key);
+        if call.shard(&key).is_cold(key.db) {
+            call.ask_ahead();
+        }
         if writes && call.shard(&key).reaches_out() {
             hold_more(call, command, args, set);
         }

@@ -14,11 +14,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
+use crate::allocator;
 use crate::clients::{Taken, TakenList, Wait};
 use crate::clock::Now;
 use crate::command::{self, Call, Engine, Outcome, Session};
 use crate::outbox::{CloseReason, WakeList};
-use crate::protocol::{Limits, Parsed, Parser, Reply, Resp};
+use crate::protocol::{Carrier, Limits, Parsed, Parser, Reply, Resp};
 use crate::worker::{self, Ready, Turn};
 
 use super::stream::Stream;
@@ -31,6 +32,18 @@ const OUTPUT_BYTES_MAX: usize = 256 << 10;
 /// Bytes sent in a turn before other connections of the worker get theirs: a large reply is copied
 /// into the socket in pieces of about a tenth of a millisecond.
 const SEND_BYTES_MAX: usize = 256 << 10;
+/// Of these the first, which are all if somebody else has something to do: a message of 64 KiB with
+/// what belongs to it.
+const SEND_BYTES_MIN: usize = 96 << 10;
+/// A request from this size on, most of which is one argument, is taken for the first of many: the
+/// next is read into a buffer of its own, which can become the value. A copy of 16 KiB costs a
+/// microsecond.
+const LARGE_BYTES_MIN: usize = 16 << 10;
+/// Room made for the next large request before any of it came; untouched memory costs nothing, but
+/// there may be many connections.
+const EXPECTED_BYTES_MAX: usize = 2 << 20;
+/// More room than that, so that the read that gets all of a request also finds the socket empty.
+const SLACK_BYTES: usize = 64;
 /// Requests that are read ahead while the client blocks or is paused.
 const INPUT_AHEAD_BYTES_MAX: usize = 64 << 10;
 /// Rounds of reading and executing before other connections of the worker get their turn.
@@ -73,6 +86,8 @@ pub struct Connection {
     parser: Parser,
     /// Received but not executed: an incomplete request, or requests that must wait.
     input: Vec<u8>,
+    /// Bytes of the last request if it was large, which the next one probably is too; or 0.
+    expected_bytes: usize,
     /// Whether `input` may hold a complete request.
     has_requests: bool,
     output: Reply,
@@ -99,6 +114,7 @@ impl Connection {
             session,
             parser: Parser::default(),
             input: Vec::new(),
+            expected_bytes: 0,
             has_requests: false,
             output: Reply::new(Resp::V2),
             held: Held::No,
@@ -261,24 +277,37 @@ impl Connection {
 
     /// Executes the requests in `input` as far as they are complete and may run.
     fn execute_input(&mut self, now: &mut Now) {
-        let input = mem::take(&mut self.input);
-        let consumed = self.execute(&input, now);
-        self.input = input;
-        self.consume(consumed);
-    }
-
-    fn consume(&mut self, consumed: usize) {
-        if consumed == self.input.len() {
-            // An idle connection owns no buffer.
-            self.input = Vec::new();
+        let carrier = Carrier::new(mem::take(&mut self.input));
+        let bytes = carrier.bytes();
+        let consumed = self.execute(bytes, Some(&carrier), now);
+        if consumed > 0 {
+            self.expect_alike(consumed);
+        }
+        // An idle connection owns no buffer.
+        if consumed == bytes.len() {
             self.session.client.query_bytes.store(0, Ordering::Relaxed);
+        } else if consumed >= LARGE_BYTES_MIN {
+            self.input = bytes[consumed..].to_vec();
         } else {
+            self.input = carrier.into_buffer();
             self.input.drain(..consumed);
         }
     }
 
+    /// Learns from requests that took so many bytes what the next one will be like.
+    #[cold]
+    fn expect_alike(&mut self, consumed: usize) {
+        let is_large =
+            consumed >= LARGE_BYTES_MIN && self.parser.last_argument_bytes() >= consumed / 4 * 3;
+        self.expected_bytes = if is_large {
+            consumed.min(EXPECTED_BYTES_MAX)
+        } else {
+            0
+        };
+    }
+
     /// Executes the complete requests at the start of `bytes`; returns how many bytes they took.
-    fn execute(&mut self, bytes: &[u8], now: &mut Now) -> usize {
+    fn execute(&mut self, bytes: &[u8], carrier: Option<&Carrier>, now: &mut Now) -> usize {
         let limits = self.limits();
         let engine = &*self.engine;
         let mut held = engine.keyspace.hold();
@@ -293,6 +322,7 @@ impl Connection {
             *now,
             self.worker,
         );
+        call.carrier = carrier;
         self.has_requests = false;
         let mut consumed = 0;
         let mut before = 0;
@@ -379,10 +409,13 @@ impl Connection {
 
     /// Writes what waits; ready when all of it is written, or as much as one turn may.
     fn flush(&mut self) -> Poll<io::Result<()>> {
-        let mut left = SEND_BYTES_MAX;
+        let (mut left, mut more) = (SEND_BYTES_MIN, SEND_BYTES_MAX - SEND_BYTES_MIN);
         while !self.output.is_empty() {
             if left == 0 {
-                return Poll::Ready(Ok(()));
+                if more == 0 || worker::others_wait() {
+                    return Poll::Ready(Ok(()));
+                }
+                left = mem::take(&mut more);
             }
             let sent = match send(&mut self.stream, &self.output, left) {
                 Poll::Ready(Ok(sent)) => sent,
@@ -441,14 +474,13 @@ impl Connection {
 
     /// Reads once and executes what came; ready with 0 when the client has closed.
     fn read(&mut self, now: &mut Now) -> Poll<io::Result<usize>> {
-        if !self.stream.may_read() {
+        if self.stream.is_dry() {
             return Poll::Pending;
         }
-        if self.held != Held::No && self.input.len() >= INPUT_AHEAD_BYTES_MAX {
-            return Poll::Pending;
-        }
-        if !self.input.is_empty() || self.held != Held::No {
-            return self.read_more();
+        if (!self.input.is_empty() || self.expected_bytes > 0 || self.held != Held::No)
+            && let Some(read) = self.read_own()
+        {
+            return read;
         }
         READ_BUFFER.with(|buffer| match buffer.try_borrow_mut() {
             Ok(mut buffer) => self.read_into(&mut buffer, now),
@@ -464,26 +496,61 @@ impl Connection {
             && len > 0
         {
             self.note_read(len);
-            let consumed = self.execute(buffer, now);
-            self.input.extend_from_slice(&buffer[consumed..]);
+            let consumed = self.execute(buffer, None, now);
+            if consumed >= LARGE_BYTES_MIN {
+                self.expect_alike(consumed);
+            }
+            if consumed < len {
+                self.take_over(&buffer[consumed..]);
+            }
         }
         read
     }
 
+    /// Keeps the beginning of a request, with room for the rest.
+    #[cold]
+    fn take_over(&mut self, bytes: &[u8]) {
+        self.input
+            .reserve_exact(bytes.len() + self.room(bytes.len()));
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// Reads into a buffer of the connection's own, unless the worker's will do.
+    #[cold]
+    #[inline(never)]
+    fn read_own(&mut self) -> Option<Poll<io::Result<usize>>> {
+        if self.held != Held::No && self.input.len() >= INPUT_AHEAD_BYTES_MAX {
+            return Some(Poll::Pending);
+        }
+        if self.input.is_empty() && self.held == Held::No {
+            let waiting_bytes = self.stream.waiting_bytes();
+            if waiting_bytes < LARGE_BYTES_MIN {
+                self.expected_bytes = 0;
+                return None;
+            }
+            self.input = Vec::with_capacity(self.expected_bytes + SLACK_BYTES);
+            allocator::back(&mut self.input, waiting_bytes);
+        }
+        Some(self.read_more())
+    }
+
     /// Reads behind what is there already: the rest of a request, or requests ahead of their time.
     fn read_more(&mut self) -> Poll<io::Result<usize>> {
-        let room = if self.held == Held::No {
-            self.parser.wants().max(READ_BYTES / 4)
+        let room = self.room(self.input.len());
+        if room >= self.input.len() / 2 {
+            self.input.reserve_exact(room);
         } else {
-            4096
-        };
-        self.input.reserve(room);
+            self.input.reserve(room);
+        }
         let read = self.stream.read(&mut self.input);
+        if self.input.is_empty() {
+            self.input = Vec::new();
+        }
         if let Poll::Ready(Ok(len)) = read
             && len > 0
         {
             self.note_read(len);
-            self.has_requests = true;
+            self.has_requests = !self.parser.goes_on_past(self.input.len());
             self.note_buffers();
             if self.input.len() as u64 > self.engine.config.live().client_query_buffer_bytes_max() {
                 tracing::warn!(
@@ -494,6 +561,21 @@ impl Connection {
             }
         }
         read
+    }
+
+    /// Bytes that the next read should have room for, behind so many of the request in progress.
+    /// Of a large one no more than is missing, so that its buffer can become the value.
+    fn room(&self, input_bytes: usize) -> usize {
+        if self.held != Held::No {
+            return 4096;
+        }
+        let expected = self.expected_bytes.saturating_sub(input_bytes);
+        let wanted = self.parser.wants().max(expected) + SLACK_BYTES;
+        if input_bytes.max(expected) >= LARGE_BYTES_MIN {
+            wanted
+        } else {
+            wanted.max(READ_BYTES / 4)
+        }
     }
 
     fn note_read(&self, len: usize) {

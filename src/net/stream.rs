@@ -121,10 +121,23 @@ impl Stream {
         self.ready.hung_up |= ready.hung_up;
     }
 
-    /// Whether a read may find something: if not, nobody needs to make room for it.
+    /// Whether reading is known to give nothing before the system says otherwise.
     #[inline]
-    pub fn may_read(&self) -> bool {
-        self.ready.readable || self.records.is_some()
+    pub fn is_dry(&self) -> bool {
+        !self.ready.readable && self.records.is_none()
+    }
+
+    /// Bytes that can be read now, as far as the system tells; 0 of an encrypted connection.
+    pub fn waiting_bytes(&self) -> usize {
+        #[cfg(test)]
+        if let Socket::Virtual(socket) = &self.socket {
+            return socket.waiting_bytes();
+        }
+        if self.records.is_some() {
+            return 0;
+        }
+        let waiting = rustix::io::ioctl_fionread(&self.socket).unwrap_or(0);
+        usize::try_from(waiting).unwrap_or(usize::MAX)
     }
 
     /// Appends what can be read to `buffer`, up to its spare capacity; 0 bytes is the end.

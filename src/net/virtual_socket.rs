@@ -59,6 +59,11 @@ impl VirtualSocket {
         Poll::Ready(Ok(len))
     }
 
+    /// Bytes that the server can read now.
+    pub fn waiting_bytes(&self) -> usize {
+        self.0.lock().inbound.len()
+    }
+
     /// The server writes.
     pub fn write(&self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let mut ends = self.0.lock();

@@ -2,13 +2,22 @@
 
 use super::request::short_header;
 
-/// The arguments at `index`, of 2 or more, of the requests that `rest` begins with: as long as they
-/// are whole, have short headers, and begin with `head`, which is the count of arguments and the
-/// first two of them. None where `head` is empty.
+/// The request that `bytes` begin with, up to its second argument: what names its command. `None`
+/// where that is not told at a glance.
+pub fn command(bytes: &[u8]) -> Option<&[u8]> {
+    let (_, first) = short_header(bytes, 0)?;
+    let (length, start) = short_header(bytes, first)?;
+    bytes.get(..start + length + 2)
+}
+
+/// The arguments at `index` of the requests that `rest` begins with: as long as they are whole, have
+/// short headers, and begin with `head`, which is the count of arguments and the first `known` of
+/// them, fewer than come to `index`. None where `head` is empty.
 ///
 /// Says nothing of whether they will be executed. Costs a few nanoseconds an argument.
 pub fn arguments<'a>(
     head: &'a [u8],
+    known: usize,
     rest: &'a [u8],
     index: usize,
 ) -> impl Iterator<Item = &'a [u8]> {
@@ -19,7 +28,7 @@ pub fn arguments<'a>(
             return None;
         }
         let (mut position, mut found) = (head.len(), None);
-        for at in 2..count {
+        for at in known..count {
             let (length, start) = short_header(rest, position)?;
             let argument = rest.get(start..start + length)?;
             if at == index {
@@ -34,7 +43,7 @@ pub fn arguments<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::arguments;
+    use super::{arguments, command};
 
     const HEAD: &[u8] = b"*4\r\n$4\r\nHSET\r\n$1\r\nh\r\n";
 
@@ -55,12 +64,17 @@ mod tests {
             request("five", "5"),
         ]
         .concat();
-        let fields: Vec<_> = arguments(HEAD, &requests, 2).collect();
+        let fields: Vec<_> = arguments(HEAD, 2, &requests, 2).collect();
         assert_eq!(fields, [&b"one"[..], b"", b"three"]);
-        let values: Vec<_> = arguments(HEAD, &requests, 3).collect();
+        let values: Vec<_> = arguments(HEAD, 2, &requests, 3).collect();
         assert_eq!(values, [&b"1"[..], b"", b"333"]);
-        assert_eq!(arguments(HEAD, &requests, 4).count(), 0);
-        assert_eq!(arguments(b"", &requests, 2).count(), 0);
+        assert_eq!(arguments(HEAD, 2, &requests, 4).count(), 0);
+        let head = command(&requests).unwrap();
+        assert_eq!(head, b"*4\r\n$4\r\nHSET\r\n");
+        let keys: Vec<_> = arguments(head, 1, &requests, 1).collect();
+        assert_eq!(keys, [&b"h"[..], b"h", b"h", b"i", b"h"]);
+        assert_eq!(command(b"PING\r\n"), None);
+        assert_eq!(arguments(b"", 2, &requests, 2).count(), 0);
     }
 
     #[test]
@@ -68,7 +82,7 @@ mod tests {
         let (one, two) = (request("one", "1"), request("two", "22"));
         let both = [&one[..], &two].concat();
         for len in 0..=both.len() {
-            let seen: Vec<_> = arguments(HEAD, &both[..len], 2).collect();
+            let seen: Vec<_> = arguments(HEAD, 2, &both[..len], 2).collect();
             let whole = usize::from(len >= one.len()) + usize::from(len >= both.len());
             assert_eq!(seen, [&b"one"[..], b"two"][..whole], "{len}");
         }

@@ -24,6 +24,9 @@ const KEPT_BYTES_MAX: usize = 64 << 10;
 const KEPT_BUSY_BYTES_MAX: usize = 1 << 20;
 /// Sent bytes are dropped from the front of the buffer once they are this many and the larger half.
 const COMPACT_BYTES_MIN: usize = 64 << 10;
+/// Unless what would move is more: a connection with so much to send writes no more replies, so the
+/// buffer does not grow meanwhile, and moving megabytes is felt by others.
+const MOVED_BYTES_MAX: usize = 256 << 10;
 
 /// Version of the protocol that a connection speaks; HELLO changes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -163,7 +166,10 @@ impl Reply {
         assert!(self.sent <= self.own.len(), "sent more than was waiting");
         if self.is_empty() {
             self.clear();
-        } else if self.sent >= COMPACT_BYTES_MIN && self.sent * 2 >= self.own.len() {
+        } else if self.sent >= COMPACT_BYTES_MIN
+            && self.sent * 2 >= self.own.len()
+            && self.own.len() - self.sent <= MOVED_BYTES_MAX
+        {
             self.own.drain(..self.sent);
             for shared in &mut self.shared {
                 shared.at -= self.sent;

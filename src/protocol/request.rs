@@ -191,6 +191,21 @@ impl Parser {
         missing.clamp(1, self.seen.max(WANTS_BYTES_MIN))
     }
 
+    /// Whether the request in progress goes on past so many bytes, as far as its headers tell: then
+    /// looking at them is vain. O(1).
+    pub fn goes_on_past(&mut self, seen: usize) -> bool {
+        let Stage::Argument(length) = self.stage else {
+            return false;
+        };
+        self.seen = seen;
+        seen < self.position + length + 2
+    }
+
+    /// Bytes of the last argument of the request that was found last.
+    pub fn last_argument_bytes(&self) -> usize {
+        self.spans.last().map_or(0, |span| span.end - span.start)
+    }
+
     /// The bytes of a request that is all there, with short headers and nothing wrong with it, as
     /// nearly all are. `None` says nothing but that the slow way must look at it, which starts
     /// again at its first byte: that happens once per request.

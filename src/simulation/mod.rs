@@ -12,6 +12,7 @@ mod actor;
 mod check;
 mod crew;
 mod crew_tests;
+mod large_tests;
 mod plays_tests;
 mod record;
 mod request;

@@ -182,7 +182,7 @@ impl Writer<'_> {
 
     fn message(&mut self, place: Place, ttl_ms: Option<u64>) -> (Id, String) {
         let size = match self.dice.below(300) {
-            0 => 9_000,
+            0 => pick(self.dice, &[9_000, 20_000, 70_000]),
             1..10 => 300,
             _ => 0,
         };

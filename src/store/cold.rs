@@ -1,12 +1,18 @@
-//! Collections that are larger than the caches, and asking for their memory ahead.
+//! What is larger than the caches, and asking for its memory ahead.
 //!
-//! To find an element of one takes two or three steps through memory that nobody has touched for
-//! long, each waited for before the next can be made. Who knows the next few elements that will be
-//! wanted asks for them together, and waits about once for all of them.
+//! To find an element of a large collection takes two or three steps through memory that nobody has
+//! touched for long, to use one of many queues up to ten, each waited for before the next can be
+//! made. Who knows the next few that will be wanted asks for them together, and waits about as long
+//! as for one.
+
+use std::hint::black_box;
 
 use smallvec::SmallVec;
 
-/// Elements that are asked for together: about as many as a core can wait for at the same time.
+use super::shard::Entry;
+use super::value::Value;
+
+/// Elements or keys that are asked for together: about as many as a core can wait for at the same time.
 pub const AHEAD_LEN: usize = 8;
 
 /// From so many elements on (30 to 100 bytes each) a collection is taken to lie outside of the
@@ -24,4 +30,38 @@ pub trait Cold {
     /// Asks for the memory of the elements of these names, whether there are such or not. Changes
     /// nothing.
     fn ask(&self, names: &Names<'_>);
+}
+
+/// Asks for the memory behind entries, as far as a command that uses them mostly goes.
+pub(super) fn ask<'a>(entries: impl Iterator<Item = &'a Entry>) {
+    // Step by step for all of them: what a step leads to is known once its memory has come.
+    let entries: SmallVec<[&Entry; AHEAD_LEN]> = entries.collect();
+    black_box(entries.iter().fold(0, |a, entry| a ^ head_of(&entry.value)));
+    black_box(
+        entries
+            .iter()
+            .fold(0, |a, entry| a ^ reach_of(&entry.value)),
+    );
+}
+
+/// Something from the memory that an entry refers to.
+fn head_of(value: &Value) -> u64 {
+    let head = match value {
+        Value::Text(text) => text.len(),
+        Value::Queue(queue) => return queue.ask_head(),
+        Value::Hash(hash) => hash.len(),
+        Value::Set(set) => set.len(),
+        Value::Stream(stream) => return stream.held().messages,
+        Value::SortedSet(set) => set.len(),
+    };
+    head as u64
+}
+
+/// Something from the memory that this refers to.
+fn reach_of(value: &Value) -> u64 {
+    match value {
+        Value::Queue(queue) => queue.ask_reach(),
+        Value::Text(text) => text.ask(),
+        _ => 0,
+    }
 }

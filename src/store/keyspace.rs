@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use crate::sync::{Guard, Lock};
 
+use super::cold::{self, AHEAD_LEN};
 use super::key::{Key, ShardSet};
 use super::shard::{Entry, Shard};
 use super::table;
@@ -164,6 +165,26 @@ impl<'k> Held<'k> {
         }
     }
 
+    /// Asks for the memory of keys that will be used next, as far as their shards are held or free:
+    /// nobody is waited for, and nothing changes. Shards that are not held are let go of at once.
+    pub fn ask(&self, keys: &[Key<'_>]) {
+        let mut free: SmallVec<[(u32, Guard<'_, Shard>); AHEAD_LEN]> = SmallVec::new();
+        for key in keys {
+            let shard = self.keyspace.shard_of(key);
+            if !self.set.contains(ShardSet::one(shard))
+                && !free.iter().any(|(at, _)| *at == shard)
+                && let Some(guard) = self.keyspace.shards[shard as usize].0.try_lock()
+            {
+                free.push((shard, guard));
+            }
+        }
+        cold::ask(keys.iter().filter_map(|key| {
+            let shard = self.keyspace.shard_of(key);
+            let mut known = self.guards.iter().chain(&free);
+            known.find(|(at, _)| *at == shard)?.1.glance(key)
+        }));
+    }
+
     /// Keeps the present set until [`Held::unpin`], for a transaction or a script.
     pub fn pin(&mut self) {
         self.pinned = true;
@@ -249,5 +270,42 @@ impl<'k> Held<'k> {
         self.guards
             .iter_mut()
             .map(|(shard, guard)| (*shard, &mut **guard))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Keyspace, ShardSet};
+    use crate::store::{Text, Value};
+
+    #[test]
+    fn asking_waits_for_nobody_and_holds_nothing() {
+        let keyspace = Keyspace::new(7);
+        let names: Vec<_> = (0..40).map(|n| format!("k{n}")).collect();
+        let keys: Vec<_> = names
+            .iter()
+            .map(|name| keyspace.key(0, name.as_bytes()))
+            .collect();
+        let (mut one, mut two) = (keyspace.hold(), keyspace.hold());
+        for key in &keys[..20] {
+            one.need(ShardSet::one(keyspace.shard_of(key)));
+            let value = Value::Text(Text::new(key.name));
+            one.shard_of(key).insert_new(key, value, None);
+        }
+        let (first, last) = (keyspace.shard_of(&keys[0]), keyspace.shard_of(&keys[39]));
+        assert_ne!(first, last, "by the seed");
+        one.need(ShardSet::one(first));
+        two.need(ShardSet::one(last));
+        // A shard of its own, one of somebody else's, and free ones.
+        for part in keys.chunks(8) {
+            two.ask(part);
+        }
+        assert_eq!(two.set(), ShardSet::one(last));
+        drop((one, two));
+        let mut all = keyspace.hold();
+        all.need(ShardSet::ALL);
+        all.ask(&keys);
+        let found = keys.iter().filter(|key| all.look(key).is_some());
+        assert_eq!(found.count(), 20);
     }
 }

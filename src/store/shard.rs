@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::limits::DATABASES;
 use crate::policy::Policies;
 
+use super::cold::COLD_LEN_MIN;
 use super::deadlines::Deadlines;
 use super::hash::Hash;
 use super::key::{Key, ShardSet};
@@ -181,6 +182,19 @@ impl Shard {
     #[inline]
     pub fn peek(&mut self, key: &Key, now_ms: u64) -> Option<&Entry> {
         self.look(key, now_ms).map(|entry| &*entry)
+    }
+
+    /// The entry of a key, whether or not it has expired: only for asking for its memory.
+    #[inline]
+    pub(super) fn glance(&self, key: &Key) -> Option<&Entry> {
+        let table = &self.dbs[usize::from(key.db)].table;
+        table.find(key.hash, |entry| key.is_named(&entry.name))
+    }
+
+    /// Whether there are so many keys that to look for one probably means to wait for memory.
+    #[inline]
+    pub fn is_cold(&self, db: u8) -> bool {
+        self.dbs[usize::from(db)].table.len() >= COLD_LEN_MIN / super::SHARDS as usize
     }
 
     /// One probe, whether the key has a deadline or not.

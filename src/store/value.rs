@@ -175,16 +175,37 @@ impl Text {
     /// Keeps `bytes` in whichever way fits them.
     #[inline]
     pub fn new(bytes: &[u8]) -> Self {
+        Self::kept(bytes, Bytes::copy_from_slice)
+    }
+
+    /// The same; `keep` makes what is held of long ones.
+    #[inline]
+    pub fn kept(bytes: &[u8], keep: impl FnOnce(&[u8]) -> Bytes) -> Self {
         match Self::canonical_integer(bytes) {
             Some(integer) => Self::Integer(integer),
-            None => Self::verbatim(bytes),
+            None => Self::verbatim_kept(bytes, keep),
+        }
+    }
+
+    /// Something from the memory of its bytes, for having it come to the caches.
+    #[inline]
+    pub(super) fn ask(&self) -> u64 {
+        match self {
+            Self::Integer(_) => 0,
+            Self::Own(own) => own.first().map_or(0, |&byte| byte.into()),
+            Self::Shared(shared) => shared.first().map_or(0, |&byte| byte.into()),
         }
     }
 
     /// Keeps `bytes` as bytes, even if they spell an integer.
     pub fn verbatim(bytes: &[u8]) -> Self {
+        Self::verbatim_kept(bytes, Bytes::copy_from_slice)
+    }
+
+    #[inline]
+    fn verbatim_kept(bytes: &[u8], keep: impl FnOnce(&[u8]) -> Bytes) -> Self {
         if bytes.len() >= SHARED_BYTES_MIN {
-            Self::Shared(Box::new(Bytes::copy_from_slice(bytes)))
+            Self::Shared(Box::new(keep(bytes)))
         } else {
             Self::Own(bytes.to_vec())
         }
@@ -200,9 +221,10 @@ impl Text {
         Self::Own(own)
     }
 
-    /// Puts `bytes` in its place, reusing the allocation where there is one that fits.
+    /// Puts `bytes` in its place, reusing the allocation where there is one that fits; `keep` makes
+    /// what is held of long ones.
     #[inline]
-    pub fn replace(&mut self, bytes: &[u8]) {
+    pub fn replace(&mut self, bytes: &[u8], keep: impl FnOnce(&[u8]) -> Bytes) {
         let len = bytes.len();
         match self {
             Self::Own(own)
@@ -211,7 +233,7 @@ impl Text {
                 own.clear();
                 own.extend_from_slice(bytes);
             }
-            _ => *self = Self::new(bytes),
+            _ => *self = Self::kept(bytes, keep),
         }
     }
 
@@ -362,6 +384,8 @@ fn fits(capacity: usize, len: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::{SHARED_BYTES_MIN, Text};
 
     #[test]
@@ -406,7 +430,7 @@ mod tests {
             &[7; 90],
             &[8; 40],
         ] {
-            text.replace(bytes);
+            text.replace(bytes, Bytes::copy_from_slice);
             assert_eq!(text.to_vec(), bytes);
             assert_eq!(text.len(), bytes.len());
             assert_eq!(text.clone().make_own(), bytes);
@@ -420,14 +444,14 @@ mod tests {
         assert_eq!(text.append(b""), 2);
         assert_eq!((text.encoding(), text.integer()), ("raw", Some(12)));
         assert_eq!(text.clone().encoding(), "raw");
-        text.replace(b"short");
+        text.replace(b"short", Bytes::copy_from_slice);
         assert_eq!(text.encoding(), "embstr");
         assert_eq!(text.clone().encoding(), "embstr");
         assert_eq!(text.write_at(7, b"x"), 8);
         assert_eq!(text.to_vec(), b"short\0\0x");
         assert_eq!(text.encoding(), "raw");
         for (len, encoding) in [(44, "embstr"), (45, "raw"), (44, "embstr"), (0, "embstr")] {
-            text.replace(&vec![b'v'; len]);
+            text.replace(&vec![b'v'; len], Bytes::copy_from_slice);
             assert_eq!((text.len(), text.encoding()), (len, encoding));
         }
         assert_eq!(Text::verbatim(b"3").encoding(), "embstr");

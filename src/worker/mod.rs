@@ -24,7 +24,7 @@ use crate::sync::Lock;
 
 use turns::Turns;
 
-pub use turns::{serve_others, serve_others_unless_inside};
+pub use turns::{others_wait, serve_others, serve_others_unless_inside};
 
 /// How often a worker does what time alone brings; Redis's `hz 10`.
 pub const TICK: Duration = Duration::from_millis(100);

@@ -1,8 +1,10 @@
 //! A worker's loop: who gets a turn, in which order, and when the worker sleeps.
 //!
 //! Each pass takes what the system says of the sockets, then those who were called by others,
-//! then those whose time has come, then those who let others go first in the pass before. Nobody
-//! gets a second turn before everybody had one.
+//! then those whose time has come, then those who let others go first in the pass before, in the
+//! order in which they did, as far as a short time allows: their turns are long, and somebody who
+//! has little to do may have come meanwhile. Nobody gets a second turn before everybody had one,
+//! but for those who have little to do.
 //!
 //! A turn may take very long: a script computes, KEYS walks through millions of names. It may then
 //! ask for [`serve_others`], which gives the worker's other connections their turns on the same
@@ -31,12 +33,19 @@ const EVENTS_MAX: usize = 1024;
 /// Turns that share one reading of the clock.
 const UNREAD_TURNS_MAX: u32 = 8;
 
+/// For how long those who let others go first have their turns, one after the other, before the
+/// system is asked again who else has something to do. One has his in any case.
+const AGAIN_US_MAX: u64 = 200;
+
 /// Sockets that one look at the others tells of.
 const OTHERS_EVENTS_MAX: usize = 64;
 
 /// A worker's loop, as a turn that takes long sees it.
 trait Others {
     fn serve(&mut self);
+
+    /// Whether somebody is known to have something to do.
+    fn any_waits(&self) -> bool;
 
     /// Whether a turn is inside of another one's already.
     fn is_inside(&self) -> bool;
@@ -60,6 +69,12 @@ pub fn serve_others() {
     if OTHERS.is_set() {
         OTHERS.with(|others| others.0.serve());
     }
+}
+
+/// Whether other connections of this worker are known to have something to do, for a turn that could
+/// be longer or shorter. O(1).
+pub fn others_wait() -> bool {
+    OTHERS.is_set() && OTHERS.with(|others| others.0.any_waits())
 }
 
 /// The same, but where this turn is inside of another one's: what many clients may ask for at once
@@ -286,6 +301,10 @@ impl<A, D: Duty<A>> Turns<A, D> {
     }
 
     fn run_again(&mut self) {
+        if self.again.is_empty() {
+            return;
+        }
+        let until_us = clock::mono_us() + AGAIN_US_MAX;
         for _ in 0..self.again.len() {
             let Some(slot) = self.again.pop_front() else {
                 return;
@@ -298,6 +317,9 @@ impl<A, D: Duty<A>> Turns<A, D> {
                 }
             }
             self.turn(slot, ready);
+            if clock::mono_us() >= until_us {
+                return;
+            }
         }
     }
 
@@ -361,6 +383,10 @@ impl<A, D: Duty<A>> Others for Turns<A, D> {
         // Whose turn this is inside of has an old reading.
         self.unread = UNREAD_TURNS_MAX;
         self.is_inside = was_inside;
+    }
+
+    fn any_waits(&self) -> bool {
+        !(self.told.is_empty() && self.wanted.is_empty() && self.again.is_empty())
     }
 
     fn is_inside(&self) -> bool {

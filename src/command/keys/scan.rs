@@ -35,8 +35,12 @@ pub fn keys(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
             len = 1;
         }
     } else {
+        let before = call.reply.len();
         for shard in 0..SHARDS {
             len += keys_of_shard(call, shard, pattern);
+            // The shards that follow are much like those before.
+            let of_each = (call.reply.len() - before) / (shard as usize + 1);
+            call.reply.reserve(of_each * (SHARDS - 1 - shard) as usize);
         }
     }
     call.reply.close_array(later, len);

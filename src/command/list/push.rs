@@ -1,7 +1,7 @@
 //! LPUSH RPUSH LPUSHX RPUSHX.
 
 use crate::command::bounds;
-use crate::command::call::Call;
+use crate::command::call::{Call, keep};
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
 use crate::protocol::Args;
@@ -45,7 +45,8 @@ fn push(call: &mut Call<'_, '_>, args: Args<'_>, end: End, only_if_exists: bool)
     }
     let (is_new, before) = (slot.queue.is_empty(), slot.queue.came());
     for message in args.from(2) {
-        slot.queue.push(end, message, tick);
+        let keep = |message: &[u8]| keep(call.carrier, message);
+        slot.queue.push_kept(end, message, tick, keep);
     }
     slot.note_came(before);
     let len = reply_len(slot.queue.len());

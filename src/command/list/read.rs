@@ -4,10 +4,15 @@ use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::protocol::number::parse_i64;
+use crate::protocol::reply::SHARED_BYTES_MIN;
 use crate::protocol::{Args, Reply};
+use crate::store::Queue;
 use crate::store::queue::MessageRef;
 
 use super::{parse_index, position, reply_len, span};
+
+/// What stands around a message in a reply, where it is not very long.
+const BULK_FRAME_BYTES: usize = 8;
 
 /// Writes a message, by reference where it is large.
 fn write_message(reply: &mut Reply, message: &MessageRef<'_>) {
@@ -60,6 +65,7 @@ pub fn lrange(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         None => call.reply.empty_array(),
         Some(((first, len), queue)) => {
             call.reply.array(len);
+            call.reply.reserve(range_bytes(queue, len));
             for message in queue.range(first, len) {
                 write_message(call.reply, &message);
             }
@@ -67,6 +73,14 @@ pub fn lrange(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     }
     call.looked_up(&key, is_hit);
     Ok(Outcome::Done)
+}
+
+/// About how many bytes so many messages of a queue take in a reply, without those that are not
+/// copied into it.
+fn range_bytes(queue: &Queue, len: usize) -> usize {
+    let mean = usize::try_from(queue.bytes()).unwrap_or(usize::MAX) / queue.len().max(1);
+    let copied = if mean < SHARED_BYTES_MIN { mean } else { 0 };
+    len.saturating_mul(copied + BULK_FRAME_BYTES)
 }
 
 /// The options of LPOS.

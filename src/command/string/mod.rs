@@ -20,7 +20,7 @@ use crate::protocol::Reply;
 use crate::protocol::number::parse_i64;
 use crate::store::{Key, Kind, Text, Value};
 
-use super::call::Call;
+use super::call::{Call, keep};
 use super::error::Error;
 use super::outcome::Result;
 use super::spec::{Command, Keys};
@@ -117,21 +117,22 @@ pub(super) fn put(
     deadline: Deadline,
 ) -> Before {
     let now_ms = call.now_ms();
+    let keep = |bytes: &[u8]| keep(call.carrier, bytes);
     let shard = call.held.shard_of(key);
     let new_deadline_ms = match deadline {
         Deadline::At(deadline_ms) => Some(deadline_ms),
         Deadline::Clear | Deadline::Keep => None,
     };
     let Some(entry) = shard.entry(key, now_ms) else {
-        shard.insert_new(key, Value::Text(Text::new(bytes)), new_deadline_ms);
+        shard.insert_new(key, Value::Text(Text::kept(bytes, keep)), new_deadline_ms);
         return Before::Nothing;
     };
     let old_deadline_ms = entry.deadline_ms();
     let before = if let Value::Text(text) = &mut entry.value {
-        text.replace(bytes);
+        text.replace(bytes, keep);
         Before::Text
     } else {
-        let text = Value::Text(Text::new(bytes));
+        let text = Value::Text(Text::kept(bytes, keep));
         let old = shard.insert(key, text, old_deadline_ms);
         if let Some(old) = old {
             call.let_go(old);

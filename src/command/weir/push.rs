@@ -1,7 +1,7 @@
 //! WEIR.PUSH: messages with a time to live, a delay, or an id that comes once.
 
 use crate::command::bounds;
-use crate::command::call::Call;
+use crate::command::call::{Call, keep};
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::protocol::Args;
@@ -135,7 +135,8 @@ fn push_now(
     } else {
         let (is_new, before) = (slot.queue.is_empty(), slot.queue.came());
         for message in args.from(options.first) {
-            slot.queue.push(options.end, message, tick);
+            let keep = |message: &[u8]| keep(call.carrier, message);
+            slot.queue.push_kept(options.end, message, tick, keep);
         }
         slot.note_came(before);
         let len = slot.queue.len();

@@ -55,6 +55,12 @@ fn blank(&byte: &u8) -> u8 {
 
 /// Writers.
 impl Reply {
+    /// Makes room for so many bytes to come. A long reply that grows step by step is copied at each,
+    /// into memory that was never touched before.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.own.reserve(bytes);
+    }
+
     /// Bytes that are a reply already.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {

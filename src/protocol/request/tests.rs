@@ -28,6 +28,11 @@ fn read(wire: &[u8], cuts: impl IntoIterator<Item = usize>, limits: &Limits) -> 
         let moved = wire[..end].to_vec();
         loop {
             let buf = &moved[start..];
+            // A connection may ask first whether it is worth to look, and need not.
+            if end % 2 == 0 && parser.goes_on_past(buf.len()) {
+                assert!(parser.wants() >= 1);
+                break;
+            }
             let before = &moved[mem::replace(&mut before, start)..start];
             match parser.parse_after(before, buf, limits) {
                 Parsed::Incomplete => {
@@ -283,6 +288,8 @@ fn claims_reserve_nothing() {
         Parsed::Incomplete
     );
     assert_eq!(parser.wants(), 101);
+    assert!(parser.goes_on_past(50) && parser.wants() == 62);
+    assert!(parser.goes_on_past(111) && !parser.goes_on_past(112));
 }
 
 #[test]

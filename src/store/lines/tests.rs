@@ -45,14 +45,15 @@ fn a_line_is_a_map_by_ticket() {
     let (mut lines, mut model) = (Lines::default(), BTreeMap::new());
     let key = WaitKey::from(&KEY);
     let mut random: u64 = 1;
-    for ticket in 1..3000 {
+    for ticket in 1_u64..3000 {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
         let draw = random >> 33;
         // Grows to some hundred, then shrinks to nothing, and so on.
-        let grows = (ticket / 300).is_multiple_of(2);
-        if draw.is_multiple_of(4) != grows {
+        let shrinks = !(ticket / 300).is_multiple_of(2);
+        let joins = draw.is_multiple_of(4) == shrinks;
+        if joins {
             let waiter = waiter(ticket);
             lines.join(&key, &waiter);
             model.insert(ticket, waiter);

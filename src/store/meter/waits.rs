@@ -88,6 +88,11 @@ impl Waits {
         counted.filter_map(|(at, &count)| (count > 0).then_some((self.first + at, count.into())))
     }
 
+    /// Something from its memory.
+    pub(super) fn ask(&self) -> u64 {
+        self.max_ms ^ u64::from(self.counts.first().copied().unwrap_or(0))
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         self.counts.capacity() * size_of::<u32>()
     }

@@ -128,6 +128,12 @@ impl Arrivals {
         self.last
     }
 
+    /// Something from the memory of its first and last run.
+    pub(super) fn ask(&self) -> u32 {
+        let ends = |runs: &Runs| Some(runs.front()? ^ runs.back()?);
+        self.runs.as_deref().and_then(ends).unwrap_or(0)
+    }
+
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         self.runs.as_ref().map_or(0, |runs| {

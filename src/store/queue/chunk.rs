@@ -113,11 +113,27 @@ impl Chunk {
         }
     }
 
+    /// Something from the memory of its message at one end, and of that one's arrival.
+    pub(super) fn ask(&self, end: End) -> u64 {
+        match self {
+            Self::Segment(segment) => segment.ask(end),
+            Self::Large(large) => u64::from(large.bytes[0]),
+        }
+    }
+
     /// Tick of the message at `index`.
     pub(super) fn arrival(&self, index: usize) -> u64 {
         match self {
             Self::Segment(segment) => segment.arrival(index),
             Self::Large(large) => large.arrival,
+        }
+    }
+
+    /// How many of its messages arrived at `tick` or later.
+    pub(super) fn came_since(&self, tick: u64) -> u64 {
+        match self {
+            Self::Segment(segment) => segment.came_since(tick),
+            Self::Large(large) => u64::from(large.arrival >= tick),
         }
     }
 

@@ -163,6 +163,22 @@ impl Queue {
         self.push_slow(end, message, tick);
     }
 
+    /// Adds a message at one end; `keep` makes what is held of a large one.
+    #[inline]
+    pub fn push_kept(
+        &mut self,
+        end: End,
+        message: &[u8],
+        tick: u64,
+        keep: impl FnOnce(&[u8]) -> Bytes,
+    ) {
+        if message.len() > PACKED_BYTES_MAX {
+            self.push_shared(end, keep(message), tick);
+        } else {
+            self.push(end, message, tick);
+        }
+    }
+
     /// Adds a message at one end, by reference if it is large.
     pub fn push_shared(&mut self, end: End, message: Bytes, tick: u64) {
         if message.len() <= PACKED_BYTES_MAX {

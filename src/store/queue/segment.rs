@@ -210,9 +210,22 @@ impl Segment {
         }
     }
 
+    /// Something from the memory of the record at one end, and of the runs of arrivals.
+    pub(super) fn ask(&self, end: End) -> u64 {
+        let record = self.record_at(end);
+        (record.start ^ record.end) as u64 ^ u64::from(self.arrivals.ask())
+    }
+
     /// Tick of the message at `index`.
     pub(super) fn arrival(&self, index: usize) -> u64 {
         self.arrivals.get(self.position(index), self.len)
+    }
+
+    /// How many messages arrived at `tick` or later.
+    pub(super) fn came_since(&self, tick: u64) -> u64 {
+        let runs = self.arrivals.runs(self.len);
+        let late = runs.filter(|&(arrival, _)| arrival >= tick);
+        late.map(|(_, count)| u64::from(count)).sum()
     }
 
     /// Ticks of all messages in the queue's order.
