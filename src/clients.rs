@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize,
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use crate::metrics::Counter;
 use crate::outbox::{Mailbox, Seat};
 use crate::protocol::Reply;
@@ -107,8 +109,11 @@ pub struct Served {
     pub reply: Reply,
     /// Messages that the reply carries: they go back where they were if the client is gone before
     /// a byte of the reply was written.
-    pub taken: Vec<Taken>,
+    pub taken: TakenList,
 }
+
+/// Messages taken for a client: mostly one.
+pub type TakenList = SmallVec<[Taken; 1]>;
 
 /// Something taken from a key for a client that has not got it yet.
 #[derive(Debug)]

@@ -476,7 +476,19 @@ fn lay(
 }
 
 /// Cuts queues that came to their key with more than their policy allows.
+#[inline]
 pub(super) fn settle(call: &mut Call<'_, '_>) {
+    if call
+        .held
+        .shards()
+        .any(|(_, shard)| !shard.unsettled.is_empty())
+    {
+        settle_all(call);
+    }
+}
+
+#[cold]
+fn settle_all(call: &mut Call<'_, '_>) {
     loop {
         let mut unsettled = Vec::new();
         for (_, shard) in call.held.shards() {

@@ -223,11 +223,20 @@ impl Call<'_, '_> {
     /// Notifies of the keys that expired in the shards held.
     #[inline]
     pub fn notify_expired(&mut self) {
+        if self
+            .held
+            .shards()
+            .any(|(_, shard)| !shard.expired.is_empty())
+        {
+            self.tell_expired();
+        }
+    }
+
+    #[cold]
+    fn tell_expired(&mut self) {
         let mut expired = Vec::new();
         for (_, shard) in self.held.shards() {
-            if !shard.expired.is_empty() {
-                expired.append(&mut shard.expired);
-            }
+            expired.append(&mut shard.expired);
         }
         for key in expired {
             super::tick::notify_expired(self.engine, &key, self.wakes);

@@ -404,12 +404,21 @@ fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
     }
 }
 
-/// The same for a command with other keys than one as its first argument.
+/// The same for a command that may have other keys than one as its first argument.
 fn hold_several(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, writes: bool) {
-    let set = shards_of(call, command, args);
+    if matches!(command.keys, Keys::None) && !command.flags.any(Flags::ALL_KEYS) {
+        return;
+    }
+    let set = if command.keys.are_only_first(args.len()) {
+        let key = call.key(args.at(1));
+        call.remember(&key);
+        ShardSet::one(call.engine.keyspace.shard_of(&key))
+    } else {
+        shards_of(call, command, args)
+    };
     if !set.is_empty() {
         call.held.need(set);
-        if writes {
+        if writes && call.held.shards().any(|(_, shard)| shard.reaches_out()) {
             hold_more(call, command, args, set);
         }
     }
@@ -455,7 +464,9 @@ pub(super) fn shards_of(call: &Call<'_, '_>, command: &Command, args: Args<'_>) 
 #[inline]
 pub fn finish(call: &mut Call<'_, '_>) {
     call.held.release();
-    call.wakes.wake();
+    if !call.wakes.is_empty() {
+        call.wakes.wake();
+    }
 }
 
 /// Notes at the end of a batch what CLIENT LIST shows.

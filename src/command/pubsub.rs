@@ -280,9 +280,9 @@ fn join(call: &mut Call<'_, '_>, args: Args<'_>, way: Way) -> Result {
         let session = &mut *call.session;
         let mailbox = &session.client.mailbox;
         let is_new = match way {
-            Way::Channel => session.channels.insert(name.into()),
-            Way::Pattern => session.patterns.insert(name.into()),
-            Way::ShardChannel => session.shard_channels.insert(name.into()),
+            Way::Channel => session.channels.insert(name),
+            Way::Pattern => session.patterns.insert(name),
+            Way::ShardChannel => session.shard_channels.insert(name),
         };
         if is_new {
             match way {
@@ -335,9 +335,9 @@ fn part(call: &mut Call<'_, '_>, args: Args<'_>, way: Way) -> Result {
         args.from(1).map(Into::into).collect()
     } else {
         match way {
-            Way::Channel => call.session.channels.iter().cloned().collect(),
-            Way::Pattern => call.session.patterns.iter().cloned().collect(),
-            Way::ShardChannel => call.session.shard_channels.iter().cloned().collect(),
+            Way::Channel => call.session.channels.iter().map(Into::into).collect(),
+            Way::Pattern => call.session.patterns.iter().map(Into::into).collect(),
+            Way::ShardChannel => call.session.shard_channels.iter().map(Into::into).collect(),
         }
     };
     if names.is_empty() {
@@ -386,7 +386,7 @@ pub(super) fn leave_all(call: &mut Call<'_, '_>) {
             Way::Pattern => &call.session.patterns,
             Way::ShardChannel => &call.session.shard_channels,
         };
-        let names: Vec<Box<[u8]>> = names.iter().cloned().collect();
+        let names: Vec<Box<[u8]>> = names.iter().map(Into::into).collect();
         for name in names {
             leave_one(call, way, &name);
         }

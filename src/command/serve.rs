@@ -9,13 +9,15 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use smallvec::SmallVec;
+
 use crate::acl::{Badge, Context};
-use crate::clients::{Client, Served, Wait};
+use crate::clients::{Client, Served, TakenList, Wait};
 use crate::clock::{self, Now};
 use crate::outbox::WakeList;
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
 use crate::store::Delayed;
-use crate::store::{self, Held, Key, Shard, ShardSet, WaitKey, Waiter};
+use crate::store::{self, Held, Key, Ready, Shard, ShardSet, WaitKey, Waiter};
 
 use super::acl;
 use super::bounds;
@@ -28,12 +30,17 @@ use super::session::{Blocked, Session};
 use super::spec::{Command, KeyPositions};
 use super::table::Found;
 
+/// Room in the reply to a waiter: for the name of a key and a small message. It grows for others.
+const REPLY_BYTES: usize = 128;
+
 /// What trying a blocked request again needs.
 #[derive(Debug)]
 struct Attempt {
     client: Arc<Client>,
     found: Found,
     request: OwnedArgs,
+    /// Where the first of the waiter's keys stands in the request, if it is the one that came.
+    key_at: Option<usize>,
     resp: Resp,
     db: u8,
     badge: Option<Badge>,
@@ -42,7 +49,7 @@ struct Attempt {
 impl store::Attempt for Attempt {}
 
 fn attempt_of(waiter: &Waiter) -> Option<&Attempt> {
-    let attempt: &dyn Any = &*waiter.attempt;
+    let attempt: &dyn Any = &waiter.attempt;
     attempt.downcast_ref()
 }
 
@@ -70,7 +77,7 @@ pub(super) fn wait(
         call.stats.note_error(&error.as_line());
         return Outcome::Done;
     }
-    let keys: Box<[WaitKey]> = block
+    let keys: SmallVec<[WaitKey; 1]> = block
         .keys
         .iter()
         .map(|&at| WaitKey::from(&call.key(args.at(at))))
@@ -82,21 +89,23 @@ pub(super) fn wait(
     if let Some(at) = block.destination {
         shards.insert(call.engine.keyspace.shard_of(&call.key(args.at(at))));
     }
+    let first = block.keys.first().copied();
     let attempt = Attempt {
         client: Arc::clone(&call.session.client),
         found: *found,
+        key_at: first.filter(|_| block.retry.is_none()),
         request: block.retry.unwrap_or_else(|| args.to_vec()),
         resp: call.reply.resp(),
         db: call.session.db,
         badge: call.session.badge.clone(),
     };
-    let waiter = Arc::new(Waiter {
+    let waiter: Arc<Waiter> = Arc::new(Waiter {
         ticket: call.engine.next_ticket(),
         kind: block.kind,
         wakes_on_removal: block.wakes_on_removal,
         keys,
         shards,
-        attempt: Box::new(attempt),
+        attempt,
     });
     for key in &waiter.keys {
         call.shard(&key.as_key()).lines.join(key, &waiter);
@@ -262,9 +271,9 @@ pub(super) fn unasked(
 /// Serves those who wait for keys that became ready, until no key is.
 pub(super) fn serve_ready(call: &mut Call<'_, '_>) {
     loop {
-        let mut round = Vec::new();
+        let mut round: SmallVec<[Ready; 1]> = SmallVec::new();
         for (_, shard) in call.held.shards() {
-            round.append(&mut shard.ready);
+            round.extend(shard.ready.drain(..));
         }
         if round.is_empty() {
             return;
@@ -282,11 +291,19 @@ fn serve_line(call: &mut Call<'_, '_>, key: &Key<'_>) {
     loop {
         let now_ms = call.now_ms();
         let shard = call.shard(key);
-        let Some(waiter) = shard.lines.get(key).and_then(|line| line.next_after(tried)) else {
+        let Some(line) = shard.lines.get(key) else {
             return;
         };
-        tried = waiter.ticket;
+        let wants = line.wants();
+        let Some(waiter) = line.next_after(tried) else {
+            return;
+        };
         let kind = shard.value(key, now_ms).map(|value| value.kind());
+        // Mostly the message went to the first, and a hundred others wait for the next.
+        if !wants.any_of(kind) {
+            return;
+        }
+        tried = waiter.ticket;
         if kind == Some(waiter.kind) || waiter.wakes_on_removal {
             debug_assert!(
                 call.held.set().contains(waiter.shards),
@@ -308,7 +325,7 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
         attempt.db,
         attempt.badge.clone(),
     );
-    let mut reply = Reply::new(attempt.resp);
+    let mut reply = Reply::with_room(attempt.resp, REPLY_BYTES);
     let (held, wakes) = (&mut *call.held, &mut *call.wakes);
     let mut stand_in = Call::new(
         call.engine,
@@ -320,6 +337,15 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
         call.worker,
     );
     let args = attempt.request.as_args();
+    // Its first key was hashed when it came.
+    if let (Some(at), Some(key)) = (attempt.key_at, waiter.keys.first()) {
+        let name = args.at(at);
+        debug_assert_eq!(*key.name, *name);
+        stand_in.remember(&Key {
+            name,
+            ..key.as_key()
+        });
+    }
     let is_timed = call.engine.gates.load() & Gates::TIMED != 0;
     let started_us = is_timed.then(clock::mono_us);
     let outcome = match acl::check(&mut stand_in, &attempt.found, args, Context::TopLevel) {
@@ -393,7 +419,7 @@ pub(super) fn unblock(call: &mut Call<'_, '_>, client: &Client, error: Option<Er
     }
     *client.wait.lock() = Wait::Served(Served {
         reply,
-        taken: Vec::new(),
+        taken: TakenList::new(),
     });
     client.mailbox.prompt(call.wakes);
     true

@@ -6,14 +6,47 @@ use std::sync::atomic::Ordering;
 use hashbrown::HashSet;
 
 use crate::acl::Badge;
-use crate::clients::{Client, Taken};
+use crate::clients::{Client, TakenList};
 use crate::protocol::{OwnedArgs, Resp};
 use crate::store::{WaitKey, WatchFlag};
 
 use super::table::{Found, Recent};
 
-/// Names that a client is subscribed to, in no order.
-pub type Names = HashSet<Box<[u8]>, ahash::RandomState>;
+/// Names that a client is subscribed to, in no order. Few clients are to any: an empty set is a
+/// null pointer, so that a session is made in no time.
+#[derive(Debug, Default)]
+pub struct Names(Option<Box<HashSet<Box<[u8]>, ahash::RandomState>>>);
+
+impl Names {
+    /// How many there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |names| names.len())
+    }
+
+    /// Whether there is none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a name; says whether it is new.
+    pub fn insert(&mut self, name: &[u8]) -> bool {
+        self.0.get_or_insert_default().insert(name.into())
+    }
+
+    /// Removes a name; says whether it was there.
+    pub fn remove(&mut self, name: &[u8]) -> bool {
+        self.0.as_mut().is_some_and(|names| names.remove(name))
+    }
+
+    /// All names.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0
+            .iter()
+            .flat_map(|names| names.iter().map(|name| &**name))
+    }
+}
 
 /// What becomes of replies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,7 +127,7 @@ pub struct Session {
     pub is_script: bool,
     /// A stand-in runs a blocked client's request on behalf of its connection, and notes the
     /// messages that it takes.
-    pub taken: Option<Vec<Taken>>,
+    pub taken: Option<TakenList>,
     /// Any state in which requests need more checks than those of a plain client.
     pub is_special: bool,
     /// Whether it sees every command (MONITOR).
@@ -115,7 +148,7 @@ impl Session {
         Self {
             db,
             badge,
-            taken: Some(Vec::new()),
+            taken: Some(TakenList::new()),
             ..Self::blank(client, true)
         }
     }

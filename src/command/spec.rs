@@ -138,6 +138,16 @@ impl Keys {
         step: 1,
     };
 
+    /// Whether the first argument is the only key of a request of `len` arguments.
+    #[inline]
+    pub fn are_only_first(&self, len: usize) -> bool {
+        match *self {
+            Self::Range { first: 1, last, .. } if last < 0 => len == 1 + last.unsigned_abs(),
+            Self::Range { first: 1, last, .. } => last == 1,
+            _ => false,
+        }
+    }
+
     /// Appends the positions of the keys of a request.
     pub fn positions(&self, args: Args<'_>, out: &mut KeyPositions) {
         match *self {

@@ -170,7 +170,9 @@ impl Bench {
     pub fn lose(&self, mut player: Player) {
         let wait = std::mem::take(&mut *player.session.client.wait.lock());
         let Wait::Served(served) = wait else { return };
-        self.with_call(&mut player, |call| super::put_back(call, served.taken));
+        self.with_call(&mut player, |call| {
+            super::put_back(call, served.taken.into_vec());
+        });
     }
 }
 

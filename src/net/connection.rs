@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use crate::allocator;
-use crate::clients::{Taken, Wait};
+use crate::clients::{Taken, TakenList, Wait};
 use crate::clock::Now;
 use crate::command::{self, Call, Engine, Outcome, Session};
 use crate::outbox::{CloseReason, WakeList};
@@ -70,7 +70,7 @@ enum Held {
 #[derive(Debug)]
 struct InFlight {
     from_byte: u64,
-    taken: Vec<Taken>,
+    taken: TakenList,
 }
 
 /// A connection and its client's session.
@@ -142,11 +142,12 @@ impl Connection {
             return Turn::Over;
         }
         for _ in 0..ROUNDS_MAX {
-            if self.session.client.mailbox.is_notified() && self.take_mail(now) {
+            let is_called = self.session.client.mailbox.is_notified();
+            if is_called && self.take_mail(now) {
                 return Turn::Over;
             }
             if self.held != Held::No {
-                self.look_at_hold(*now);
+                self.look_at_hold(*now, is_called);
             }
             if self.has_requests && self.held == Held::No {
                 self.execute_input(now);
@@ -211,9 +212,10 @@ impl Connection {
         }
     }
 
-    /// Looks whether what holds up the client's requests is over.
-    fn look_at_hold(&mut self, now: Now) {
-        if self.held == Held::Blocked && self.take_served() {
+    /// Looks whether what holds up the client's requests is over. Whoever serves a wait calls, so
+    /// that it is looked for only if the connection `is_called`.
+    fn look_at_hold(&mut self, now: Now, is_called: bool) {
+        if is_called && self.held == Held::Blocked && self.take_served() {
             return;
         }
         let is_over = self
@@ -238,19 +240,14 @@ impl Connection {
 
     /// Takes the reply to the blocked command, if the wait is over.
     fn take_served(&mut self) -> bool {
-        let served = {
-            let mut wait = self.session.client.wait.lock();
-            match mem::take(&mut *wait) {
-                Wait::Served(served) => Some(served),
-                standing => {
-                    *wait = standing;
-                    None
-                }
-            }
-        };
-        let Some(mut served) = served else {
+        let mut wait = self.session.client.wait.lock();
+        if !matches!(*wait, Wait::Served(_)) {
+            return false;
+        }
+        let Wait::Served(mut served) = mem::take(&mut *wait) else {
             return false;
         };
+        drop(wait);
         if !served.taken.is_empty() {
             let from_byte = self.sent_bytes + self.output.len() as u64;
             self.in_flight.push(InFlight {
@@ -429,10 +426,11 @@ impl Connection {
             let stats = &self.engine.workers[self.worker];
             stats.writes.add(1);
             stats.sent_bytes.add(sent as u64);
-            if !self.in_flight.is_empty() {
-                let sent_bytes = self.sent_bytes;
-                self.in_flight
-                    .retain(|flight| sent_bytes <= flight.from_byte);
+            let is_safe = |flight: &InFlight| flight.from_byte < self.sent_bytes;
+            if self.in_flight.last().is_some_and(is_safe) {
+                self.in_flight.clear();
+            } else if !self.in_flight.is_empty() {
+                self.in_flight.retain(|flight| !is_safe(flight));
             }
         }
         if mem::take(&mut self.is_stuck) {

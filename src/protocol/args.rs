@@ -8,6 +8,8 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::ops::Index;
 
+use smallvec::SmallVec;
+
 /// Where an argument lies in the bytes of its request; `start <= end`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Span {
@@ -92,14 +94,21 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// A copy that owns its bytes: two allocations, whatever the number of arguments.
+    /// A copy that owns its bytes: one allocation, or two where there are many arguments.
     pub fn to_vec(&self) -> OwnedArgs {
-        let mut owned = OwnedArgs {
-            bytes: Vec::with_capacity(self.spans.iter().map(|span| span.end - span.start).sum()),
-            spans: Vec::with_capacity(self.spans.len()),
+        let (Some(first), Some(last)) = (self.spans.first(), self.spans.last()) else {
+            return OwnedArgs::default();
         };
-        owned.extend(self.iter());
-        owned
+        // At once, with the few bytes that frame each: they stand in order.
+        let base = first.start;
+        let spans = self.spans.iter().map(|span| Span {
+            start: span.start - base,
+            end: span.end - base,
+        });
+        OwnedArgs {
+            bytes: self.bytes[base..last.end].to_vec(),
+            spans: spans.collect(),
+        }
     }
 }
 
@@ -181,12 +190,15 @@ impl DoubleEndedIterator for Iter<'_> {
 impl ExactSizeIterator for Iter<'_> {}
 impl FusedIterator for Iter<'_> {}
 
-/// Arguments that own their bytes, packed end to end.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// Arguments that own their bytes, in order, with whatever stood between them.
+#[derive(Clone, Default)]
 pub struct OwnedArgs {
     bytes: Vec<u8>,
-    spans: Vec<Span>,
+    spans: SmallVec<[Span; SPANS_INLINE]>,
 }
+
+/// Arguments whose places need no allocation: a BRPOP of two keys, an LPUSH of two messages.
+const SPANS_INLINE: usize = 4;
 
 impl OwnedArgs {
     /// The borrowed view that handlers take.
@@ -211,7 +223,12 @@ impl OwnedArgs {
 
     /// Memory it holds, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.bytes.capacity() + self.spans.capacity() * size_of::<Span>()
+        let spans = if self.spans.spilled() {
+            self.spans.capacity() * size_of::<Span>()
+        } else {
+            0
+        };
+        self.bytes.capacity() + spans
     }
 }
 
@@ -230,6 +247,14 @@ impl<T: AsRef<[u8]>> FromIterator<T> for OwnedArgs {
         owned
     }
 }
+
+impl PartialEq for OwnedArgs {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_args().iter().eq(other.as_args())
+    }
+}
+
+impl Eq for OwnedArgs {}
 
 impl fmt::Debug for OwnedArgs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

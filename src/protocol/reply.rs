@@ -81,6 +81,15 @@ impl Reply {
         }
     }
 
+    /// An empty buffer with room for so many bytes.
+    pub fn with_room(resp: Resp, bytes: usize) -> Self {
+        Self {
+            resp,
+            own: Vec::with_capacity(bytes),
+            ..Self::default()
+        }
+    }
+
     /// The version replies are written in.
     #[inline]
     pub fn resp(&self) -> Resp {
@@ -179,7 +188,9 @@ impl Reply {
             self.own.shrink_to(KEPT_BYTES_MAX);
         }
         self.sent = 0;
-        self.shared.clear();
+        if !self.shared.is_empty() {
+            self.shared.clear();
+        }
         self.shared_bytes = 0;
     }
 
@@ -213,9 +224,11 @@ impl Reply {
             return;
         }
         let base = self.own.len();
-        for shared in other.shared.drain(..) {
-            let at = base + shared.at - other.sent;
-            self.shared.push_back(Shared { at, ..shared });
+        if !other.shared.is_empty() {
+            for shared in other.shared.drain(..) {
+                let at = base + shared.at - other.sent;
+                self.shared.push_back(Shared { at, ..shared });
+            }
         }
         self.shared_bytes += other.shared_bytes;
         self.own.extend_from_slice(&other.own[other.sent..]);

@@ -244,7 +244,7 @@ fn standing(world: &World) -> Vec<Standing> {
         Some(Standing {
             slot,
             ticket: waiter.ticket,
-            keys: waiter.keys.iter().map(|key| key.name.clone()).collect(),
+            keys: waiter.keys.iter().map(|key| (&*key.name).into()).collect(),
         })
     };
     world.seated().filter_map(of).collect()

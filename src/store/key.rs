@@ -1,5 +1,9 @@
 //! Names of values, and sets of shards.
 
+use std::ops::Deref;
+
+use smallvec::SmallVec;
+
 use crate::ends::is_same;
 
 /// A key as a command names it, hashed once.
@@ -18,6 +22,37 @@ impl Key<'_> {
     #[inline]
     pub fn is_named(&self, name: &[u8]) -> bool {
         is_same(self.name, name)
+    }
+}
+
+/// The bytes of a key, owned. Short ones, as most are, own nothing on the heap.
+#[derive(PartialEq, Eq, Debug, Default)]
+pub struct Name(SmallVec<[u8; NAME_BYTES_INLINE]>);
+
+/// Longest name that lies in place: one byte more and a [`Name`] takes a word more.
+const NAME_BYTES_INLINE: usize = 23;
+
+impl Deref for Name {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&[u8]> for Name {
+    #[inline]
+    fn from(name: &[u8]) -> Self {
+        Self(SmallVec::from_slice(name))
+    }
+}
+
+impl Clone for Name {
+    /// At once, where the vector's own copies byte by byte.
+    #[inline]
+    fn clone(&self) -> Self {
+        Self::from(&**self)
     }
 }
 

@@ -5,18 +5,28 @@
 //! cancels one holds the same locks. So a waiter is served exactly once, and finding it in its
 //! line proves that nobody has served it yet.
 //!
-//! A line is ordered by ticket. Joining, leaving and finding the first are O(log n) in the length
-//! of the line.
+//! A line is ordered by ticket. Joining and finding the first are O(1), leaving and finding the
+//! next O(log n) in the length of the line, on average over those who leave.
+
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
-use super::key::{Key, ShardSet};
+use super::key::{Key, Name, ShardSet};
 use super::value::Kind;
+
+/// Places that the list of a line that ended may have room for to be kept for the next line.
+const SPARE_PLACES_MAX: usize = 64;
+/// Places that a line may have beyond twice as many as are taken.
+const FREE_PLACES_MAX: usize = 16;
 
 /// A key that a waiter waits for, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +36,7 @@ pub struct WaitKey {
     /// The name's hash.
     pub hash: u64,
     /// The key's bytes.
-    pub name: Box<[u8]>,
+    pub name: Name,
 }
 
 impl WaitKey {
@@ -55,7 +65,7 @@ pub trait Attempt: Any + fmt::Debug + Send + Sync {}
 
 /// A client that waits for a key to hold something.
 #[derive(Debug)]
-pub struct Waiter {
+pub struct Waiter<A: ?Sized = dyn Attempt> {
     /// The place in every line: lower was first.
     pub ticket: u64,
     /// The type that can serve it.
@@ -63,37 +73,122 @@ pub struct Waiter {
     /// Whether a key that vanishes or changes its type serves it too (group readers get an error).
     pub wakes_on_removal: bool,
     /// The keys it waits for, in the order in which they are tried.
-    pub keys: Box<[WaitKey]>,
+    pub keys: SmallVec<[WaitKey; 1]>,
     /// All shards that serving it may touch: those of its keys and of its destination.
     pub shards: ShardSet,
     /// The request, for trying it again.
-    pub attempt: Box<dyn Attempt>,
+    pub attempt: A,
+}
+
+/// A ticket and who holds it, unless that waiter has left.
+type Place = (u64, Option<Arc<Waiter>>);
+
+/// What can serve somebody of a line.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wants {
+    /// A bit for each kind.
+    kinds: u16,
+    /// Whether nothing at all can.
+    removal: bool,
+}
+
+impl Wants {
+    fn add(&mut self, waiter: &Waiter) {
+        self.kinds |= 1 << waiter.kind as u16;
+        self.removal |= waiter.wakes_on_removal;
+    }
+
+    /// Whether a key with a value of this kind, or without one, may serve anybody.
+    #[inline]
+    pub fn any_of(self, kind: Option<Kind>) -> bool {
+        self.removal || kind.is_some_and(|kind| self.kinds & 1 << kind as u16 != 0)
+    }
 }
 
 /// The waiters of one key.
 #[derive(Debug)]
 pub struct Line {
     key: WaitKey,
-    waiters: BTreeMap<u64, Arc<Waiter>>,
+    /// What those who joined since the line began can be served by.
+    wants: Wants,
+    /// Ascending by ticket; the first and the last place are taken.
+    places: VecDeque<Place>,
+    /// Places that are taken.
+    len: usize,
 }
 
 impl Line {
+    #[inline]
+    fn is_for(&self, key: &Key) -> bool {
+        self.key.db == key.db && key.is_named(&self.key.name)
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.waiters.len()
+        self.len
     }
 
     /// Whether nobody waits; such lines are removed at once.
     pub fn is_empty(&self) -> bool {
-        self.waiters.is_empty()
+        self.len == 0
+    }
+
+    /// What can serve those who wait, and perhaps some more.
+    #[inline]
+    pub fn wants(&self) -> Wants {
+        self.wants
     }
 
     /// The first waiter whose ticket is above `after`.
     pub fn next_after(&self, after: u64) -> Option<Arc<Waiter>> {
-        self.waiters
-            .range(after + 1..)
-            .next()
-            .map(|(_, waiter)| Arc::clone(waiter))
+        let from = match self.places.front() {
+            Some((first, _)) if *first > after => 0,
+            _ => self.places.partition_point(|(ticket, _)| *ticket <= after),
+        };
+        self.places
+            .range(from..)
+            .find_map(|(_, waiter)| waiter.clone())
+    }
+
+    fn waiters(&self) -> impl Iterator<Item = &Arc<Waiter>> {
+        self.places.iter().filter_map(|(_, waiter)| waiter.as_ref())
+    }
+
+    /// Whoever comes is last, because tickets are taken while the shard is held. Who names a key
+    /// twice stands in its line once.
+    fn join(&mut self, waiter: &Arc<Waiter>) {
+        let last = self.places.back().map_or(0, |(ticket, _)| *ticket);
+        debug_assert!(last <= waiter.ticket, "tickets ascend");
+        if last == waiter.ticket {
+            return;
+        }
+        self.places
+            .push_back((waiter.ticket, Some(Arc::clone(waiter))));
+        self.len += 1;
+        self.wants.add(waiter);
+    }
+
+    /// Frees a place; says whether it was taken. Places in the middle stay until they are many.
+    fn leave(&mut self, ticket: u64) -> bool {
+        let found = match self.places.front() {
+            Some((first, _)) if *first == ticket => Ok(0),
+            _ => self.places.binary_search_by_key(&ticket, |place| place.0),
+        };
+        let Some((_, waiter)) = found.ok().and_then(|at| self.places.get_mut(at)) else {
+            return false;
+        };
+        let stood = waiter.take().is_some();
+        self.len -= usize::from(stood);
+        while let Some((_, None)) = self.places.front() {
+            self.places.pop_front();
+        }
+        while let Some((_, None)) = self.places.back() {
+            self.places.pop_back();
+        }
+        if self.places.len() > 2 * self.len + FREE_PLACES_MAX {
+            self.places.retain(|(_, waiter)| waiter.is_some());
+        }
+        stood
     }
 }
 
@@ -101,6 +196,9 @@ impl Line {
 #[derive(Debug, Default)]
 pub struct Lines {
     by_key: HashTable<Line>,
+    /// The places of the last line that ended, none of them taken: a line of one comes and goes
+    /// with each message to a consumer that waits.
+    spare: VecDeque<Place>,
     /// Union of the shards of all waiters who joined since the lines were last empty.
     reach: ShardSet,
     /// Moments on the wall clock at which a key may serve by itself; one for each key. Few: only
@@ -111,7 +209,7 @@ pub struct Lines {
 impl Lines {
     /// How many keys have a waiter whom their removal serves too. Cost: a look at every waiter.
     pub fn watched_for_removal_len(&self) -> usize {
-        let is_so = |line: &&Line| line.waiters.values().any(|waiter| waiter.wakes_on_removal);
+        let is_so = |line: &&Line| line.waiters().any(|waiter| waiter.wakes_on_removal);
         self.by_key.iter().filter(is_so).count()
     }
 
@@ -128,17 +226,16 @@ impl Lines {
 
     /// The line for `key`.
     pub fn get(&self, key: &Key) -> Option<&Line> {
-        self.by_key.find(key.hash, |line| {
-            line.key.db == key.db && *line.key.name == *key.name
-        })
+        if self.is_empty() {
+            return None;
+        }
+        self.by_key.find(key.hash, |line| line.is_for(key))
     }
 
     /// Puts a waiter in the line of one of its keys.
     pub fn join(&mut self, key: &WaitKey, waiter: &Arc<Waiter>) {
-        let found = self.by_key.find_mut(key.hash, |line| {
-            line.key.db == key.db && *line.key.name == *key.name
-        });
-        let line = match found {
+        let is_it = |line: &Line| line.is_for(&key.as_key());
+        let line = match self.by_key.find_mut(key.hash, is_it) {
             Some(line) => line,
             None => self
                 .by_key
@@ -146,25 +243,30 @@ impl Lines {
                     key.hash,
                     Line {
                         key: key.clone(),
-                        waiters: BTreeMap::new(),
+                        wants: Wants::default(),
+                        places: mem::take(&mut self.spare),
+                        len: 0,
                     },
                     |line| line.key.hash,
                 )
                 .into_mut(),
         };
         self.reach = self.reach.union(waiter.shards);
-        line.waiters.insert(waiter.ticket, Arc::clone(waiter));
+        line.join(waiter);
     }
 
     /// Takes a waiter out of the line of one of its keys; says whether it stood there.
     pub fn leave(&mut self, key: &WaitKey, ticket: u64) -> bool {
-        let found = self.by_key.find_entry(key.hash, |line| {
-            line.key.db == key.db && *line.key.name == *key.name
-        });
-        let Ok(mut entry) = found else { return false };
-        let stood = entry.get_mut().waiters.remove(&ticket).is_some();
+        let is_it = |line: &Line| line.is_for(&key.as_key());
+        let Ok(mut entry) = self.by_key.find_entry(key.hash, is_it) else {
+            return false;
+        };
+        let stood = entry.get_mut().leave(ticket);
         if entry.get().is_empty() {
-            entry.remove();
+            let (line, _) = entry.remove();
+            if line.places.capacity() <= SPARE_PLACES_MAX {
+                self.spare = line.places;
+            }
             if self.by_key.is_empty() {
                 self.reach = ShardSet::EMPTY;
             }

@@ -33,7 +33,7 @@ mod watch;
 pub use backlog::{Backlog, Figures, GroupBacklog, Sight, State};
 pub use cold::{AHEAD_LEN, Cold, Names};
 pub use hash::Hash;
-pub use key::{Key, ShardSet};
+pub use key::{Key, Name, ShardSet};
 pub use keyspace::{Held, Keyspace, SHARDS};
 pub use ledger::{Cause, Ledger, Tally};
 pub use lines::{Attempt, Line, Lines, WaitKey, Waiter};

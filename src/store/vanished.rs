@@ -20,9 +20,18 @@ struct Gone {
     entry: Entry,
 }
 
+impl Gone {
+    #[inline]
+    fn is_of(&self, key: &Key) -> bool {
+        self.db == key.db && key.is_named(self.entry.name())
+    }
+}
+
 /// The remembered entries of one shard.
 #[derive(Debug, Default)]
 pub struct Vanished {
+    /// The last that vanished: a queue whose consumer keeps up is mostly the next to come back.
+    last: Option<Gone>,
     recent: HashTable<Gone>,
     older: HashTable<Gone>,
 }
@@ -31,22 +40,30 @@ impl Vanished {
     /// Remembers the entry of a queue that has drained.
     #[inline]
     pub fn remember(&mut self, db: u8, entry: Entry) {
+        if let Some(gone) = self.last.replace(Gone { db, entry }) {
+            self.put_away(gone);
+        }
+    }
+
+    fn put_away(&mut self, gone: Gone) {
         if self.recent.len() == HALF_LEN_MAX {
             self.older = std::mem::take(&mut self.recent);
         }
         self.recent
-            .insert_unique(entry.hash(), Gone { db, entry }, |gone| gone.entry.hash());
+            .insert_unique(gone.entry.hash(), gone, |gone| gone.entry.hash());
     }
 
     /// Takes the entry of a queue that comes back.
     #[inline]
     pub fn take(&mut self, key: &Key) -> Option<Entry> {
+        if let Some(gone) = self.last.take_if(|gone| gone.is_of(key)) {
+            return Some(gone.entry);
+        }
         for half in [&mut self.recent, &mut self.older] {
             if half.is_empty() {
                 continue;
             }
-            let is_it = |gone: &Gone| gone.db == key.db && *gone.entry.name() == *key.name;
-            if let Ok(found) = half.find_entry(key.hash, is_it) {
+            if let Ok(found) = half.find_entry(key.hash, |gone| gone.is_of(key)) {
                 return Some(found.remove().0.entry);
             }
         }
@@ -55,9 +72,10 @@ impl Vanished {
 
     /// The entry of a queue that has vanished.
     pub fn get(&self, key: &Key) -> Option<&Entry> {
-        let is_it = |gone: &Gone| gone.db == key.db && *gone.entry.name() == *key.name;
-        let find = |half| HashTable::find(half, key.hash, is_it);
-        let found = find(&self.recent).or_else(|| find(&self.older));
+        let last = self.last.as_ref().filter(|gone| gone.is_of(key));
+        let find = |half| HashTable::find(half, key.hash, |gone: &Gone| gone.is_of(key));
+        let found = last.or_else(|| find(&self.recent));
+        let found = found.or_else(|| find(&self.older));
         found.map(|gone| &gone.entry)
     }
 
@@ -68,6 +86,11 @@ impl Vanished {
         hash: u64,
         is_it: impl Fn(&Entry) -> bool,
     ) -> Option<&mut Value> {
+        let is_last =
+            |gone: &&mut Gone| gone.db == db && gone.entry.hash() == hash && is_it(&gone.entry);
+        if let Some(gone) = self.last.as_mut().filter(is_last) {
+            return Some(&mut gone.entry.value);
+        }
         for half in [&mut self.recent, &mut self.older] {
             let found = half.find_mut(hash, |gone| gone.db == db && is_it(&gone.entry));
             if let Some(found) = found {
@@ -80,11 +103,13 @@ impl Vanished {
     /// All of them with their databases, for changing their queues.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (u8, &mut Entry)> {
         let halves = self.recent.iter_mut().chain(self.older.iter_mut());
-        halves.map(|gone| (gone.db, &mut gone.entry))
+        let all = self.last.iter_mut().chain(halves);
+        all.map(|gone| (gone.db, &mut gone.entry))
     }
 
     /// Forgets those of a database.
     pub fn forget_database(&mut self, db: u8) {
+        self.last.take_if(|gone| gone.db == db);
         self.recent.retain(|gone| gone.db != db);
         self.older.retain(|gone| gone.db != db);
     }

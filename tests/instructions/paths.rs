@@ -16,6 +16,7 @@ const MESSAGE: &str = "mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm
 /// Requests that come in one read, where they do.
 const PIPELINE: usize = 16;
 const SUBSCRIBERS: usize = 100;
+const CONSUMERS: usize = 100;
 /// Members of collections that are not small.
 const MEMBERS: u32 = 10_000;
 
@@ -28,6 +29,7 @@ pub fn all(runs: u32) -> Vec<Path> {
     paths.push(script());
     paths.extend(turns());
     paths.push(hand_off());
+    paths.push(hand_off_of_many());
     paths.push(fan_out());
     paths
 }
@@ -226,6 +228,35 @@ fn hand_off() -> Path {
         consumer.expect(b"*2\r\n$5\r\nqueue\r\n$7\r\nmessage\r\n");
     };
     ("hand-off: BRPOP, LPUSH", Box::new(run))
+}
+
+/// The same while others wait as well, whose number must not matter.
+fn hand_off_of_many() -> Path {
+    let stage = Stage::new();
+    let mut producer = stage.wire();
+    let mut consumers: Vec<_> = (0..CONSUMERS).map(|_| stage.wire()).collect();
+    let (pop, push) = (
+        encoded(&words("BRPOP queue 0")),
+        encoded(&words("LPUSH queue message")),
+    );
+    for consumer in &mut consumers {
+        consumer.send(&pop);
+        consumer.turn();
+    }
+    let run = move || {
+        producer.send(&push);
+        consumers.rotate_left(1);
+        let first = &mut consumers[CONSUMERS - 1];
+        counted(&mut || {
+            producer.turn();
+            first.called();
+        });
+        producer.expect(b":1\r\n");
+        first.expect(b"*2\r\n$5\r\nqueue\r\n$7\r\nmessage\r\n");
+        first.send(&pop);
+        counted(&mut || first.turn());
+    };
+    ("hand-off to 1 of 100", Box::new(run))
 }
 
 /// A publication until it is with all subscribers.

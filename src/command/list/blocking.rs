@@ -4,17 +4,16 @@
 
 use smallvec::smallvec;
 
-use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::multi_pop::MultiPop;
 use crate::command::outcome::{Block, Nothing, Outcome, Result};
-use crate::protocol::Args;
-use crate::protocol::number::{DecimalError, add_decimal, parse_f64};
+use crate::protocol::number::{DecimalError, add_decimal, parse_f64, parse_i64};
+use crate::protocol::{Args, Reply};
 use crate::store::{End, Kind};
 
 use super::parse_end;
-use super::pop::{pop_first, pop_into_reply};
+use super::pop::{pop_first, pop_one};
 use super::transfer::transfer;
 
 /// BLPOP key [key ...] timeout
@@ -32,10 +31,11 @@ fn pop_or_wait(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
     let timeout_us = parse_timeout(args.at(last))?;
     for name in args.head(last).from(1) {
         let key = call.key(name);
-        if bounds::ready_len(call, &key)?.is_some() {
-            call.reply.array(2);
-            call.reply.bulk(name);
-            pop_into_reply(call, &key, end, 1);
+        let head = |reply: &mut Reply| {
+            reply.array(2);
+            reply.bulk(name);
+        };
+        if pop_one(call, &key, end, head)? {
             return Ok(Outcome::Done);
         }
     }
@@ -83,8 +83,14 @@ fn transfer_or_wait(
     Ok(block.into())
 }
 
+/// Whole seconds up to this, some thirty years, are not looked at as a number with a fraction.
+const WHOLE_SECONDS_MAX: i64 = 1_000_000_000;
+
 /// A timeout in seconds, perhaps with a fraction, as microseconds; 0 is for ever.
 pub(in crate::command) fn parse_timeout(argument: &[u8]) -> Result<Option<u64>> {
+    if let Some(seconds @ 0..=WHOLE_SECONDS_MAX) = parse_i64(argument) {
+        return Ok((seconds > 0).then(|| seconds.unsigned_abs() * 1_000_000));
+    }
     let Some(seconds) = parse_f64(argument) else {
         // A number that only Redis's wider floats can hold is too large, not malformed.
         let refusal = match add_decimal(b"0", argument) {
@@ -122,6 +128,8 @@ mod tests {
     #[test]
     fn timeouts_are_seconds_with_fractions() {
         assert_eq!(parse_timeout(b"0").ok(), Some(None));
+        assert_eq!(parse_timeout(b"30").ok(), Some(Some(30_000_000)));
+        assert_eq!(parse_timeout(b"30.0").ok(), Some(Some(30_000_000)));
         assert_eq!(parse_timeout(b"1.5").ok(), Some(Some(1_500_000)));
         assert_eq!(parse_timeout(b"0.0001").ok(), Some(Some(1000)));
         assert!(parse_timeout(b"-1").is_err());

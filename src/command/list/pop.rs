@@ -1,15 +1,15 @@
 //! LPOP RPOP LMPOP, and the pop that all forms share.
 
-use crate::clients::{Place, Taken};
+use crate::clients::{Place, Taken, TakenList};
 use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::multi_pop::MultiPop;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
-use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
-use crate::store::{End, Key, WaitKey};
+use crate::protocol::{Args, Reply};
+use crate::store::{End, Key, Slot, WaitKey};
 
 use super::{parse_end, pop_event};
 
@@ -27,9 +27,7 @@ pub fn rpop(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 fn pop(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
     let key = call.key(args.at(1));
     if args.len() == 2 {
-        if bounds::ready_len(call, &key)?.is_some() {
-            pop_into_reply(call, &key, end, 1);
-        } else {
+        if !pop_one(call, &key, end, |_| ())? {
             call.reply.null();
         }
         return Ok(Outcome::Done);
@@ -52,15 +50,57 @@ fn pop(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
     Ok(Outcome::Done)
 }
 
+/// Pops one message into the reply, behind what `head` writes; says whether there was one. A queue
+/// that no policy governs is looked up once.
+#[inline]
+pub(super) fn pop_one(
+    call: &mut Call<'_, '_>,
+    key: &Key<'_>,
+    end: End,
+    head: impl FnOnce(&mut Reply),
+) -> Result<bool> {
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let Some(slot) = call.held.shard_of(key).slot(key, now_ms)? else {
+        return Ok(false);
+    };
+    if slot.queue.is_plain() {
+        head(call.reply);
+        let is_drained = take(slot, key, end, 1, tick, call.reply, &mut call.session.taken);
+        popped(call, key, end, is_drained);
+        return Ok(true);
+    }
+    let is_there = bounds::ready_len(call, key)?.is_some();
+    if is_there {
+        head(call.reply);
+        pop_into_reply(call, key, end, 1);
+    }
+    Ok(is_there)
+}
+
 /// Pops `count` messages, of which the list has as many, straight into the reply; removes the key
 /// of a drained list, and tells of both.
 pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, count: usize) {
     let (now_ms, tick) = (call.now_ms(), call.tick());
-    let taken = &mut call.session.taken;
-    let reply = &mut *call.reply;
-    let Ok(Some(mut slot)) = call.held.shard_of(key).slot(key, now_ms) else {
+    let Ok(Some(slot)) = call.held.shard_of(key).slot(key, now_ms) else {
         return;
     };
+    let taken = &mut call.session.taken;
+    let is_drained = take(slot, key, end, count, tick, call.reply, taken);
+    popped(call, key, end, is_drained);
+}
+
+/// Takes `count` messages off a queue into the reply, and notes them for who may have to give them
+/// back; says whether none is left.
+#[inline]
+fn take(
+    mut slot: Slot<'_>,
+    key: &Key<'_>,
+    end: End,
+    count: usize,
+    tick: u64,
+    reply: &mut Reply,
+    taken: &mut Option<TakenList>,
+) -> bool {
     let before = slot.queue.gone();
     let has_ttls = slot.queue.has_ttls();
     for _ in 0..count {
@@ -85,8 +125,7 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
         slot.queue.note_waited(arrival, tick);
     }
     slot.note_out(before);
-    let is_drained = slot.queue.is_empty();
-    popped(call, key, end, is_drained);
+    slot.queue.is_empty()
 }
 
 /// Tells of a pop, and removes the key of a drained list.

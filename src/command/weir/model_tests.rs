@@ -351,7 +351,7 @@ impl Model {
                     }
                     Wait::Served(served) => {
                         // It was popped, and will be given back or be lost.
-                        served.taken
+                        served.taken.into_vec()
                     }
                     standing => {
                         *player.session.client.wait.lock() = standing;

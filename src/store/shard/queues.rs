@@ -228,7 +228,7 @@ impl Shard {
                         self.unsettled.push(WaitKey {
                             db,
                             hash: entry.hash,
-                            name: entry.name.clone(),
+                            name: (&*entry.name).into(),
                         });
                     }
                 }
@@ -384,7 +384,7 @@ impl Shard {
                     key: WaitKey {
                         db,
                         hash: entry.hash,
-                        name: entry.name.clone(),
+                        name: (&*entry.name).into(),
                     },
                 });
             }

@@ -213,7 +213,7 @@ impl Shard {
                     tended.push(WaitKey {
                         db,
                         hash: entry.hash,
-                        name: entry.name.clone(),
+                        name: (&*entry.name).into(),
                     });
                 }
             }
