@@ -393,10 +393,12 @@ fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
         let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
         call.held.need(set);
         call.remember(&key);
-        if call.shard(&key).is_cold(key.db) {
+        let shard = call.held.shard_of(&key);
+        let (is_cold, reaches_out) = (shard.is_cold(key.db), writes && shard.reaches_out());
+        if is_cold {
             call.ask_ahead();
         }
-        if writes && call.shard(&key).reaches_out() {
+        if reaches_out {
             hold_more(call, command, args, set);
         }
     } else {
