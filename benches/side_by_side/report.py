@@ -8,7 +8,7 @@ TITLES = {
 }  # fmt: skip
 PEERS = ["redis", "valkey"]
 # Sections whose cases differ by the depth of the pipeline.
-PIPELINED = ["core", "frameworks", "workers", "streams", "large", "fanout"]
+PIPELINED = ["core", "frameworks", "spread", "workers", "streams", "large", "fanout"]
 
 
 def number(value):
@@ -185,6 +185,13 @@ def summary(records):
             "Latency seen by the client, milliseconds: p99",
             "",
             metric_table(records, "core", "p99_ms", ratios=False),
+        )
+    if "spread" in measured:
+        add(
+            "Over many keys: server CPU per operation, microseconds",
+            "One worker on one core. Keys are drawn at random, and lie outside of the caches.",
+            metric_table(records, "spread", "cpu_us_per_op"),
+            metric_table(records, "spread", "ops_per_s"),
         )
     if "frameworks" in measured:
         add(
