@@ -51,7 +51,8 @@ pub const COMMANDS: &[Command] = &[
         "Returns the sorted elements of a list, a set, or a sorted set.", sort_ro),
 ];
 
-/// The key to sort, and the last that STORE names.
+/// The key to sort, and the last that STORE names: read as [`Wanted::parse`] reads it, because what
+/// it stores to must be held.
 fn find_keys(args: Args<'_>, out: &mut KeyPositions) {
     out.push(1);
     if !args.at(0).eq_ignore_ascii_case(b"sort") {
@@ -66,6 +67,7 @@ fn find_keys(args: Args<'_>, out: &mut KeyPositions) {
             at += 1;
         } else if is(b"store") && at + 1 < args.len() {
             target = Some(at + 1);
+            at += 1;
         }
         at += 1;
     }

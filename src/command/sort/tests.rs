@@ -65,6 +65,22 @@ fn sets_are_sorted_and_fields_are_patterns() {
     );
 }
 
+/// Found by fuzz/properties/commands.rs.
+#[test]
+fn a_destination_may_have_the_name_of_an_option() {
+    let bench = Bench::new();
+    bench.run("rpush l 2 1");
+    for option in ["by", "get", "limit", "store", "alpha"] {
+        assert_eq!(bench.run(&format!("sort l store {option}")), ":2");
+        for n in 0..20 {
+            let request = format!("sort l store {option} store d{n}");
+            assert_eq!(bench.run(&request), ":2");
+            let seen = bench.run(&format!("lrange d{n} 0 -1"));
+            assert_eq!(seen, "*2 $1 1 $1 2", "{request}");
+        }
+    }
+}
+
 #[test]
 fn what_is_stored_serves_who_waits() {
     let bench = Bench::new();
