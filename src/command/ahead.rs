@@ -77,13 +77,13 @@ mod tests {
 
     /// Notes what it is asked for.
     struct Collection {
-        is_cold: bool,
+        len: usize,
         asked: RefCell<Vec<String>>,
     }
 
     impl Cold for Collection {
-        fn is_cold(&self) -> bool {
-            self.is_cold
+        fn table_len(&self) -> usize {
+            self.len
         }
 
         fn ask(&self, names: &Names<'_>) {
@@ -106,20 +106,25 @@ mod tests {
         bytes
     }
 
+    /// Comes to each request in turn, as a connection does.
+    fn for_each<'a>(bytes: &'a [u8], mut visit: impl FnMut(&mut Ahead<'a>)) {
+        let (mut ahead, mut parser, mut rest) = (Ahead::default(), Parser::default(), bytes);
+        while let Parsed::Request { consumed } = parser.parse(rest, &Limits::default()) {
+            ahead.advance(rest, parser.head_bytes());
+            visit(&mut ahead);
+            rest = &rest[consumed..];
+        }
+        assert!(rest.is_empty());
+    }
+
     /// What is asked for while requests run that name an element as their third word.
     fn asked(requests: &[&str], is_cold: bool) -> Vec<String> {
         let bytes = encode(requests);
         let collection = Collection {
-            is_cold,
+            len: if is_cold { usize::MAX } else { 0 },
             asked: RefCell::default(),
         };
-        let (mut ahead, mut parser, mut rest) = (Ahead::default(), Parser::default(), &bytes[..]);
-        while let Parsed::Request { consumed } = parser.parse(rest, &Limits::default()) {
-            ahead.advance(rest, parser.head_bytes());
-            ahead.ask(&collection, 2);
-            rest = &rest[consumed..];
-        }
-        assert!(rest.is_empty());
+        for_each(&bytes, |ahead| ahead.ask(&collection, 2));
         collection.asked.into_inner()
     }
 
@@ -143,19 +148,15 @@ mod tests {
     fn keys_are_given_once_eight_at_a_time_and_not_where_there_is_one() {
         let keys = |requests: &[&str]| {
             let bytes = encode(requests);
-            let (mut ahead, mut parser, mut rest) =
-                (Ahead::default(), Parser::default(), &bytes[..]);
             let mut groups = Vec::new();
-            while let Parsed::Request { consumed } = parser.parse(rest, &Limits::default()) {
-                ahead.advance(rest, parser.head_bytes());
+            for_each(&bytes, |ahead| {
                 let names = ahead.keys();
                 let names: Vec<_> = names.iter().map(|name| name.escape_ascii()).collect();
                 let names: Vec<_> = names.iter().map(ToString::to_string).collect();
                 if !names.is_empty() {
                     groups.push(names.join(" "));
                 }
-                rest = &rest[consumed..];
-            }
+            });
             groups
         };
         let requests: Vec<_> = (0..10).map(|n| format!("GET k{n}")).collect();

@@ -478,11 +478,7 @@ fn lay(
 /// Cuts queues that came to their key with more than their policy allows.
 #[inline]
 pub(super) fn settle(call: &mut Call<'_, '_>) {
-    if call
-        .held
-        .shards()
-        .any(|(_, shard)| !shard.unsettled.is_empty())
-    {
+    if call.held.any(|shard| !shard.unsettled.is_empty()) {
         settle_all(call);
     }
 }

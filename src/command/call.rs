@@ -223,11 +223,7 @@ impl Call<'_, '_> {
     /// Notifies of the keys that expired in the shards held.
     #[inline]
     pub fn notify_expired(&mut self) {
-        if self
-            .held
-            .shards()
-            .any(|(_, shard)| !shard.expired.is_empty())
-        {
+        if self.held.any(|shard| !shard.expired.is_empty()) {
             self.tell_expired();
         }
     }

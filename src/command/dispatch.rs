@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use crate::acl::Context;
 use crate::clock;
 use crate::protocol::Args;
-use crate::store::ShardSet;
+use crate::store::{Shard, ShardSet};
 
 use super::acl;
 use super::bounds;
@@ -420,7 +420,7 @@ fn hold_several(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, writ
     };
     if !set.is_empty() {
         call.held.need(set);
-        if writes && call.held.shards().any(|(_, shard)| shard.reaches_out()) {
+        if writes && call.held.any(Shard::reaches_out) {
             hold_more(call, command, args, set);
         }
     }
@@ -431,11 +431,7 @@ fn hold_several(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, writ
 fn hold_more(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, set: ShardSet) {
     loop {
         let mut wanted = set;
-        if call
-            .held
-            .shards()
-            .any(|(_, shard)| !shard.dead_letters().is_empty())
-        {
+        if call.held.any(|shard| !shard.dead_letters().is_empty()) {
             wanted = serve::hold_dead_letters(call, command, args, set);
         }
         // Shards that are let go to hold more may see other policies.

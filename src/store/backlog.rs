@@ -263,7 +263,7 @@ fn group_backlog(group: &Group, log: &Log, now_ms: u64) -> GroupBacklog {
 /// A number from the header of a queue, for having it come to the caches.
 fn head_of(entry: &Entry) -> u64 {
     match &entry.value {
-        Value::Queue(queue) => queue.came().messages + u64::from(queue.is_metered()),
+        Value::Queue(queue) => queue.ask_head(),
         _ => 0,
     }
 }

@@ -24,12 +24,18 @@ pub type Names<'a> = SmallVec<[&'a [u8]; AHEAD_LEN]>;
 
 /// A collection whose elements have names.
 pub trait Cold {
-    /// Whether to look for an element probably means to wait for memory.
-    fn is_cold(&self) -> bool;
+    /// Elements that are found by way of a table; 0 of a collection that is one small allocation.
+    fn table_len(&self) -> usize;
 
     /// Asks for the memory of the elements of these names, whether there are such or not. Changes
     /// nothing.
     fn ask(&self, names: &Names<'_>);
+
+    /// Whether to look for an element probably means to wait for memory.
+    #[inline]
+    fn is_cold(&self) -> bool {
+        self.table_len() >= COLD_LEN_MIN
+    }
 }
 
 /// Asks for the memory behind entries, as far as a command that uses them mostly goes.

@@ -325,6 +325,13 @@ impl<'k> Held<'k> {
         }
     }
 
+    /// Whether something holds for any of the shards that are held. Unlike [`Held::shards`] it
+    /// lets nobody change them.
+    #[inline]
+    pub fn any(&self, holds: impl Fn(&Shard) -> bool) -> bool {
+        self.guards.iter().any(|(_, shard)| holds(shard))
+    }
+
     /// All shards that are held, in order.
     pub fn shards(&mut self) -> impl Iterator<Item = (u32, &mut Shard)> {
         self.touch_all();

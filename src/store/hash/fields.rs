@@ -7,7 +7,7 @@ use ahash::RandomState;
 
 use super::field::Field;
 use crate::ends::is_same;
-use crate::store::cold::{COLD_LEN_MIN, Cold, Names};
+use crate::store::cold::{Cold, Names};
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, Remains};
 use crate::store::table::{Iter, Table};
 
@@ -160,8 +160,8 @@ impl Fields {
 
 impl Cold for Fields {
     #[inline]
-    fn is_cold(&self) -> bool {
-        self.len() >= COLD_LEN_MIN
+    fn table_len(&self) -> usize {
+        self.len()
     }
 
     fn ask(&self, names: &Names<'_>) {

@@ -386,8 +386,8 @@ impl<'a> Entry<'a> {
 
 impl Cold for Hash {
     #[inline]
-    fn is_cold(&self) -> bool {
-        self.table().is_some_and(Cold::is_cold)
+    fn table_len(&self) -> usize {
+        self.table().map_or(0, Cold::table_len)
     }
 
     fn ask(&self, names: &Names<'_>) {

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use ahash::RandomState;
 
 use crate::ends::is_same;
-use crate::store::cold::{COLD_LEN_MIN, Cold, Names};
+use crate::store::cold::{Cold, Names};
 use crate::store::member::Member;
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, Remains};
 use crate::store::table::{Iter, Table};
@@ -96,8 +96,8 @@ impl Members {
 
 impl Cold for Members {
     #[inline]
-    fn is_cold(&self) -> bool {
-        self.len() >= COLD_LEN_MIN
+    fn table_len(&self) -> usize {
+        self.len()
     }
 
     fn ask(&self, names: &Names<'_>) {

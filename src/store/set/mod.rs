@@ -34,8 +34,11 @@ enum Kept {
 
 impl Cold for Set {
     #[inline]
-    fn is_cold(&self) -> bool {
-        matches!(&self.kept, Kept::Table(members) if members.is_cold())
+    fn table_len(&self) -> usize {
+        match &self.kept {
+            Kept::Table(members) => members.len(),
+            Kept::Small(_) => 0,
+        }
     }
 
     fn ask(&self, names: &Names<'_>) {

@@ -8,7 +8,7 @@ use ahash::RandomState;
 use smallvec::SmallVec;
 
 use crate::ends::is_same;
-use crate::store::cold::{AHEAD_LEN, COLD_LEN_MIN, Cold, Names as Wanted};
+use crate::store::cold::{AHEAD_LEN, Cold, Names as Wanted};
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use crate::store::table::{IntoIter, Table};
 
@@ -245,8 +245,8 @@ impl Large {
 
 impl Cold for Large {
     #[inline]
-    fn is_cold(&self) -> bool {
-        self.len() >= COLD_LEN_MIN
+    fn table_len(&self) -> usize {
+        self.len()
     }
 
     fn ask(&self, names: &Wanted<'_>) {

@@ -60,8 +60,11 @@ enum Form {
 
 impl Cold for SortedSet {
     #[inline]
-    fn is_cold(&self) -> bool {
-        matches!(&self.0, Form::Large(large) if large.is_cold())
+    fn table_len(&self) -> usize {
+        match &self.0 {
+            Form::Large(large) => large.len(),
+            Form::Small(_) => 0,
+        }
     }
 
     fn ask(&self, names: &Names<'_>) {
