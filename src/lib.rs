@@ -10,6 +10,7 @@ pub mod clients;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod digits;
 pub mod ends;
 pub mod glob;
 pub mod http;

@@ -17,6 +17,7 @@ use super::ahead::Ahead;
 use super::engine::Engine;
 use super::session::Session;
 use super::spec::Flags;
+use super::table::Found;
 
 /// One command being run.
 ///
@@ -44,6 +45,11 @@ pub struct Call<'c, 'k> {
     /// Where the name of the command's first key stands, and its hash: hashed to find its shard,
     /// asked for again by the handler. Only ever holds a name of the command that runs.
     pub remembered: Option<(usize, u64)>,
+    /// Whether the request has the command and the first argument of the one before.
+    pub repeats: bool,
+    /// The command of the request before, if that was executed in the ordinary way and named its
+    /// only key as its first argument, and the hash of that.
+    pub(super) last: Option<(Found, u64)>,
     /// The buffer of its own that a large request came in.
     pub carrier: Option<&'c Carrier>,
     /// The requests that follow.
@@ -72,6 +78,8 @@ impl<'c, 'k> Call<'c, 'k> {
             now,
             worker,
             remembered: None,
+            repeats: false,
+            last: None,
             carrier: None,
             ahead: Ahead::default(),
         }

@@ -30,20 +30,24 @@ const TIMED_ONE_IN: u64 = 64;
 /// Runs one request and writes its reply.
 pub fn execute(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
     let gates = call.engine.gates.load();
+    let last = call.last.take();
     if call.session.is_special || gates != 0 {
         return execute_special(call, args, gates);
     }
-    let found = match call.session.recent.find(args) {
-        Some(found) => found,
-        None => match find(args) {
-            Ok(found) => {
-                call.session.recent.note(args, found);
-                found
-            }
-            Err(error) => return refuse(call, args, &error),
+    let (found, hash) = match last {
+        Some((found, hash)) if call.repeats => (found, Some(hash)),
+        _ => match call.session.recent.find(args) {
+            Some(found) => (found, None),
+            None => match find(args) {
+                Ok(found) => {
+                    call.session.recent.note(args, found);
+                    (found, None)
+                }
+                Err(error) => return refuse(call, args, &error),
+            },
         },
     };
-    run(call, found, args, false)
+    run(call, found, hash, args, false)
 }
 
 /// Whether the first word is that of an HTTP request: somebody makes a browser send commands.
@@ -90,7 +94,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     let is_noted =
         found.command.name == "touch" || !call.session.client.no_touch.load(Ordering::Relaxed);
     call.held.note_uses(is_noted);
-    let outcome = run(call, found, args, gates & Gates::TIMED != 0);
+    let outcome = run(call, found, None, args, gates & Gates::TIMED != 0);
     call.held.note_uses(true);
     // Afterwards, so that EXEC follows the commands that it executed.
     if gates & Gates::MONITORED != 0 {
@@ -232,14 +236,21 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
     Outcome::Done
 }
 
-/// Holds what the command needs, runs it, and does what follows from it.
+/// Holds what the command needs, runs it, and does what follows from it. `hash` is that of its first
+/// argument, if it is known.
 #[inline(always)]
 #[allow(
     clippy::inline_always,
     reason = "a call less is 20 of a GET's 700 instructions"
 )]
-fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
-    hold(call, found.command, args);
+fn run(
+    call: &mut Call<'_, '_>,
+    found: Found,
+    hash: Option<u64>,
+    args: Args<'_>,
+    is_timed: bool,
+) -> Outcome {
+    hold(call, found, hash, args);
     let is_busy = call.engine.is_busy();
     if is_busy && !found.command.flags.any(Flags::ALLOW_BUSY) {
         // A script let go of these shards only so that this can be said.
@@ -382,17 +393,20 @@ pub(super) fn note_slow(
 /// waiters of its keys may touch, so that a push and what it serves are one step for everybody.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "as for `run`")]
-fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
+fn hold(call: &mut Call<'_, '_>, found: Found, hash: Option<u64>, args: Args<'_>) {
+    let command = found.command;
     call.forget_key();
     let writes = command.flags.any(Flags::WRITE);
     if let Keys::Range {
         first: 1, last: 1, ..
     } = command.keys
     {
-        let key = call.key(args.at(1));
-        let set = ShardSet::one(call.engine.keyspace.shard_of(&key));
+        let (keyspace, name) = (&call.engine.keyspace, args.at(1));
+        let key = keyspace.key_of_hash(call.session.db, name, hash);
+        let set = ShardSet::one(keyspace.shard_of(&key));
         call.held.need(set);
         call.remember(&key);
+        call.last = Some((found, key.hash));
         let shard = call.held.shard_of(&key);
         let (is_cold, reaches_out) = (shard.is_cold(key.db), writes && shard.reaches_out());
         if is_cold {

@@ -345,6 +345,7 @@ impl Connection {
                 }
                 Parsed::Request { consumed } => {
                     call.ahead.advance(rest, self.parser.head_bytes());
+                    call.repeats = self.parser.has_repeated();
                     let outcome = command::execute(&mut call, self.parser.args(rest));
                     match outcome {
                         Outcome::Done | Outcome::Block(_) => {}

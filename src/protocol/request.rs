@@ -119,6 +119,8 @@ pub struct Parser {
     /// Bytes up to the third argument of the request that `spans` describe, and 0 where it has
     /// fewer than two or came in pieces.
     head_bytes: usize,
+    /// Whether they are those of the request before it.
+    has_repeated: bool,
     /// Words of an inline line with quotes.
     scratch: Vec<u8>,
     /// Bytes and items looked at, for the tests of linear cost.
@@ -172,6 +174,13 @@ impl Parser {
         self.head_bytes
     }
 
+    /// Whether those bytes are the same as in the request before it, which was at hand: it names
+    /// the same command and key, with as many arguments.
+    #[inline]
+    pub fn has_repeated(&self) -> bool {
+        self.has_repeated
+    }
+
     /// Forgets the request in progress.
     pub fn reset(&mut self) {
         self.stage = Stage::Start;
@@ -215,7 +224,8 @@ impl Parser {
             return None;
         }
         let head_bytes = mem::take(&mut self.head_bytes);
-        let (count, mut position) = if repeats(head_bytes, before, buf) {
+        self.has_repeated = repeats(head_bytes, before, buf);
+        let (count, mut position) = if self.has_repeated {
             let count = self.spans.len();
             self.spans.truncate(2);
             (count, head_bytes)
@@ -259,6 +269,7 @@ impl Parser {
     fn start(&mut self, buf: &[u8]) {
         self.spans.clear();
         self.head_bytes = 0;
+        self.has_repeated = false;
         if self.is_swollen() {
             self.shrink();
         }

@@ -55,6 +55,16 @@ impl Keyspace {
         }
     }
 
+    /// The same where the hash may be known already.
+    #[inline]
+    pub fn key_of_hash<'a>(&self, db: u8, name: &'a [u8], hash: Option<u64>) -> Key<'a> {
+        let Some(hash) = hash else {
+            return self.key(db, name);
+        };
+        debug_assert_eq!(hash, self.hasher.hash_one(name));
+        Key { db, hash, name }
+    }
+
     /// The shard of a key: the leading bits of its position, so that the shards in order are the
     /// hash order that SCAN walks.
     #[inline]

@@ -231,7 +231,8 @@ impl<T> Table<T> {
     }
 
     /// The same for changing it. What decides its hash must not change.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "it is all of ten instructions")]
     pub fn at_mut(&mut self, place: Place) -> Option<&mut T> {
         self.part_mut(place.bits).0.get_bucket_mut(place.bucket)
     }

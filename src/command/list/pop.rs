@@ -60,13 +60,18 @@ pub(super) fn pop_one(
     head: impl FnOnce(&mut Reply),
 ) -> Result<bool> {
     let (now_ms, tick) = (call.now_ms(), call.tick());
-    let Some(slot) = call.held.shard_of(key).slot(key, now_ms)? else {
+    let shard = call.held.shard_of(key);
+    let Some(slot) = shard.slot(key, now_ms)? else {
         return Ok(false);
     };
     if slot.queue.is_plain() {
         head(call.reply);
         let is_drained = take(slot, key, end, 1, tick, call.reply, &mut call.session.taken);
-        popped(call, key, end, is_drained);
+        shard.watched.changed(key);
+        call.notify(key, Events::LIST, pop_event(end));
+        if is_drained {
+            remove_drained(call, key);
+        }
         return Ok(true);
     }
     let is_there = bounds::ready_len(call, key)?.is_some();
@@ -132,9 +137,13 @@ fn take(
 pub(super) fn popped(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, is_drained: bool) {
     call.changed(key, Events::LIST, pop_event(end));
     if is_drained {
-        call.shard(key).remove_drained(key);
-        call.notify(key, Events::GENERIC, "del");
+        remove_drained(call, key);
     }
+}
+
+fn remove_drained(call: &mut Call<'_, '_>, key: &Key<'_>) {
+    call.shard(key).remove_drained(key);
+    call.notify(key, Events::GENERIC, "del");
 }
 
 /// LMPOP numkeys key [key ...] <LEFT | RIGHT> [COUNT count]

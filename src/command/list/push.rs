@@ -51,9 +51,10 @@ fn push(call: &mut Call<'_, '_>, args: Args<'_>, end: End, only_if_exists: bool)
     slot.note_came(before);
     let len = reply_len(slot.queue.len());
     call.reply.integer(len);
+    shard.watched.changed(&key);
     if is_new {
         call.notify(&key, Events::NEW, "new");
     }
-    call.changed(&key, Events::LIST, push_event(end));
+    call.notify(&key, Events::LIST, push_event(end));
     Ok(Outcome::Done)
 }

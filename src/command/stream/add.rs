@@ -27,8 +27,25 @@ type Pairs<'a> = SmallVec<[&'a [u8]; 16]>;
 /// [IDMPAUTO producer-id | IDMP producer-id idempotent-id]
 /// [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]
 pub fn xadd(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let live = call.engine.config.live();
-    let options = Options::parse(args, live, true)?;
+    if args.at(2) == b"*" {
+        // Without options, as most are: compiled without what they would ask for.
+        return add(call, args, &Options::NONE);
+    }
+    add_with_options(call, args)
+}
+
+#[inline(never)]
+fn add_with_options(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    let options = Options::parse(args, call.engine.config.live(), true)?;
+    add(call, args, &options)
+}
+
+#[inline(always)]
+#[allow(
+    clippy::inline_always,
+    reason = "for options that are known when it is compiled"
+)]
+fn add(call: &mut Call<'_, '_>, args: Args<'_>, options: &Options<'_>) -> Result {
     let fields = args.tail(options.end);
     if fields.is_empty() || fields.len() % 2 == 1 {
         return Err(Error::Arity("xadd".into()));
@@ -36,41 +53,59 @@ pub fn xadd(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     if options.id == NewId::Exact(StreamId::MIN) {
         return Err(text(ZERO));
     }
+    let (one, many): (_, Pairs<'_>);
+    let pairs = if fields.len() == 2 {
+        one = [fields.at(0), fields.at(1)];
+        &one[..]
+    } else {
+        many = fields.iter().collect();
+        &many
+    };
     let entry = NewEntry {
-        pairs: fields.iter().collect(),
+        pairs,
         limits: limits(call),
         now_ms: call.now_ms(),
         options,
     };
     let key = call.key(args.at(1));
     let shard = call.held.shard_of(&key);
-    let found = shard.stream_slot(&key, entry.now_ms)?;
-    let is_new = found.is_none();
-    let added = match found {
-        Some(mut slot) => entry
-            .add_to(&mut slot)
-            .map_err(|error| refusal(error, &key, slot.stream)),
-        None if entry.options.no_make => {
-            call.reply.null();
-            return Ok(Outcome::Done);
-        }
-        None => add_to_new(call, &key, |slot| entry.add_to(slot)),
+    let Some(mut slot) = shard.stream_slot(&key, entry.now_ms)? else {
+        return add_to_absent(call, &key, &entry);
     };
-    let added = added?;
+    let added = entry
+        .add_to(&mut slot)
+        .map_err(|error| refusal(error, &key, slot.stream))?;
     write_id(call.reply, added.id);
     if added.is_known {
         return Ok(Outcome::Done);
     }
-    if !is_new {
-        // A new stream is ready by itself.
-        call.shard(&key).mark_ready(&key);
-        if entry.options.producer.is_some() {
-            call.shard(&key).tend(&key);
-        }
+    shard.mark_ready(&key);
+    if options.producer.is_some() {
+        shard.tend(&key);
     }
-    call.changed(&key, Events::STREAM, "xadd");
+    shard.watched.changed(&key);
+    call.notify(&key, Events::STREAM, "xadd");
     if added.trimmed > 0 {
         call.notify(&key, Events::STREAM, "xtrim");
+    }
+    Ok(Outcome::Done)
+}
+
+/// Adds to a stream that is not there yet. It is ready by itself.
+#[cold]
+fn add_to_absent(call: &mut Call<'_, '_>, key: &Key<'_>, entry: &NewEntry<'_>) -> Result {
+    if entry.options.no_make {
+        call.reply.null();
+        return Ok(Outcome::Done);
+    }
+    let added = add_to_new(call, key, |slot| entry.add_to(slot))?;
+    write_id(call.reply, added.id);
+    if added.is_known {
+        return Ok(Outcome::Done);
+    }
+    call.changed(key, Events::STREAM, "xadd");
+    if added.trimmed > 0 {
+        call.notify(key, Events::STREAM, "xtrim");
     }
     Ok(Outcome::Done)
 }
@@ -121,8 +156,8 @@ pub(in crate::command) fn add_entry(
 
 /// An entry to add, with all that XADD says of it.
 struct NewEntry<'a> {
-    pairs: Pairs<'a>,
-    options: Options<'a>,
+    pairs: &'a [&'a [u8]],
+    options: &'a Options<'a>,
     limits: NodeLimits,
     now_ms: u64,
 }
@@ -137,11 +172,12 @@ struct Added {
 }
 
 impl NewEntry<'_> {
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as for `add`")]
     fn add_to(&self, slot: &mut StreamSlot<'_>) -> std::result::Result<Added, AddError> {
         let mut mark = None;
         if let Some(producer) = &self.options.producer {
-            let given = producer.mark(&self.pairs);
+            let given = producer.mark(self.pairs);
             if let Some(id) = producer.find(slot.stream, &given, self.now_ms) {
                 return Ok(Added {
                     id,
@@ -152,7 +188,7 @@ impl NewEntry<'_> {
             mark = Some((producer, given));
         }
         let trim = self.options.trim;
-        let id = slot.add(self.options.id, &self.pairs, self.limits, self.now_ms, trim)?;
+        let id = slot.add(self.options.id, self.pairs, self.limits, self.now_ms, trim)?;
         if let Some((producer, mark)) = mark {
             producer.record(slot.stream, mark, id, self.now_ms);
         }

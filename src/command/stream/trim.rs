@@ -44,25 +44,23 @@ struct Wanted {
 }
 
 impl<'a> Options<'a> {
+    /// Those of XADD that gives the next id and no option.
+    pub const NONE: Self = Self {
+        trim: None,
+        no_make: false,
+        producer: None,
+        id: NewId::Auto,
+        end: 3,
+    };
+
     /// Reads options from the second argument on; XADD's end with an id.
-    #[inline]
     pub fn parse(args: Args<'a>, live: &Live, is_add: bool) -> Result<Self> {
-        let mut options = Self {
-            trim: None,
-            no_make: false,
-            producer: None,
-            id: NewId::Auto,
-            end: 2,
-        };
-        if is_add && args.at(2) == b"*" {
-            options.end = 3;
-            return Ok(options);
-        }
-        options.parse_rest(args, live, is_add)?;
+        let mut options = Self::NONE;
+        options.read(args, live, is_add)?;
         Ok(options)
     }
 
-    fn parse_rest(&mut self, args: Args<'a>, live: &Live, is_add: bool) -> Result<()> {
+    fn read(&mut self, args: Args<'a>, live: &Live, is_add: bool) -> Result<()> {
         let mut wanted = Wanted::default();
         let mut at = 2;
         while let Some(option) = args.get(at) {

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 
 use super::{Later, Reply, Resp, SHARED_BYTES_MIN, Shared};
+use crate::digits;
 use crate::protocol::number;
 
 /// Longest run of bytes moved to make room for a length that became known late; past it the header
@@ -13,6 +14,9 @@ use crate::protocol::number;
 pub(super) const SHIFT_BYTES_MAX: usize = 64 << 10;
 /// Bytes around a string: a marker, the longest length, two line ends.
 const BULK_FRAME_BYTES_MAX: usize = 1 + 19 + 2 + 2;
+
+/// A marker, a sign, a number and the line end, all of them at their longest.
+const LONG_LINE_BYTES: usize = 2 + digits::ROOM + 2;
 
 /// The numbers 0 to 1023 as they stand in a header: room for the marker, the digits, the line end,
 /// and in the last byte how many bytes that makes.
@@ -334,10 +338,14 @@ impl Reply {
     }
 
     fn long_head(&mut self, marker: u8, value: i64) {
-        let mut digits = itoa::Buffer::new();
-        self.own.push(marker);
-        self.own.extend_from_slice(digits.format(value).as_bytes());
-        self.own.extend_from_slice(b"\r\n");
+        let mut line = [marker; LONG_LINE_BYTES];
+        line[1] = b'-';
+        let first = 1 + usize::from(value < 0);
+        let end = digits::put(&mut line, first, value.unsigned_abs());
+        line[end..end + 2].copy_from_slice(b"\r\n");
+        let end = self.own.len() + end + 2;
+        self.own.extend_from_slice(&line);
+        self.own.truncate(end);
     }
 
     /// Puts a header at the place of `later`: moves what follows if that is little, and otherwise

@@ -171,6 +171,7 @@ impl Log {
     }
 
     /// The id that `new` would get now.
+    #[inline]
     pub fn next_id(&self, new: NewId, now_ms: u64) -> Result<StreamId, AddError> {
         let last = self.last_id;
         let Some(after_last) = last.next() else {
@@ -191,6 +192,7 @@ impl Log {
     ///
     /// # Panics
     /// When `pairs` is empty or odd: the command layer has checked it.
+    #[inline]
     pub fn append<A: AsRef<[u8]>>(
         &mut self,
         new: NewId,
@@ -205,13 +207,12 @@ impl Log {
             return Err(AddError::TooLarge);
         }
         let mut bytes_hint = 0;
-        let mut end = self.segments.end();
-        if end.is_some_and(|end| self.segments.at(end).segment.last() >= id) {
+        let mut end = self.segments.last_mut();
+        if end.as_ref().is_some_and(|end| end.segment.last() >= id) {
             self.clear_above(id);
-            end = self.segments.end();
+            end = self.segments.last_mut();
         }
-        if let Some(end) = end {
-            let Based { base, segment } = self.segments.at_mut(end);
+        if let Some(Based { base, segment }) = end {
             let before = segment.heap_bytes();
             if segment.fits(raw_bytes, limits) {
                 segment.push(*base, id, pairs);
@@ -253,6 +254,7 @@ impl Log {
         }
     }
 
+    #[inline]
     fn note_added(&mut self, id: StreamId, payload_bytes: u64) {
         if self.len == 0 {
             self.first_id = id;

@@ -112,6 +112,7 @@ impl Stream {
 
     /// XADD: appends an entry; `pairs` are names and values in turn, at least one pair. About
     /// 40 ns and a copy. Trimming is a call of its own: [`Stream::trim`].
+    #[inline]
     pub fn add<A: AsRef<[u8]>>(
         &mut self,
         new: NewId,

@@ -84,8 +84,7 @@ impl Segment {
         let mut bytes = Vec::with_capacity(bytes_hint.max(raw_bytes + 8));
         varint::put(&mut bytes, names().len() as u64);
         for name in names() {
-            varint::put(&mut bytes, name.len() as u64);
-            bytes.extend_from_slice(name);
+            varint::put_bytes(&mut bytes, name);
         }
         let mut segment = Self {
             head: narrow(bytes.len() as u64),
@@ -139,14 +138,13 @@ impl Segment {
         if ms_step > MS_LOW {
             flags |= MS_MORE;
         }
-        let stored = usize::from(shared);
-        let parts = pairs
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| index % 2 >= stored);
-        let parts_bytes: usize = parts
-            .map(|(_, part)| varint::framed(part.as_ref().len()))
-            .sum();
+        let mut parts_bytes = 0;
+        for pair in pairs.chunks_exact(2) {
+            if !shared {
+                parts_bytes += varint::framed(pair[0].as_ref().len());
+            }
+            parts_bytes += varint::framed(pair[1].as_ref().len());
+        }
         let ms_more = if ms_step > MS_LOW { ms_step } else { 0 };
         self.make_room(parts_bytes + 1 + varint::width(ms_more) + varint::width(seq_step));
         if self
@@ -178,12 +176,10 @@ impl Segment {
             let (name, value) = (pair[0].as_ref(), pair[1].as_ref());
             if !shared {
                 node_bytes += node_size::element_bytes(name);
-                varint::put(&mut self.bytes, name.len() as u64);
-                self.bytes.extend_from_slice(name);
+                varint::put_bytes(&mut self.bytes, name);
             }
             node_bytes += node_size::element_bytes(value);
-            varint::put(&mut self.bytes, value.len() as u64);
-            self.bytes.extend_from_slice(value);
+            varint::put_bytes(&mut self.bytes, value);
             payload_bytes += (name.len() + value.len()) as u64;
         }
         self.node_bytes = self.node_bytes.saturating_add(narrow(node_bytes));

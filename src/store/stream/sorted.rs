@@ -215,6 +215,12 @@ impl<T: Keyed> Sorted<T> {
         self.chunks.back()?.items.back()
     }
 
+    /// The greatest item, to change anything but the key.
+    #[inline]
+    pub fn last_mut(&mut self) -> Option<&mut T> {
+        self.chunks.back_mut()?.items.back_mut()
+    }
+
     /// All items in order.
     pub fn iter(&self) -> impl Iterator<Item = &T> + '_ {
         self.chunks.iter().flat_map(|chunk| chunk.items.iter())

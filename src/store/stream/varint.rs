@@ -29,6 +29,13 @@ pub(super) fn put(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push((number & 0x7f) as u8);
 }
 
+/// Appends a part of bytes with its length before it.
+#[inline]
+pub(super) fn put_bytes(bytes: &mut Vec<u8>, part: &[u8]) {
+    put(bytes, part.len() as u64);
+    bytes.extend_from_slice(part);
+}
+
 /// Reads the number at `*at` and moves `*at` past it.
 ///
 /// # Panics
