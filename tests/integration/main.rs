@@ -21,6 +21,7 @@ mod hostile;
 mod http;
 mod limits;
 mod load;
+mod pipelines;
 mod policy;
 mod raw;
 #[path = "../differential/rng.rs"]
