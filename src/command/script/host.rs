@@ -20,8 +20,8 @@ use super::super::table::{Found, table};
 const KILLED: &str = "ERR Script killed by user with SCRIPT KILL...";
 
 /// For how long a script computes before others are served beside it; after that it computes for as
-/// long as they took, if that is longer. In tests every look is a rest.
-const WORK_US_MIN: u64 = if cfg!(test) { 0 } else { 200 };
+/// long as they took, if that is longer. In tests nearly every look is a rest.
+const WORK_US_MIN: u64 = if cfg!(test) { 1 } else { 200 };
 
 /// A script's side of a call.
 pub(super) struct ScriptHost<'a, 'c, 'k> {
