@@ -23,6 +23,7 @@ const EXPECTED_BYTES_MAX: usize = 2 << 20;
 const SLACK_BYTES: usize = 64;
 /// Requests that are read ahead while the client blocks or is paused.
 const INPUT_AHEAD_BYTES_MAX: usize = 64 << 10;
+
 thread_local! {
     /// The worker's read buffer: whatever is read is executed before the next connection reads.
     static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(READ_BYTES));
