@@ -2,9 +2,16 @@
 //! runs. If there are many keys, the memory behind those that they name is asked for together. If
 //! they repeat its key as well, they name elements of the same collection; if that is large, the
 //! memory of these is.
+//!
+//! A handler of a command that [runs on](super::Flags::RUNS_ON) may even take such requests with its
+//! own: what it looked up for the one serves for all.
 
-use crate::protocol::following;
+use crate::protocol::{Reply, following};
 use crate::store::{AHEAD_LEN, Cold, Names};
+
+/// Replies that wait when a handler takes no more requests: a connection that has more to send than
+/// a turn sends executes none.
+const TAKEN_REPLY_BYTES_MAX: usize = 64 << 10;
 
 /// What is at hand behind the request that runs.
 #[derive(Debug, Default)]
@@ -13,6 +20,12 @@ pub struct Ahead<'c> {
     bytes: &'c [u8],
     /// Bytes of the request that name its command and its key; 0 where that is not known.
     head_bytes: usize,
+    /// Bytes of the request that runs, with those that were taken with it.
+    taken_bytes: usize,
+    /// Requests that were taken with the one that runs.
+    taken_len: u64,
+    /// Most that may be.
+    taken_max: u64,
     /// Requests that follow whose keys were asked for already.
     asked_keys_len: usize,
     /// Requests that follow whose elements were asked for already.
@@ -22,9 +35,48 @@ pub struct Ahead<'c> {
 impl<'c> Ahead<'c> {
     /// Goes on to the next request, which `bytes` begin with.
     #[inline]
-    pub fn advance(&mut self, bytes: &'c [u8], head_bytes: usize) {
+    pub fn advance(&mut self, bytes: &'c [u8], head_bytes: usize, request_bytes: usize) {
         self.bytes = bytes;
         self.head_bytes = head_bytes;
+        self.taken_bytes = request_bytes;
+        self.taken_len = 0;
+        self.taken_max = 0;
+    }
+
+    /// Lets the handler of the request take so many with it. Only for one that is executed in the
+    /// ordinary way, where nobody waits, watches or counts what each of them does.
+    #[inline]
+    pub(super) fn let_take(&mut self, taken_max: u64) {
+        self.taken_max = taken_max;
+    }
+
+    /// Requests that were taken with the one that ran, and the bytes of them all.
+    #[inline]
+    pub fn taken(&self) -> (u64, usize) {
+        (self.taken_len, self.taken_bytes)
+    }
+
+    /// Takes the request that follows, if it has the command, the first argument and the number of
+    /// arguments of the one that runs, `N` besides those two, and the handler wants it. Who takes it
+    /// does all that it asks for, and writes its reply, which is no error.
+    #[inline]
+    pub fn take<const N: usize>(
+        &mut self,
+        reply: &Reply,
+        is_wanted: impl FnOnce(&[&'c [u8]; N]) -> bool,
+    ) -> Option<[&'c [u8]; N]> {
+        if self.taken_len >= self.taken_max || reply.len() > TAKEN_REPLY_BYTES_MAX {
+            return None;
+        }
+        let head = &self.bytes[..self.head_bytes];
+        let (arguments, bytes) = following::next(head, &self.bytes[self.taken_bytes..])?;
+        if !is_wanted(&arguments) {
+            return None;
+        }
+        self.taken_bytes += bytes;
+        self.taken_len += 1;
+        self.asked_keys_len = self.asked_keys_len.saturating_sub(1);
+        Some(arguments)
     }
 
     /// The keys that this request and the next ones name as their first argument, once for each of
@@ -110,7 +162,7 @@ mod tests {
     fn for_each<'a>(bytes: &'a [u8], mut visit: impl FnMut(&mut Ahead<'a>)) {
         let (mut ahead, mut parser, mut rest) = (Ahead::default(), Parser::default(), bytes);
         while let Parsed::Request { consumed } = parser.parse(rest, &Limits::default()) {
-            ahead.advance(rest, parser.head_bytes());
+            ahead.advance(rest, parser.head_bytes(), consumed);
             visit(&mut ahead);
             rest = &rest[consumed..];
         }

@@ -9,7 +9,7 @@ use crate::clock::Now;
 use crate::config::Events;
 use crate::metrics::WorkerStats;
 use crate::outbox::WakeList;
-use crate::protocol::{Args, Carrier, Reply};
+use crate::protocol::{Args, Carrier, Parser, Reply};
 use crate::pubsub::Space;
 use crate::store::{AHEAD_LEN, Cause, Held, Key, Shard, Value};
 
@@ -17,7 +17,7 @@ use super::ahead::Ahead;
 use super::engine::Engine;
 use super::session::Session;
 use super::spec::Flags;
-use super::table::Found;
+use super::table::Recent;
 
 /// One command being run.
 ///
@@ -43,13 +43,11 @@ pub struct Call<'c, 'k> {
     /// The worker that runs this.
     pub worker: usize,
     /// Where the name of the command's first key stands, and its hash: hashed to find its shard,
-    /// asked for again by the handler. Only ever holds a name of the command that runs.
+    /// asked for again by the handler. Only ever holds a name of the command that runs or ran last.
     pub remembered: Option<(usize, u64)>,
-    /// Whether the request has the command and the first argument of the one before.
+    /// Whether the request has the command and the first argument of the one before, of which then
+    /// holds what [`Call::remembered`] and the session's recent command say.
     pub repeats: bool,
-    /// The command of the request before, if that was executed in the ordinary way and named its
-    /// only key as its first argument, and the hash of that.
-    pub(super) last: Option<(Found, u64)>,
     /// The buffer of its own that a large request came in.
     pub carrier: Option<&'c Carrier>,
     /// The requests that follow.
@@ -79,14 +77,21 @@ impl<'c, 'k> Call<'c, 'k> {
             worker,
             remembered: None,
             repeats: false,
-            last: None,
             carrier: None,
             ahead: Ahead::default(),
         }
     }
 }
 
-impl Call<'_, '_> {
+impl<'c> Call<'c, '_> {
+    /// Goes on to the request that `bytes` begin with and that the parser has just found there.
+    #[inline]
+    pub fn come_to(&mut self, bytes: &'c [u8], request_bytes: usize, parser: &Parser) {
+        self.repeats = parser.has_repeated();
+        self.ahead
+            .advance(bytes, parser.head_bytes(), request_bytes);
+    }
+
     /// An argument as a key of the selected database.
     #[inline]
     pub fn key<'a>(&self, name: &'a [u8]) -> Key<'a> {
@@ -115,6 +120,20 @@ impl Call<'_, '_> {
             let keys = names.iter().map(|name| keyspace.key(db, name));
             self.held.ask(&keys.collect::<SmallVec<[_; AHEAD_LEN]>>());
         }
+    }
+
+    /// The hash of the first argument, if the request before had the same.
+    #[inline]
+    pub(super) fn hash_of_repeated(&self) -> Option<u64> {
+        let (_, hash) = self.remembered.filter(|_| self.repeats)?;
+        Some(hash)
+    }
+
+    /// Has the next request looked up anew, whether or not it repeats this one.
+    pub(super) fn forget_request(&mut self) {
+        self.repeats = false;
+        self.forget_key();
+        self.session.recent = Recent::default();
     }
 
     /// Ends [`Call::remember`], before the next command may reuse the memory.

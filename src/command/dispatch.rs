@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use crate::acl::Context;
 use crate::clock;
+use crate::config::Events;
 use crate::protocol::Args;
 use crate::store::{Shard, ShardSet};
 
@@ -16,7 +17,7 @@ use super::bounds;
 use super::call::Call;
 use super::engine::Gates;
 use super::error::{BUSY, Error, SHOWN_BYTES_MAX, shown};
-use super::outcome::Outcome;
+use super::outcome::{NotNow, Outcome};
 use super::pause::Paused;
 use super::serve;
 use super::session::ReplyMode;
@@ -27,27 +28,23 @@ use super::table::{Found, table};
 /// Calls of a command that are all timed before sampling starts, and the share sampled then.
 const TIMED_ONE_IN: u64 = 64;
 
-/// Runs one request and writes its reply.
+/// Runs one request and writes its reply; some take those that follow with them.
 pub fn execute(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
     let gates = call.engine.gates.load();
-    let last = call.last.take();
     if call.session.is_special || gates != 0 {
         return execute_special(call, args, gates);
     }
-    let (found, hash) = match last {
-        Some((found, hash)) if call.repeats => (found, Some(hash)),
-        _ => match call.session.recent.find(args) {
-            Some(found) => (found, None),
-            None => match find(args) {
-                Ok(found) => {
-                    call.session.recent.note(args, found);
-                    (found, None)
-                }
-                Err(error) => return refuse(call, args, &error),
-            },
+    let found = match call.session.recent.find(args, call.repeats) {
+        Some(found) => found,
+        None => match find(args) {
+            Ok(found) => {
+                call.session.recent.note(args, found);
+                found
+            }
+            Err(error) => return refuse(call, args, &error),
         },
     };
-    run(call, found, hash, args, false)
+    run(call, found, args, Manner::Plain)
 }
 
 /// Whether the first word is that of an HTTP request: somebody makes a browser send commands.
@@ -58,12 +55,18 @@ fn is_http(args: Args<'_>) -> bool {
 
 /// The same for clients in a special state, or when the server is in one.
 fn execute_special(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outcome {
+    call.forget_request();
     let mark = call.reply.mark();
+    let reply_mode = call.session.reply_mode;
     if call.session.reply_mode == ReplyMode::SkipNext {
         call.session.reply_mode = ReplyMode::Skipping;
     }
     call.session.has_confirmed = false;
     let outcome = execute_checked(call, args, gates);
+    if matches!(outcome, Outcome::NotNow(_)) {
+        call.session.reply_mode = reply_mode;
+        return outcome;
+    }
     // Confirmations of subscriptions are sent whatever becomes of replies.
     if call.session.reply_mode != ReplyMode::On && !call.session.has_confirmed {
         call.reply.truncate_to(mark);
@@ -89,15 +92,20 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
         return super::transaction::queue(call, &found, args);
     }
     if gates & Gates::PAUSED != 0 && is_paused(call, &found, args) {
-        return Outcome::Paused;
+        return Outcome::NotNow(NotNow::Paused);
     }
     let is_noted =
         found.command.name == "touch" || !call.session.client.no_touch.load(Ordering::Relaxed);
     call.held.note_uses(is_noted);
-    let outcome = run(call, found, None, args, gates & Gates::TIMED != 0);
+    let manner = if gates & Gates::TIMED == 0 {
+        Manner::Special
+    } else {
+        Manner::Timed
+    };
+    let outcome = run(call, found, args, manner);
     call.held.note_uses(true);
     // Afterwards, so that EXEC follows the commands that it executed.
-    if gates & Gates::MONITORED != 0 {
+    if gates & Gates::MONITORED != 0 && !matches!(outcome, Outcome::NotNow(_)) {
         call.show_monitors(flags, args);
     }
     outcome
@@ -213,6 +221,7 @@ fn queues_writes(call: &Call<'_, '_>) -> bool {
 /// Answers with an error without running anything; that breaks a transaction, and ends it where
 /// the refused command is EXEC.
 fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
+    call.forget_request();
     if is_http(args) {
         return Outcome::Close;
     }
@@ -236,36 +245,58 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
     Outcome::Done
 }
 
-/// Holds what the command needs, runs it, and does what follows from it. `hash` is that of its first
-/// argument, if it is known.
+/// How a command is executed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// As ever.
+    Plain,
+    /// For a client in a special state, or while the server is in one.
+    Special,
+    /// The same, and timed.
+    Timed,
+}
+
+/// Whether nobody learns of what a command on one key does before all that came with it is done: no
+/// client waits for keys of its shard, and events are not told.
+#[inline]
+fn is_private(call: &Call<'_, '_>) -> bool {
+    call.engine.config.live().notify_keyspace_events() == Events::default()
+        && !call.held.any(Shard::reaches_out)
+}
+
+/// Holds what the command needs, runs it, and does what follows from it.
 #[inline(always)]
 #[allow(
     clippy::inline_always,
     reason = "a call less is 20 of a GET's 700 instructions"
 )]
-fn run(
-    call: &mut Call<'_, '_>,
-    found: Found,
-    hash: Option<u64>,
-    args: Args<'_>,
-    is_timed: bool,
-) -> Outcome {
-    hold(call, found, hash, args);
-    let is_busy = call.engine.is_busy();
-    if is_busy && !found.command.flags.any(Flags::ALLOW_BUSY) {
-        // A script let go of these shards only so that this can be said.
-        call.held.release();
-        call.stats.commands[found.index].rejected.add(1);
-        return refuse(call, args, &BUSY);
+fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, manner: Manner) -> Outcome {
+    hold(call, found.command, args);
+    let is_beside_script = call.engine.gates.load() & (Gates::BUSY | Gates::RESTING) != 0;
+    if is_beside_script && let Some(outcome) = yield_to_script(call, &found, args) {
+        return outcome;
     }
     call.session.last_command = found.index;
     let stats = &call.stats.commands[found.index];
     let calls = stats.calls.get();
     stats.calls.add(1);
-    let alone =
-        is_timed || !found.command.flags.any(Flags::FAST.and(Flags::CHEAP)) || calls < TIMED_ONE_IN;
+    let alone = manner == Manner::Timed
+        || !found.command.flags.any(Flags::FAST.and(Flags::CHEAP))
+        || calls < TIMED_ONE_IN;
     let started_us = (alone || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
+    let may_run_on = manner == Manner::Plain
+        && started_us.is_none()
+        && found.command.flags.any(Flags::RUNS_ON)
+        && is_private(call);
+    if may_run_on {
+        // The next one that is timed is executed by itself.
+        call.ahead.let_take(TIMED_ONE_IN - 1 - calls % TIMED_ONE_IN);
+    }
     let outcome = invoke(call, found, args);
+    if may_run_on {
+        let (taken, _) = call.ahead.taken();
+        call.stats.commands[found.index].calls.add(taken);
+    }
     if let Some(started_us) = started_us {
         let took_us = clock::mono_us().saturating_sub(started_us);
         let stands_for = if alone { 1 } else { TIMED_ONE_IN };
@@ -275,8 +306,9 @@ fn run(
             note_slow(call, found.command, args, took_us, false);
         }
     }
-    // What a script that is over its time has made ready waits for the script's end.
-    if !is_busy && call.held.has_aftermath() {
+    // What a script has made ready that keeps these shards waits for the script's end.
+    let is_kept = is_beside_script && call.engine.is_kept(call.held.set());
+    if !is_kept && call.held.has_aftermath() {
         bounds::settle(call);
         serve::serve_ready(call);
         call.notify_expired();
@@ -284,6 +316,45 @@ fn run(
     #[cfg(debug_assertions)]
     call.held.check_ledgers();
     outcome
+}
+
+/// What becomes of a command, which holds what it needs, beside a script that has let go of its
+/// shards; `None` if it may run.
+#[cold]
+#[inline(never)]
+fn yield_to_script(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>) -> Option<Outcome> {
+    let flags = found.command.flags;
+    if call.engine.is_busy() {
+        if flags.any(Flags::ALLOW_BUSY) {
+            return None;
+        }
+        // The script let go of these shards only so that this can be said.
+        call.held.release();
+        call.stats.commands[found.index].rejected.add(1);
+        return Some(refuse(call, args, &BUSY));
+    }
+    let mut reach = call.held.set();
+    if flags.any(Flags::WALKS_KEYS) {
+        reach = ShardSet::ALL;
+    } else if flags.any(Flags::MAY_REPLICATE) && call.engine.has_routes.load(Ordering::Relaxed) {
+        reach = reach.union(super::weir::route::shards_of(call));
+    }
+    if call.held.set().is_empty() && !reach.is_empty() {
+        // As long as it holds any, the script goes on with no command and does not end.
+        call.held.need(ShardSet::one(0));
+    }
+    postponed_if_kept(call, reach)
+}
+
+/// What becomes of a request that reaches for these shards, some of which it holds, if a script
+/// keeps one of them: it is tried again after the script.
+pub(super) fn postponed_if_kept(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outcome> {
+    if !call.engine.is_kept(reach) {
+        return None;
+    }
+    let awaited = call.engine.running.wait(&call.session.client.mailbox);
+    call.held.release();
+    Some(Outcome::NotNow(NotNow::Postponed(awaited)))
 }
 
 /// Runs a command that a script asked for, which holds all that it may need.
@@ -393,8 +464,8 @@ pub(super) fn note_slow(
 /// waiters of its keys may touch, so that a push and what it serves are one step for everybody.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "as for `run`")]
-fn hold(call: &mut Call<'_, '_>, found: Found, hash: Option<u64>, args: Args<'_>) {
-    let command = found.command;
+fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
+    let hash = call.hash_of_repeated();
     call.forget_key();
     let writes = command.flags.any(Flags::WRITE);
     if let Keys::Range {
@@ -406,7 +477,6 @@ fn hold(call: &mut Call<'_, '_>, found: Found, hash: Option<u64>, args: Args<'_>
         let set = ShardSet::one(keyspace.shard_of(&key));
         call.held.need(set);
         call.remember(&key);
-        call.last = Some((found, key.hash));
         let shard = call.held.shard_of(&key);
         let (is_cold, reaches_out) = (shard.is_cold(key.db), writes && shard.reaches_out());
         if is_cold {

@@ -60,7 +60,7 @@ pub use connection::leave;
 pub use dispatch::{execute, finish, note_activity};
 pub use engine::{Engine, Gates, Meanwhile};
 pub use error::Error;
-pub use outcome::{Block, Nothing, Outcome, Result};
+pub use outcome::{Block, NotNow, Nothing, Outcome, Result};
 pub use pause::Paused;
 pub use pressure::Health;
 pub use returned::put_back;

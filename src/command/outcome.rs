@@ -6,6 +6,7 @@ use crate::protocol::OwnedArgs;
 use crate::store::Kind;
 
 use super::error::Error;
+use super::script::Awaited;
 
 /// What follows a command.
 #[derive(Debug)]
@@ -19,8 +20,18 @@ pub enum Outcome {
     Blocked,
     /// Write what is written, then close.
     Close,
-    /// Not now (CLIENT PAUSE): try the same request again when the pause is over.
+    /// Nothing was done: try the same request again when what is in its way is over.
+    NotNow(NotNow),
+}
+
+/// What keeps a request from being executed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotNow {
+    /// CLIENT PAUSE.
     Paused,
+    /// A script that takes long uses what the request needs. The connection is called when the script
+    /// ends or is late.
+    Postponed(Awaited),
 }
 
 /// What every handler returns.

@@ -74,6 +74,10 @@ impl Flags {
     /// May read keys that it does not name: runs with all shards held if its patterns say so.
     pub const ROAMS: Self = Self(1 << 28);
 
+    /// Its handler may take the requests that follow and repeat its command and key with its own:
+    /// see `Ahead::take`.
+    pub const RUNS_ON: Self = Self(1 << 29);
+
     /// Constant time, though COMMAND INFO does not call it fast; timed like those that are.
     pub const CHEAP: Self = Self(1 << 23);
 

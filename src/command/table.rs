@@ -258,17 +258,13 @@ fn renamed(mut asked: Vec<String>, renames: &[(String, String)]) -> Result<Vec<S
 pub struct Recent(Option<(Ends, Found)>);
 
 impl Recent {
-    /// The command of a request that spells its name as the last one did and takes its arguments.
+    /// The command of a request that spells its name as the last one did and takes its arguments,
+    /// which need not be looked at where it `repeats` the last one.
     #[inline]
-    pub fn find(&self, args: Args<'_>) -> Option<Found> {
-        match &self.0 {
-            Some((ends, found))
-                if *ends == Ends::new(args.at(0)) && found.command.takes(args.len()) =>
-            {
-                Some(*found)
-            }
-            _ => None,
-        }
+    pub fn find(&self, args: Args<'_>, repeats: bool) -> Option<Found> {
+        let (ends, found) = self.0.as_ref()?;
+        let is_it = repeats || *ends == Ends::new(args.at(0)) && found.command.takes(args.len());
+        is_it.then_some(*found)
     }
 
     /// Notes what a request named, where its name alone says it.
@@ -277,9 +273,8 @@ impl Recent {
         let name = args.at(0);
         let is_container = !found.command.subcommands.is_empty();
         let is_subcommand = found.index >= table().len();
-        if name.len() <= WHOLE_BYTES_MAX && !is_container && !is_subcommand {
-            self.0 = Some((Ends::new(name), found));
-        }
+        let is_told = name.len() <= WHOLE_BYTES_MAX && !is_container && !is_subcommand;
+        self.0 = is_told.then(|| (Ends::new(name), found));
     }
 }
 
@@ -369,7 +364,7 @@ mod tests {
         let request = |words: &[&str]| words.iter().map(|word| word.as_bytes()).collect();
         let get: OwnedArgs = request(&["Get", "k"]);
         let mut recent = Recent::default();
-        assert!(recent.find(get.as_args()).is_none());
+        assert!(recent.find(get.as_args(), false).is_none());
         for (words, is_noted) in [
             (&["Get", "k"][..], true),
             (&["object", "encoding", "k"], false),
@@ -379,10 +374,10 @@ mod tests {
             let args: OwnedArgs = request(words);
             let args = args.as_args();
             recent.note(args, table().resolve(args).unwrap());
-            assert_eq!(recent.find(args).is_some(), is_noted, "{words:?}");
+            assert_eq!(recent.find(args, false).is_some(), is_noted, "{words:?}");
         }
         let too_many: OwnedArgs = request(&["get", "k", "l"]);
-        assert!(recent.find(too_many.as_args()).is_none());
+        assert!(recent.find(too_many.as_args(), false).is_none());
     }
 
     #[test]

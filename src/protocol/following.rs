@@ -41,9 +41,32 @@ pub fn arguments<'a>(
     })
 }
 
+/// The last `N` arguments of the request that `rest` begins with, and the bytes that it takes, if it
+/// is whole, has short headers, and begins with `head`: the count of arguments, `N` and two, and the
+/// first two of them. `None` says nothing but that the parser must look at it.
+#[inline]
+pub fn next<'a, const N: usize>(head: &[u8], rest: &'a [u8]) -> Option<([&'a [u8]; N], usize)> {
+    if head.is_empty() || !rest.starts_with(head) {
+        return None;
+    }
+    debug_assert_eq!(short_header(head, 0).map(|(count, _)| count), Some(N + 2));
+    let (mut position, mut arguments) = (head.len(), [&[][..]; N]);
+    for argument in &mut arguments {
+        let (length, start) = short_header(rest, position)?;
+        // The parser says what is wrong with another marker.
+        if rest[position] != b'$' {
+            return None;
+        }
+        *argument = rest.get(start..start + length)?;
+        position = start + length + 2;
+    }
+    // The last line end may not have come yet.
+    (position <= rest.len()).then_some((arguments, position))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{arguments, command};
+    use super::{arguments, command, next};
 
     const HEAD: &[u8] = b"*4\r\n$4\r\nHSET\r\n$1\r\nh\r\n";
 
@@ -86,5 +109,27 @@ mod tests {
             let whole = usize::from(len >= one.len()) + usize::from(len >= both.len());
             assert_eq!(seen, [&b"one"[..], b"two"][..whole], "{len}");
         }
+    }
+
+    #[test]
+    fn the_next_request_is_taken_where_it_is_whole_and_alike() {
+        let wire = [request("field", "value"), request("other", "v")].concat();
+        let first = request("field", "value").len();
+        let taken = next::<2>(HEAD, &wire);
+        assert_eq!(taken, Some(([&b"field"[..], b"value"], first)));
+        for end in 0..first {
+            assert_eq!(next::<2>(HEAD, &wire[..end]), None, "{end} bytes");
+        }
+        assert_eq!(next::<0>(b"", &wire), None);
+        let pair = b"*2\r\n$4\r\nRPOP\r\n$1\r\nq\r\n";
+        assert_eq!(
+            next::<0>(pair, &[pair, &wire[..]].concat()),
+            Some(([], pair.len()))
+        );
+        let mut marked = wire.clone();
+        marked[HEAD.len()] = b'+';
+        assert_eq!(next::<2>(HEAD, &marked), None);
+        let long = request("field", &"v".repeat(1000));
+        assert_eq!(next::<2>(HEAD, &long), None, "a header of four digits");
     }
 }

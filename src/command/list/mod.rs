@@ -32,17 +32,17 @@ macro_rules! list {
 /// Commands on lists.
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
-    list!("lpush", -3, flags![WRITE, DENYOOM, FAST], Keys::FIRST, "1.0.0",
+    list!("lpush", -3, flags![WRITE, DENYOOM, FAST, RUNS_ON], Keys::FIRST, "1.0.0",
         "Prepends one or more elements to a list.", push::lpush),
-    list!("rpush", -3, flags![WRITE, DENYOOM, FAST], Keys::FIRST, "1.0.0",
+    list!("rpush", -3, flags![WRITE, DENYOOM, FAST, RUNS_ON], Keys::FIRST, "1.0.0",
         "Appends one or more elements to a list.", push::rpush),
     list!("lpushx", -3, flags![WRITE, DENYOOM, FAST], Keys::FIRST, "2.2.0",
         "Prepends one or more elements to a list only when the list exists.", push::lpushx),
     list!("rpushx", -3, flags![WRITE, DENYOOM, FAST], Keys::FIRST, "2.2.0",
         "Appends an element to a list only when the list exists.", push::rpushx),
-    list!("lpop", -2, flags![WRITE, FAST], Keys::FIRST, "1.0.0",
+    list!("lpop", -2, flags![WRITE, FAST, RUNS_ON], Keys::FIRST, "1.0.0",
         "Returns the first elements in a list after removing it.", pop::lpop),
-    list!("rpop", -2, flags![WRITE, FAST], Keys::FIRST, "1.0.0",
+    list!("rpop", -2, flags![WRITE, FAST, RUNS_ON], Keys::FIRST, "1.0.0",
         "Returns and removes the last elements of a list.", pop::rpop),
     list!("lmpop", -4, flags![WRITE, MOVABLE_KEYS], Keys::Numbered { at: 1, also: 0 }, "7.0.0",
         "Returns multiple elements from a list after removing them.", pop::lmpop),

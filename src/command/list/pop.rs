@@ -66,7 +66,15 @@ pub(super) fn pop_one(
     };
     if slot.queue.is_plain() {
         head(call.reply);
-        let is_drained = take(slot, key, end, 1, tick, call.reply, &mut call.session.taken);
+        let (taken, ahead) = (&mut call.session.taken, &mut call.ahead);
+        let goes_on = |reply: &Reply| ahead.take(reply, |[]| true).is_some();
+        let wanted = Wanted {
+            key,
+            end,
+            count: 1,
+            tick,
+        };
+        let is_drained = take(slot, &wanted, call.reply, taken, goes_on);
         shard.watched.changed(key);
         call.notify(key, Events::LIST, pop_event(end));
         if is_drained {
@@ -90,25 +98,41 @@ pub(super) fn pop_into_reply(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, c
         return;
     };
     let taken = &mut call.session.taken;
-    let is_drained = take(slot, key, end, count, tick, call.reply, taken);
+    let wanted = Wanted {
+        key,
+        end,
+        count,
+        tick,
+    };
+    let is_drained = take(slot, &wanted, call.reply, taken, |_| false);
     popped(call, key, end, is_drained);
 }
 
-/// Takes `count` messages off a queue into the reply, and notes them for who may have to give them
-/// back; says whether none is left.
+/// What is to be popped, and when.
+struct Wanted<'a> {
+    key: &'a Key<'a>,
+    end: End,
+    /// As many as the queue has, or fewer.
+    count: usize,
+    tick: u64,
+}
+
+/// Takes messages off a queue into the reply, and then one at a time while it `goes_on`, and
+/// notes them for who may have to give them back; says whether none is left.
 #[inline]
 fn take(
     mut slot: Slot<'_>,
-    key: &Key<'_>,
-    end: End,
-    count: usize,
-    tick: u64,
+    wanted: &Wanted<'_>,
     reply: &mut Reply,
     taken: &mut Option<TakenList>,
+    mut goes_on: impl FnMut(&Reply) -> bool,
 ) -> bool {
+    let &Wanted { key, end, tick, .. } = wanted;
     let before = slot.queue.gone();
     let has_ttls = slot.queue.has_ttls();
-    for _ in 0..count {
+    let mut left = wanted.count;
+    while left > 0 {
+        left -= 1;
         if has_ttls {
             slot.queue.take_ttl(end);
         }
@@ -128,6 +152,9 @@ fn take(
             arrival
         });
         slot.queue.note_waited(arrival, tick);
+        if left == 0 && !slot.queue.is_empty() && goes_on(reply) {
+            left = 1;
+        }
     }
     slot.note_out(before);
     slot.queue.is_empty()

@@ -48,9 +48,14 @@ fn push(call: &mut Call<'_, '_>, args: Args<'_>, end: End, only_if_exists: bool)
         let keep = |message: &[u8]| keep(call.carrier, message);
         slot.queue.push_kept(end, message, tick, keep);
     }
+    call.reply.integer(reply_len(slot.queue.len()));
+    if args.len() == 3 {
+        while let Some([message]) = call.ahead.take(call.reply, |_| true) {
+            slot.queue.push(end, message, tick);
+            call.reply.integer(reply_len(slot.queue.len()));
+        }
+    }
     slot.note_came(before);
-    let len = reply_len(slot.queue.len());
-    call.reply.integer(len);
     shard.watched.changed(&key);
     if is_new {
         call.notify(&key, Events::NEW, "new");

@@ -2,14 +2,15 @@
 
 use smallvec::SmallVec;
 
+use crate::command::ahead::Ahead;
 use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
 use crate::policy::Kind;
-use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
+use crate::protocol::{Args, Reply};
 use crate::store::stream::{AddError, NewId, NodeLimits, SetIdError, Stream, StreamId};
 use crate::store::{Key, StreamSlot};
 
@@ -79,6 +80,9 @@ fn add(call: &mut Call<'_, '_>, args: Args<'_>, options: &Options<'_>) -> Result
     if added.is_known {
         return Ok(Outcome::Done);
     }
+    if args.len() == 5 && options.id == NewId::Auto && slot.stream.governed().is_none() {
+        add_following(&mut slot, &entry, &mut call.ahead, call.reply);
+    }
     shard.mark_ready(&key);
     if options.producer.is_some() {
         shard.tend(&key);
@@ -89,6 +93,33 @@ fn add(call: &mut Call<'_, '_>, args: Args<'_>, options: &Options<'_>) -> Result
         call.notify(&key, Events::STREAM, "xtrim");
     }
     Ok(Outcome::Done)
+}
+
+/// Adds the entries of the requests that follow, to the same stream, which nothing refuses.
+#[inline]
+fn add_following(
+    slot: &mut StreamSlot<'_>,
+    entry: &NewEntry<'_>,
+    ahead: &mut Ahead<'_>,
+    reply: &mut Reply,
+) {
+    // Beyond lies the one id that has no next.
+    while slot.stream.log().last_id().ms < u64::MAX {
+        let is_alike = |[id, ..]: &[&[u8]; 3]| *id == b"*";
+        let Some([_, name, value]) = ahead.take(reply, is_alike) else {
+            return;
+        };
+        match slot.add(
+            NewId::Auto,
+            &[name, value],
+            entry.limits,
+            entry.now_ms,
+            None,
+        ) {
+            Ok(id) => write_id(reply, id),
+            Err(error) => unreachable!("a short entry with the next id is added: {error:?}"),
+        }
+    }
 }
 
 /// Adds to a stream that is not there yet. It is ready by itself.

@@ -44,7 +44,7 @@ macro_rules! stream {
 /// Commands on streams.
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
-    stream!("xadd", -5, flags![WRITE, DENYOOM, FAST], Keys::FIRST, "5.0.0",
+    stream!("xadd", -5, flags![WRITE, DENYOOM, FAST, RUNS_ON], Keys::FIRST, "5.0.0",
         "Appends a new message to a stream. Creates the key if it doesn't exist.", add::xadd),
     stream!("xlen", 2, flags![READONLY, FAST], Keys::FIRST, "5.0.0",
         "Return the number of messages in a stream.", range::xlen),
