@@ -22,6 +22,7 @@ use crate::outbox::{CloseReason, WakeList};
 use crate::protocol::{Carrier, Limits, Parsed, Parser, Reply, Resp};
 use crate::worker::{self, Ready, Turn};
 
+use super::early::{self, Early};
 use super::stream::Stream;
 
 /// Bytes of the worker's read buffer: a thousand small requests, and small enough to stay in the
@@ -83,6 +84,8 @@ pub struct Connection {
     parser: Parser,
     /// Received but not executed: an incomplete request, or requests that must wait.
     input: Vec<u8>,
+    /// Read before its turn, and executed in it.
+    early: Early,
     /// Bytes of the last request if it was large, which the next one probably is too; or 0.
     expected_bytes: usize,
     /// Whether `input` may hold a complete request.
@@ -111,6 +114,7 @@ impl Connection {
             session,
             parser: Parser::default(),
             input: Vec::new(),
+            early: Early::default(),
             expected_bytes: 0,
             has_requests: false,
             output: Reply::new(Resp::V2),
@@ -126,7 +130,8 @@ impl Connection {
     /// Bytes of requests and of replies that it holds, and those sent so far; for the simulator.
     #[cfg(test)]
     pub fn buffered(&self) -> (usize, usize, u64) {
-        (self.input.len(), self.output.len(), self.sent_bytes)
+        let input_bytes = self.early.bytes().len() + self.input.len();
+        (input_bytes, self.output.len(), self.sent_bytes)
     }
 
     /// Messages of served replies of which no byte is sent; for the simulator.
@@ -344,7 +349,7 @@ impl Connection {
                     break;
                 }
                 Parsed::Request { consumed } => {
-                    call.ahead.advance(rest, self.parser.head_bytes());
+                    call.ahead.advance(rest, consumed, self.parser.head_bytes());
                     let outcome = command::execute(&mut call, self.parser.args(rest));
                     match outcome {
                         Outcome::Done | Outcome::Block(_) => {}
@@ -367,6 +372,8 @@ impl Connection {
         }
         command::finish(&mut call);
         command::note_activity(&call, commands_len);
+        self.early
+            .note_batch(call.ahead.is_cold(), commands_len, consumed);
         *now = call.now;
         drop(held);
         if self.held != Held::No {
@@ -468,6 +475,12 @@ impl Connection {
 
     /// Reads once and executes what came; ready with 0 when the client has closed.
     fn read(&mut self, now: &mut Now) -> Poll<io::Result<usize>> {
+        if let Some(early) = self.early.take() {
+            self.take_in(&early, now);
+            let len = early.len();
+            early::give_back(early);
+            return Poll::Ready(Ok(len));
+        }
         if self.stream.is_dry() {
             return Poll::Pending;
         }
@@ -489,16 +502,27 @@ impl Connection {
         if let Poll::Ready(Ok(len)) = read
             && len > 0
         {
-            self.note_read(len);
-            let consumed = self.execute(buffer, None, now);
-            if consumed >= LARGE_BYTES_MIN {
-                self.expect_alike(consumed);
-            }
-            if consumed < len {
-                self.take_over(&buffer[consumed..]);
-            }
+            self.take_in(buffer, now);
         }
         read
+    }
+
+    /// Executes what was read into a buffer that is not the connection's own.
+    #[inline]
+    fn take_in(&mut self, bytes: &[u8], now: &mut Now) {
+        self.note_read(bytes.len());
+        let consumed = self.execute(bytes, None, now);
+        if consumed >= LARGE_BYTES_MIN {
+            self.expect_alike(consumed);
+        }
+        if consumed < bytes.len() {
+            self.take_over(&bytes[consumed..]);
+        }
+    }
+
+    /// What it read early, and the session that it will be executed in.
+    pub fn early_request(&self) -> (&Session, &[u8]) {
+        (&self.session, self.early.bytes())
     }
 
     /// Keeps the beginning of a request, with room for the rest.
@@ -603,6 +627,22 @@ impl Connection {
 impl worker::Connection for Connection {
     fn socket(&self) -> RawFd {
         self.stream.raw_fd()
+    }
+
+    #[inline]
+    fn read_early(&mut self, ready: &mut Ready) -> bool {
+        if !self.early.is_wanted() {
+            return false;
+        }
+        self.stream.note(mem::take(ready));
+        // Where its turn would begin with just that.
+        self.held == Held::No
+            && !self.is_closing
+            && self.input.is_empty()
+            && self.early.bytes().is_empty()
+            && self.output.is_empty()
+            && self.stream.is_told_readable()
+            && self.early.read(&mut self.stream)
     }
 
     fn turn(&mut self, ready: Ready, now: &mut Now) -> Turn {
