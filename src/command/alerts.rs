@@ -237,7 +237,7 @@ pub(super) fn watch(engine: &Engine, now: Now) {
     for shard in (first..first + SHARDS_PER_TICK).map(|shard| shard % SHARDS) {
         let mut found = Vec::new();
         let Some(mut held) = engine.hold_calm(shard) else {
-            return;
+            continue;
         };
         for db in (0..DATABASES).filter_map(|db| u8::try_from(db).ok()) {
             if held.shard(shard).keys_len(db) > 0 {

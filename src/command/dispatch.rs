@@ -55,11 +55,16 @@ fn is_http(args: Args<'_>) -> bool {
 /// The same for clients in a special state, or when the server is in one.
 fn execute_special(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outcome {
     let mark = call.reply.mark();
+    let reply_mode = call.session.reply_mode;
     if call.session.reply_mode == ReplyMode::SkipNext {
         call.session.reply_mode = ReplyMode::Skipping;
     }
     call.session.has_confirmed = false;
     let outcome = execute_checked(call, args, gates);
+    if matches!(outcome, Outcome::Paused | Outcome::Postponed(_)) {
+        call.session.reply_mode = reply_mode;
+        return outcome;
+    }
     // Confirmations of subscriptions are sent whatever becomes of replies.
     if call.session.reply_mode != ReplyMode::On && !call.session.has_confirmed {
         call.reply.truncate_to(mark);
@@ -93,7 +98,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     let outcome = run(call, found, args, gates & Gates::TIMED != 0);
     call.held.note_uses(true);
     // Afterwards, so that EXEC follows the commands that it executed.
-    if gates & Gates::MONITORED != 0 {
+    if gates & Gates::MONITORED != 0 && !matches!(outcome, Outcome::Postponed(_)) {
         call.show_monitors(flags, args);
     }
     outcome
@@ -240,12 +245,9 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
 )]
 fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
     hold(call, found.command, args);
-    let is_busy = call.engine.is_busy();
-    if is_busy && !found.command.flags.any(Flags::ALLOW_BUSY) {
-        // A script let go of these shards only so that this can be said.
-        call.held.release();
-        call.stats.commands[found.index].rejected.add(1);
-        return refuse(call, args, &BUSY);
+    let is_beside_script = call.engine.gates.load() & (Gates::BUSY | Gates::RESTING) != 0;
+    if is_beside_script && let Some(outcome) = yield_to_script(call, &found, args) {
+        return outcome;
     }
     call.session.last_command = found.index;
     let stats = &call.stats.commands[found.index];
@@ -264,8 +266,9 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
             note_slow(call, found.command, args, took_us, false);
         }
     }
-    // What a script that is over its time has made ready waits for the script's end.
-    if !is_busy && call.held.has_aftermath() {
+    // What a script has made ready that keeps these shards waits for the script's end.
+    let is_kept = is_beside_script && call.engine.is_kept(call.held.set());
+    if !is_kept && call.held.has_aftermath() {
         bounds::settle(call);
         serve::serve_ready(call);
         call.notify_expired();
@@ -273,6 +276,45 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
     #[cfg(debug_assertions)]
     call.held.check_ledgers();
     outcome
+}
+
+/// What becomes of a command, which holds what it needs, beside a script that has let go of its
+/// shards; `None` if it may run.
+#[cold]
+#[inline(never)]
+fn yield_to_script(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>) -> Option<Outcome> {
+    let flags = found.command.flags;
+    if call.engine.is_busy() {
+        if flags.any(Flags::ALLOW_BUSY) {
+            return None;
+        }
+        // The script let go of these shards only so that this can be said.
+        call.held.release();
+        call.stats.commands[found.index].rejected.add(1);
+        return Some(refuse(call, args, &BUSY));
+    }
+    let mut reach = call.held.set();
+    if flags.any(Flags::WALKS_KEYS) {
+        reach = ShardSet::ALL;
+    } else if flags.any(Flags::MAY_REPLICATE) && call.engine.has_routes.load(Ordering::Relaxed) {
+        reach = reach.union(super::weir::route::shards_of(call));
+    }
+    if call.held.set().is_empty() && !reach.is_empty() {
+        // As long as it holds any, the script goes on with no command and does not end.
+        call.held.need(ShardSet::one(0));
+    }
+    postponed_if_kept(call, reach)
+}
+
+/// What becomes of a request that reaches for these shards, some of which it holds, if a script
+/// keeps one of them: it is tried again after the script.
+pub(super) fn postponed_if_kept(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outcome> {
+    if !call.engine.is_kept(reach) {
+        return None;
+    }
+    let awaited = call.engine.running.wait(&call.session.client.mailbox);
+    call.held.release();
+    Some(Outcome::Postponed(awaited))
 }
 
 /// Runs a command that a script asked for, which holds all that it may need.

@@ -30,7 +30,7 @@ use super::table::table;
 /// How a command that takes long has the other connections of its worker served, inside its turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Meanwhile {
-    /// For a script over its time, of which there is one at most: it must hear that it is to end.
+    /// For a script, of which there is one at most: it must hear that it is to end.
     pub always: fn(),
     /// For what many clients may do at once: does nothing while a turn is inside of another one's.
     pub unless_inside: fn(),
@@ -55,6 +55,10 @@ impl Gates {
     pub const BUSY: u32 = 1 << 4;
     /// The default user may not do everything, so sessions must ask even if they are nobody else.
     pub const RESTRICTED: u32 = 1 << 5;
+    /// A script has taken long enough for others to be served beside it. It has let go of the
+    /// shards, and those that it has used are still its own: who holds one of them asks
+    /// [`Engine::is_kept`] before using it.
+    pub const RESTING: u32 = 1 << 6;
 
     /// The reasons in force. Relaxed: a command that races with the change may miss it.
     #[inline]
@@ -128,8 +132,8 @@ pub struct Engine {
     routes: Lock<Arc<Routes>>,
     /// Whether there are routes, so that publishers need not ask where there are none.
     pub has_routes: AtomicBool,
-    /// What goes back to its keys when the script has ended that is over its time; of clients that
-    /// went meanwhile, of the tick after.
+    /// What goes back to its keys when the script has ended that keeps them; of clients that went
+    /// meanwhile, of the tick after.
     pub(super) returned: Lock<Vec<Taken>>,
     /// When workers are to look again before their next tick.
     pub early: Early,
@@ -342,12 +346,20 @@ impl Engine {
         self.gates.load() & Gates::BUSY != 0
     }
 
-    /// Holds a shard, unless a script that is over its time has let go of it: what the script sees
-    /// there is to stay as it is, and who waits for it is served when the script ends.
+    /// Whether a script has let go of any of these shards only for a while: what it sees there is
+    /// to stay as it is, and who waits for it is served when the script ends. For who holds one of
+    /// them this does not change meanwhile. A script over its time keeps all there are.
+    pub fn is_kept(&self, shards: ShardSet) -> bool {
+        let gates = self.gates.load();
+        gates & Gates::BUSY != 0 || gates & Gates::RESTING != 0 && self.running.keeps(shards)
+    }
+
+    /// Holds a shard, unless a script keeps it.
     pub fn hold_calm(&self, shard: u32) -> Option<Held<'_>> {
+        let set = ShardSet::one(shard);
         let mut held = self.keyspace.hold();
-        held.need(ShardSet::one(shard));
-        (!self.is_busy()).then_some(held)
+        held.need(set);
+        (!self.is_kept(set)).then_some(held)
     }
 
     /// Whether clients must say who they are.

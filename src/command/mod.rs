@@ -65,6 +65,7 @@ pub use outcome::{Block, Nothing, Outcome, Result};
 pub use pause::Paused;
 pub use pressure::Health;
 pub use returned::put_back;
+pub use script::Awaited;
 pub use serve::cancel;
 pub use session::{Blocked, Session};
 pub use spec::{Command, Flags, Handler, KeyPositions, Keys};

@@ -6,6 +6,7 @@ use crate::protocol::OwnedArgs;
 use crate::store::Kind;
 
 use super::error::Error;
+use super::script::Awaited;
 
 /// What follows a command.
 #[derive(Debug)]
@@ -21,6 +22,9 @@ pub enum Outcome {
     Close,
     /// Not now (CLIENT PAUSE): try the same request again when the pause is over.
     Paused,
+    /// Not now: a script that takes long uses what the request needs. Its connection is called when
+    /// the script ends or is late, and tries the same request again.
+    Postponed(Awaited),
 }
 
 /// What every handler returns.

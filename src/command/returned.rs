@@ -1,9 +1,9 @@
 //! What goes back to where it was: taken for a client that went before a byte of its reply was
 //! written.
 //!
-//! Under a script that is over its time nothing goes back, because what the script sees is to stay
-//! as it is, and nobody is served before its end. It waits here, delivered by the account, for the
-//! tick after the script.
+//! Nothing goes back to what a script keeps that lets others be served beside it, because what the
+//! script sees is to stay as it is, and nobody is served before its end. It waits here, delivered by
+//! the account, for the tick after the script.
 
 use crate::clients::{Place, Taken};
 use crate::clock::Now;
@@ -21,7 +21,7 @@ pub fn put_back(call: &mut Call<'_, '_>, mut messages: Vec<Taken>) {
     while let Some(key) = messages.last().map(|taken| taken.key.clone()) {
         let set = ShardSet::one(call.engine.keyspace.shard_of(&key.as_key()));
         hold_with_dead_letters(call, set);
-        if call.engine.is_busy() {
+        if call.engine.is_kept(call.held.set()) {
             let mut returned = call.engine.returned.lock();
             messages.append(&mut returned);
             *returned = messages;

@@ -217,7 +217,7 @@ pub(super) fn look_after(engine: &Engine, worker: usize, now: Now, late: &[Late]
             let set = ShardSet::one(engine.keyspace.shard_of(&key));
             hold_with_dead_letters(call, set);
             match work {
-                _ if engine.is_busy() => put_off(call.shard(&key), work),
+                _ if engine.is_kept(call.held.set()) => put_off(call.shard(&key), work),
                 Late::Queue(_) => bounds::look_after(call, &key),
                 Late::Message(delayed) => bounds::push_late(call, &key, delayed),
             }
@@ -226,8 +226,8 @@ pub(super) fn look_after(engine: &Engine, worker: usize, now: Now, late: &[Late]
     wakes.wake();
 }
 
-/// Leaves work for the tick after the script that is over its time: since the work was taken, the
-/// script came, and what it sees is to stay as it is.
+/// Leaves work for the tick after the script that keeps what it is for: since the work was taken,
+/// the script came, and what it sees is to stay as it is.
 #[cold]
 fn put_off(shard: &mut Shard, work: &Late) {
     match work {
@@ -238,7 +238,7 @@ fn put_off(shard: &mut Shard, work: &Late) {
 }
 
 /// A step on a key that no client asked for: `act` takes hold of what it needs, then whoever it
-/// made ready is served; at the end of the script, where one is over its time.
+/// made ready is served; at the end of the script, where one keeps the shards.
 pub(super) fn unasked(
     engine: &Engine,
     worker: usize,
@@ -260,7 +260,7 @@ pub(super) fn unasked(
         worker,
     );
     act(&mut call);
-    if !engine.is_busy() {
+    if !engine.is_kept(call.held.set()) {
         serve_ready(&mut call);
     }
     call.notify_expired();

@@ -103,7 +103,7 @@ pub(super) fn expire(engine: &Engine, worker: usize, now: Now) -> bool {
     for shard in (0..SHARDS).filter(|&shard| shard as usize % workers_len == worker) {
         loop {
             let Some(mut held) = engine.hold_calm(shard) else {
-                return true;
+                break;
             };
             let removed = held
                 .shard(shard)
@@ -141,7 +141,7 @@ pub(super) fn tend(engine: &Engine, worker: usize, now: Now) {
         while more {
             let mut wakes = WakeList::default();
             let Some(mut held) = engine.hold_calm(shard) else {
-                return;
+                break;
             };
             more = held.shard(shard).has_tended()
                 && held.shard(shard).tend_all(now.unix_ms, |key, tended| {
@@ -177,7 +177,7 @@ fn age_shards(engine: &Engine, worker: usize, now: Now, shards: impl Iterator<It
     for shard in shards {
         loop {
             let Some(mut held) = engine.hold_calm(shard) else {
-                return false;
+                break;
             };
             let due = held.shard(shard).take_due(now.mono_ms(), AGED_PER_HOLD_MAX);
             let ripe = held

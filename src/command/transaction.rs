@@ -151,6 +151,10 @@ fn exec(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
              can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
         ));
     }
+    if let Some(postponed) = dispatch::postponed_if_kept(call, set) {
+        call.session.transaction = Some(transaction);
+        return Ok(postponed);
+    }
     if is_dirty(call) {
         forget_watched(call);
         call.reply.null_array();

@@ -17,7 +17,7 @@ use std::task::Poll;
 use crate::allocator;
 use crate::clients::{Taken, TakenList, Wait};
 use crate::clock::Now;
-use crate::command::{self, Call, Engine, Outcome, Session};
+use crate::command::{self, Awaited, Call, Engine, Outcome, Session};
 use crate::outbox::{CloseReason, WakeList};
 use crate::protocol::{Carrier, Limits, Parsed, Parser, Reply, Resp};
 use crate::worker::{self, Ready, Turn};
@@ -65,6 +65,8 @@ enum Held {
     Blocked,
     /// CLIENT PAUSE.
     Paused,
+    /// A script takes long, and the next request needs what it uses.
+    Postponed(Awaited),
 }
 
 /// A served reply on its way: its messages go back if the socket fails before byte `from`.
@@ -226,7 +228,11 @@ impl Connection {
         let is_over = self
             .until_us
             .is_some_and(|until_us| until_us <= now.mono_us);
-        if self.held == Held::Paused {
+        if let Held::Postponed(awaited) = self.held {
+            if self.engine.running.is_over(awaited) {
+                self.release_hold();
+            }
+        } else if self.held == Held::Paused {
             if is_over || self.engine.pauses.in_force(now.unix_ms).is_none() {
                 self.release_hold();
             }
@@ -360,6 +366,11 @@ impl Connection {
                             self.parser.reset();
                             break;
                         }
+                        Outcome::Postponed(awaited) => {
+                            self.held = Held::Postponed(awaited);
+                            self.parser.reset();
+                            break;
+                        }
                     }
                     consumed
                 }
@@ -398,7 +409,7 @@ impl Connection {
     /// Notes when the wait or pause ends by itself.
     fn set_timer(&mut self, now: Now) {
         self.until_us = match self.held {
-            Held::No => None,
+            Held::No | Held::Postponed(_) => None,
             Held::Paused => {
                 self.engine.pauses.wait(&self.session.client.mailbox);
                 self.engine

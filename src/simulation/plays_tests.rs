@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::crew::Crew;
 use super::crew_tests::orders_len;
-use super::world::World;
+use super::world::{TICK_MS, World};
 use crate::bench::wire::put_request;
 use crate::config::Config;
 use crate::outbox::OutboxLedger;
@@ -393,4 +393,34 @@ fn a_full_outbox_drops_and_counts() {
             assert_eq!(total.disconnected.messages + total.closed.messages, 0);
         });
     }
+}
+
+/// Pushes to a queue, computes for a while, and pushes to two others.
+const PUSHES: &str = "EVAL redis.call('rpush','a','m')\tfor\ti=1,1200\tdo\tend\t\
+     redis.call('rpush','b','m')\treturn\tredis.call('rpush','c','m') 0";
+
+#[test]
+fn a_script_that_rests_is_one_step_all_the_same() {
+    const PARTS: &[Part] = &[
+        (0, &[PUSHES, "RPUSH d m"], End::Stays),
+        (1, &["MULTI", "LLEN a", "LLEN b", "EXEC"], End::Stays),
+        (0, &["BLPOP c 0", "LLEN b"], End::Stays),
+        (1, &[PUSHES], End::Stays),
+        (1, &["SET free 1", "GET free"], End::Stays),
+        (0, &["RPUSH d m"], End::Goes(true)),
+    ];
+    check(PARTS, &[TICK_MS], |played| {
+        let both = played.replies[1].split_once("*2 ").expect("EXEC answers").1;
+        assert!([":0 :0 ", ":1 :1 ", ":2 :2 "].contains(&both), "{both}");
+        let waiter = &played.replies[2];
+        let served = ["*2 $1 c $1 m :1 ", "*2 $1 c $1 m :2 "];
+        assert!(served.contains(&&**waiter), "{waiter}");
+        assert_eq!(played.replies[4], "+OK $1 1 ");
+        let left = played.count(
+            "m",
+            &[],
+            &["LRANGE a 0 -1", "LRANGE b 0 -1", "LRANGE c 0 -1"],
+        );
+        assert_eq!(left, 5, "{:?}", played.replies);
+    });
 }

@@ -91,6 +91,12 @@ impl ShardSet {
         self.0 & other.0 == other.0
     }
 
+    /// Whether it has any shard in common with `other`.
+    #[inline]
+    pub fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Those of its shards that come before `shard`.
     #[inline]
     #[must_use]
@@ -136,6 +142,7 @@ mod tests {
         assert_eq!(set.iter().collect::<Vec<_>>(), [0, 7, 63]);
         assert!(set.contains(ShardSet::one(7)));
         assert!(!set.contains(ShardSet::one(8)));
+        assert!(set.meets(ShardSet::ALL) && !set.meets(ShardSet::one(8)));
         assert_eq!(ShardSet::ALL.len(), 64);
     }
 }

@@ -120,6 +120,8 @@ pub(super) struct Turns<A, D: Duty<A>> {
     /// Whom others called and who had no turn for it yet.
     wanted: VecDeque<usize>,
     now: Now,
+    /// The moment of the next tick, in monotonic microseconds.
+    tick_us: u64,
     /// Turns since the clock was read.
     unread: u32,
     /// The end of the last pass in which anybody had a turn, in monotonic microseconds.
@@ -132,6 +134,7 @@ pub(super) struct Turns<A, D: Duty<A>> {
 
 impl<A, D: Duty<A>> Turns<A, D> {
     pub(super) fn new(poll: Poll, bell: Arc<Bell>, door: Arc<Door<A>>, duty: D) -> Self {
+        let now = clock::now();
         Self {
             poll,
             bell,
@@ -143,7 +146,8 @@ impl<A, D: Duty<A>> Turns<A, D> {
             told: VecDeque::new(),
             foreseen_len: 0,
             wanted: VecDeque::new(),
-            now: clock::now(),
+            now,
+            tick_us: now.mono_us,
             unread: 0,
             busy_us: 0,
             is_closed: false,
@@ -154,28 +158,32 @@ impl<A, D: Duty<A>> Turns<A, D> {
     /// Works until the door is closed and nobody is left.
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
-        let mut tick_us = self.now.mono_us;
-        let mut rested_us = tick_us;
+        let mut rested_us = self.now.mono_us;
         while !(self.is_closed && self.seated.is_empty()) {
             let early_us = self.duty.early_us();
-            self.wait(&mut events, tick_us.min(early_us), rested_us);
+            self.wait(&mut events, self.tick_us.min(early_us), rested_us);
             self.read_clock();
             let began_us = self.now.mono_us;
             self.pass(&events);
             let is_busy = self.unread > 0;
-            if self.now.mono_us >= tick_us {
-                self.duty.tick();
-                self.read_clock();
-                tick_us = self.now.mono_us + micros(TICK);
-            } else if self.now.mono_us >= early_us {
-                self.duty.hurry();
-                self.read_clock();
-            }
+            self.do_duty(early_us);
             rested_us = clock::mono_us();
             self.duty.note_pass(rested_us.saturating_sub(began_us));
             if is_busy {
                 self.busy_us = rested_us;
             }
+        }
+    }
+
+    /// Does what time alone brings, as far as the moment for it has come.
+    fn do_duty(&mut self, early_us: u64) {
+        if self.now.mono_us >= self.tick_us {
+            self.duty.tick();
+            self.read_clock();
+            self.tick_us = self.now.mono_us + micros(TICK);
+        } else if self.now.mono_us >= early_us {
+            self.duty.hurry();
+            self.read_clock();
         }
     }
 
@@ -415,6 +423,7 @@ impl<A, D: Duty<A>> Others for Turns<A, D> {
         self.look(&mut events, Duration::ZERO);
         self.read_clock();
         self.pass(&events);
+        self.do_duty(self.duty.early_us());
         // Whose turn this is inside of has an old reading.
         self.unread = UNREAD_TURNS_MAX;
         self.is_inside = was_inside;

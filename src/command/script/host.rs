@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::acl::Context;
 use crate::clock::{self, Now};
+use crate::outbox::WakeList;
 use crate::protocol::{Args, Reply};
 use crate::script::{Ending, Host, Verdict};
 use crate::store::ShardSet;
@@ -18,18 +19,31 @@ use super::super::table::{Found, table};
 
 const KILLED: &str = "ERR Script killed by user with SCRIPT KILL...";
 
+/// For how long a script computes before others are served beside it; after that it computes for as
+/// long as they took, if that is longer. In tests nearly every look is a rest.
+const WORK_US_MIN: u64 = if cfg!(test) { 1 } else { 200 };
+
 /// A script's side of a call.
 pub(super) struct ScriptHost<'a, 'c, 'k> {
     call: &'a mut Call<'c, 'k>,
     reads_only: bool,
     /// Commands that use more memory are refused, until it has written: then it may end its work.
     refuses_growth: bool,
-    /// When the script was first found to compute for long, in monotonic microseconds.
+    /// It runs inside a transaction, which holds what it has changed until all of it is done: there
+    /// it does not rest.
+    is_inside: bool,
+    /// When the script was first found to compute for long, later by the time that others took, in
+    /// monotonic microseconds.
     slow_since_us: Option<u64>,
-    /// It is over its time, and holds the shards only while a command runs.
-    is_suspended: bool,
-    /// What TIME tells: when the script began, and later when others were last served. All else
-    /// is done as of its beginning.
+    /// When it is to rest next.
+    rest_us: u64,
+    /// It has rested, and holds shards only from a command to the next rest. Those that it has used
+    /// by then.
+    kept: Option<ShardSet>,
+    /// It is over its time.
+    is_late: bool,
+    /// What TIME tells: when the script began, and once it is late when others were last served.
+    /// All else is done as of its beginning.
     told: Now,
 }
 
@@ -38,11 +52,14 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
         let refuses_growth = call.engine.gates.load() & Gates::OVER_BUDGET != 0;
         Self {
             told: call.now,
+            is_inside: call.held.is_pinned(),
             call,
             reads_only,
             refuses_growth,
             slow_since_us: None,
-            is_suspended: false,
+            rest_us: 0,
+            kept: None,
+            is_late: false,
         }
     }
 
@@ -55,22 +72,16 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
     pub(super) fn run<R>(&mut self, script: impl FnOnce(&mut Self) -> R) -> R {
         let call = &mut *self.call;
         let (db, was_atomic) = (call.session.db, call.session.is_atomic);
-        let was_pinned = call.held.is_pinned();
         call.engine.running.start();
         call.session.is_atomic = true;
         call.session.is_script = true;
         call.held.pin();
         let result = script(self);
-        if self.is_suspended {
-            self.hold_again();
-            self.call.held.touch_all();
-            self.call.engine.gates.set(Gates::BUSY, false);
-            // What waited for the end goes on with the next look of this worker.
-            let early = &self.call.engine.early;
-            early.call(self.call.worker, self.call.now.mono_us);
+        if self.kept.is_some() {
+            self.end_rests();
         }
         let call = &mut *self.call;
-        if !was_pinned {
+        if !self.is_inside {
             call.held.unpin();
         }
         call.session.is_atomic = was_atomic;
@@ -83,26 +94,57 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
         result
     }
 
-    /// Lets go of the shards, so that nobody hangs on them: others are told that a script runs.
-    fn suspend(&mut self) {
-        if !self.is_suspended {
-            self.is_suspended = true;
-            // Before the locks: who gets one of them must see it.
-            self.call.engine.gates.set(Gates::BUSY, true);
-            let ms = self.call.engine.config.live().busy_reply_threshold_ms();
-            let client = self.call.session.client.id;
-            tracing::warn!(
-                client,
-                "a script runs for longer than {ms} ms; SCRIPT KILL ends it"
-            );
-        }
+    /// Lets go of the shards, those that the script has used only so that whoever gets one finds
+    /// it kept, and has others served.
+    fn rest(&mut self, now_us: u64) {
+        let engine = self.call.engine;
+        let kept = self.kept.unwrap_or(ShardSet::EMPTY);
+        let kept = kept.union(self.call.held.touched());
+        self.kept = Some(kept);
+        // Before the locks: who gets one of them must see it.
+        engine.running.keep(kept);
+        engine.gates.set(Gates::RESTING, true);
         self.call.held.unpin();
         self.call.held.release();
+        if let Some(meanwhile) = engine.meanwhile.get() {
+            (meanwhile.always)();
+        }
+        let others_us = clock::mono_us() - now_us;
+        self.slow_since_us = self.slow_since_us.map(|since_us| since_us + others_us);
+        self.rest_us = now_us + others_us + WORK_US_MIN.max(others_us);
+    }
+
+    /// From now on others are told that a script runs, whatever they want.
+    #[cold]
+    fn note_late(&mut self, threshold_ms: u64) {
+        self.is_late = true;
+        self.call.engine.gates.set(Gates::BUSY, true);
+        let mut wakes = WakeList::default();
+        self.call.engine.running.call(&mut wakes);
+        wakes.wake();
+        let client = self.call.session.client.id;
+        tracing::warn!(
+            client,
+            "a script runs for longer than {threshold_ms} ms; SCRIPT KILL ends it"
+        );
     }
 
     fn hold_again(&mut self) {
         self.call.held.need(ShardSet::ALL);
         self.call.held.pin();
+    }
+
+    /// Holds all shards at last, and gives back what the script kept.
+    #[cold]
+    fn end_rests(&mut self) {
+        self.hold_again();
+        let call = &mut *self.call;
+        call.held.touch_all();
+        call.engine.gates.set(Gates::BUSY | Gates::RESTING, false);
+        call.engine.running.keep(ShardSet::EMPTY);
+        call.engine.running.call(call.wakes);
+        // What time asked for and had to wait goes on with the next look of this worker.
+        call.engine.early.call(call.worker, call.now.mono_us);
     }
 
     /// Why the script must end, if it must.
@@ -160,12 +202,14 @@ impl Host for ScriptHost<'_, '_, '_> {
             self.refuses_growth = false;
             self.call.engine.running.note_write();
         }
-        if self.is_suspended {
+        if self.kept.is_some() {
             self.hold_again();
         }
         let call = &mut *self.call;
-        // The two differ only once others were served.
-        let is_told = self.is_suspended && found.command.name == "time";
+        if found.command.flags.any(Flags::WALKS_KEYS) {
+            call.held.touch_all();
+        }
+        let is_told = self.is_late && found.command.name == "time";
         let now = if is_told { self.told } else { call.now };
         let (held, session, wakes) = (&mut *call.held, &mut *call.session, &mut *call.wakes);
         let mut inner = Call::new(call.engine, held, session, reply, wakes, now, call.worker);
@@ -185,15 +229,17 @@ impl Host for ScriptHost<'_, '_, '_> {
         }
         let now_us = clock::mono_us();
         let since_us = *self.slow_since_us.get_or_insert(now_us);
-        let engine = self.call.engine;
-        let threshold_ms = engine.config.live().busy_reply_threshold_ms();
-        if threshold_ms == 0 || now_us - since_us < threshold_ms * 1000 {
+        let threshold_ms = self.call.engine.config.live().busy_reply_threshold_ms();
+        if !self.is_late && threshold_ms > 0 && now_us - since_us >= threshold_ms * 1000 {
+            self.note_late(threshold_ms);
+        }
+        if self.rest_us == 0 {
+            self.rest_us = now_us + WORK_US_MIN;
+        }
+        if now_us < self.rest_us || self.is_inside && !self.is_late {
             return Verdict::GoOn;
         }
-        self.suspend();
-        if let Some(meanwhile) = engine.meanwhile.get() {
-            (meanwhile.always)();
-        }
+        self.rest(now_us);
         self.told = clock::now();
         match self.end_of_all() {
             Some(line) => Verdict::Stop(line),

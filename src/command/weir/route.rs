@@ -65,7 +65,8 @@ pub(in crate::command) fn follow(call: &mut Call<'_, '_>, channel: &[u8], messag
             // LOSS: route-refused
             call.stats.routes_refused.add(1);
         }
-        if !call.held.is_pinned() {
+        // What a script that keeps the shard has made ready waits for its end.
+        if !call.held.is_pinned() && !call.engine.is_kept(call.held.set()) {
             bounds::settle(call);
             serve::serve_ready(call);
             #[cfg(debug_assertions)]
