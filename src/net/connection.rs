@@ -69,6 +69,25 @@ enum Held {
     Postponed(Awaited),
 }
 
+impl Held {
+    /// Why requests wait after one that came to this.
+    #[inline]
+    fn after(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Done | Outcome::Block(_) | Outcome::Close => Self::No,
+            Outcome::Blocked => Self::Blocked,
+            Outcome::Paused => Self::Paused,
+            Outcome::Postponed(awaited) => Self::Postponed(*awaited),
+        }
+    }
+
+    /// Whether the request that is the cause was not executed, and will be tried again.
+    #[inline]
+    fn is_to_come(self) -> bool {
+        matches!(self, Self::Paused | Self::Postponed(_))
+    }
+}
+
 /// A served reply on its way: its messages go back if the socket fails before byte `from`.
 #[derive(Debug)]
 struct InFlight {
@@ -357,20 +376,11 @@ impl Connection {
                 Parsed::Request { consumed } => {
                     call.ahead.advance(rest, consumed, self.parser.head_bytes());
                     let outcome = command::execute(&mut call, self.parser.args(rest));
-                    match outcome {
-                        Outcome::Done | Outcome::Block(_) => {}
-                        Outcome::Blocked => self.held = Held::Blocked,
-                        Outcome::Close => self.is_closing = true,
-                        Outcome::Paused => {
-                            self.held = Held::Paused;
-                            self.parser.reset();
-                            break;
-                        }
-                        Outcome::Postponed(awaited) => {
-                            self.held = Held::Postponed(awaited);
-                            self.parser.reset();
-                            break;
-                        }
+                    self.held = Held::after(&outcome);
+                    self.is_closing |= matches!(outcome, Outcome::Close);
+                    if self.held.is_to_come() {
+                        self.parser.reset();
+                        break;
                     }
                     consumed
                 }
