@@ -16,7 +16,7 @@ use super::bounds;
 use super::call::Call;
 use super::engine::Gates;
 use super::error::{BUSY, Error, SHOWN_BYTES_MAX, shown};
-use super::outcome::Outcome;
+use super::outcome::{NotNow, Outcome};
 use super::pause::Paused;
 use super::serve;
 use super::session::ReplyMode;
@@ -61,7 +61,7 @@ fn execute_special(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     }
     call.session.has_confirmed = false;
     let outcome = execute_checked(call, args, gates);
-    if matches!(outcome, Outcome::Paused | Outcome::Postponed(_)) {
+    if matches!(outcome, Outcome::NotNow(_)) {
         call.session.reply_mode = reply_mode;
         return outcome;
     }
@@ -90,7 +90,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
         return super::transaction::queue(call, &found, args);
     }
     if gates & Gates::PAUSED != 0 && is_paused(call, &found, args) {
-        return Outcome::Paused;
+        return Outcome::NotNow(NotNow::Paused);
     }
     let is_noted =
         found.command.name == "touch" || !call.session.client.no_touch.load(Ordering::Relaxed);
@@ -98,7 +98,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     let outcome = run(call, found, args, gates & Gates::TIMED != 0);
     call.held.note_uses(true);
     // Afterwards, so that EXEC follows the commands that it executed.
-    if gates & Gates::MONITORED != 0 && !matches!(outcome, Outcome::Postponed(_)) {
+    if gates & Gates::MONITORED != 0 && !matches!(outcome, Outcome::NotNow(_)) {
         call.show_monitors(flags, args);
     }
     outcome
@@ -314,7 +314,7 @@ pub(super) fn postponed_if_kept(call: &mut Call<'_, '_>, reach: ShardSet) -> Opt
     }
     let awaited = call.engine.running.wait(&call.session.client.mailbox);
     call.held.release();
-    Some(Outcome::Postponed(awaited))
+    Some(Outcome::NotNow(NotNow::Postponed(awaited)))
 }
 
 /// Runs a command that a script asked for, which holds all that it may need.

@@ -20,10 +20,17 @@ pub enum Outcome {
     Blocked,
     /// Write what is written, then close.
     Close,
-    /// Not now (CLIENT PAUSE): try the same request again when the pause is over.
+    /// Nothing was done: try the same request again when what is in its way is over.
+    NotNow(NotNow),
+}
+
+/// What keeps a request from being executed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotNow {
+    /// CLIENT PAUSE.
     Paused,
-    /// Not now: a script that takes long uses what the request needs. Its connection is called when
-    /// the script ends or is late, and tries the same request again.
+    /// A script that takes long uses what the request needs. The connection is called when the script
+    /// ends or is late.
     Postponed(Awaited),
 }
 

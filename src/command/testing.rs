@@ -132,13 +132,13 @@ impl Bench {
     }
 
     /// What a client gets for one command of any bytes; `(blocked)` if it now waits, `(postponed)` if
-    /// it is to try again after a script.
+    /// it is to try again.
     pub fn play_args(&self, player: &mut Player, args: &[Vec<u8>]) -> String {
         let request: OwnedArgs = args.iter().map(Vec::as_slice).collect();
         let outcome = self.with_call(player, |call| execute(call, request.as_args()));
         match outcome {
             Outcome::Blocked => "(blocked)".into(),
-            Outcome::Postponed(_) => "(postponed)".into(),
+            Outcome::NotNow(_) => "(postponed)".into(),
             Outcome::Close => player.take_reply() + "(close)",
             _ => player.take_reply(),
         }

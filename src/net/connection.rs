@@ -6,7 +6,9 @@
 //! while too many output bytes wait, so a client that pipelines without reading holds up nobody but
 //! itself and costs bounded memory.
 
-use std::cell::{Cell, RefCell};
+mod reading;
+
+use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::mem;
 use std::os::fd::RawFd;
@@ -14,44 +16,29 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use crate::allocator;
 use crate::clients::{Taken, TakenList, Wait};
 use crate::clock::Now;
-use crate::command::{self, Awaited, Call, Engine, Outcome, Session};
+use crate::command::{self, Call, Engine, NotNow, Outcome, Session};
 use crate::outbox::{CloseReason, WakeList};
 use crate::protocol::{Carrier, Limits, Parsed, Parser, Reply, Resp};
 use crate::worker::{self, Ready, Turn};
 
-use super::early::{self, Early};
+use super::early::Early;
 use super::stream::Stream;
 
-/// Bytes of the worker's read buffer: a thousand small requests, and small enough to stay in the
-/// second-level cache.
-const READ_BYTES: usize = 64 << 10;
+use reading::LARGE_BYTES_MIN;
+
 /// Replies waiting beyond this keep further requests of the client from being executed.
 const OUTPUT_BYTES_MAX: usize = 256 << 10;
 /// Bytes sent in a turn before other connections of the worker get theirs: a large reply is copied
 /// into the socket in pieces of about a tenth of a millisecond.
 const SEND_BYTES_MAX: usize = 256 << 10;
-/// A request from this size on, most of which is one argument, is taken for the first of many: the
-/// next is read into a buffer of its own, which can become the value. A copy of 16 KiB costs a
-/// microsecond.
-const LARGE_BYTES_MIN: usize = 16 << 10;
-/// Room made for the next large request before any of it came; untouched memory costs nothing, but
-/// there may be many connections.
-const EXPECTED_BYTES_MAX: usize = 2 << 20;
-/// More room than that, so that the read that gets all of a request also finds the socket empty.
-const SLACK_BYTES: usize = 64;
-/// Requests that are read ahead while the client blocks or is paused.
-const INPUT_AHEAD_BYTES_MAX: usize = 64 << 10;
 /// Rounds of reading and executing before other connections of the worker get their turn.
 const ROUNDS_MAX: usize = 4;
 /// Slices of one vectored write; Linux takes 1024, and 64 large values fill any socket buffer.
 const SLICES_MAX: usize = 64;
 
 thread_local! {
-    /// The worker's read buffer: whatever is read is executed before the next connection reads.
-    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(READ_BYTES));
     /// The worker's reply buffer, while no connection has its turn: what is written in a turn is
     /// mostly sent in it, so one that stays in the first-level cache serves all.
     static REPLY_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -63,29 +50,8 @@ enum Held {
     No,
     /// The client stands in lines.
     Blocked,
-    /// CLIENT PAUSE.
-    Paused,
-    /// A script takes long, and the next request needs what it uses.
-    Postponed(Awaited),
-}
-
-impl Held {
-    /// Why requests wait after one that came to this.
-    #[inline]
-    fn after(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Done | Outcome::Block(_) | Outcome::Close => Self::No,
-            Outcome::Blocked => Self::Blocked,
-            Outcome::Paused => Self::Paused,
-            Outcome::Postponed(awaited) => Self::Postponed(*awaited),
-        }
-    }
-
-    /// Whether the request that is the cause was not executed, and will be tried again.
-    #[inline]
-    fn is_to_come(self) -> bool {
-        matches!(self, Self::Paused | Self::Postponed(_))
-    }
+    /// Something is in the way of the next of them.
+    NotNow(NotNow),
 }
 
 /// A served reply on its way: its messages go back if the socket fails before byte `from`.
@@ -244,27 +210,31 @@ impl Connection {
         if is_called && self.held == Held::Blocked && self.take_served() {
             return;
         }
-        let is_over = self
+        let is_late = self
             .until_us
             .is_some_and(|until_us| until_us <= now.mono_us);
-        if let Held::Postponed(awaited) = self.held {
-            if self.engine.running.is_over(awaited) {
-                self.release_hold();
+        match self.held {
+            Held::NotNow(why) => {
+                let is_over = match why {
+                    NotNow::Paused => is_late || self.engine.pauses.in_force(now.unix_ms).is_none(),
+                    NotNow::Postponed(awaited) => self.engine.running.is_over(awaited),
+                };
+                if is_over {
+                    self.release_hold();
+                }
             }
-        } else if self.held == Held::Paused {
-            if is_over || self.engine.pauses.in_force(now.unix_ms).is_none() {
-                self.release_hold();
+            Held::Blocked if is_late => {
+                let was_waiting = self.with_call(now, |call| {
+                    command::cancel(call, &call.session.client.clone())
+                });
+                if was_waiting {
+                    self.output.null_array();
+                    self.release_hold();
+                } else {
+                    self.take_served();
+                }
             }
-        } else if is_over {
-            let was_waiting = self.with_call(now, |call| {
-                command::cancel(call, &call.session.client.clone())
-            });
-            if was_waiting {
-                self.output.null_array();
-                self.release_hold();
-            } else {
-                self.take_served();
-            }
+            Held::No | Held::Blocked => {}
         }
     }
 
@@ -291,7 +261,7 @@ impl Connection {
     }
 
     fn release_hold(&mut self) {
-        if self.held == Held::Paused {
+        if self.held == Held::NotNow(NotNow::Paused) {
             self.engine
                 .blocked_clients_len
                 .fetch_sub(1, Ordering::Relaxed);
@@ -319,18 +289,6 @@ impl Connection {
             self.input = carrier.into_buffer();
             self.input.drain(..consumed);
         }
-    }
-
-    /// Learns from requests that took so many bytes what the next one will be like.
-    #[cold]
-    fn expect_alike(&mut self, consumed: usize) {
-        let is_large =
-            consumed >= LARGE_BYTES_MIN && self.parser.last_argument_bytes() >= consumed / 4 * 3;
-        self.expected_bytes = if is_large {
-            consumed.min(EXPECTED_BYTES_MAX)
-        } else {
-            0
-        };
     }
 
     /// Executes the complete requests at the start of `bytes`; returns how many bytes they took.
@@ -376,11 +334,15 @@ impl Connection {
                 Parsed::Request { consumed } => {
                     call.ahead.advance(rest, consumed, self.parser.head_bytes());
                     let outcome = command::execute(&mut call, self.parser.args(rest));
-                    self.held = Held::after(&outcome);
-                    self.is_closing |= matches!(outcome, Outcome::Close);
-                    if self.held.is_to_come() {
-                        self.parser.reset();
-                        break;
+                    match outcome {
+                        Outcome::Done | Outcome::Block(_) => {}
+                        Outcome::Blocked => self.held = Held::Blocked,
+                        Outcome::Close => self.is_closing = true,
+                        Outcome::NotNow(why) => {
+                            self.held = Held::NotNow(why);
+                            self.parser.reset();
+                            break;
+                        }
                     }
                     consumed
                 }
@@ -419,8 +381,8 @@ impl Connection {
     /// Notes when the wait or pause ends by itself.
     fn set_timer(&mut self, now: Now) {
         self.until_us = match self.held {
-            Held::No | Held::Postponed(_) => None,
-            Held::Paused => {
+            Held::No | Held::NotNow(NotNow::Postponed(_)) => None,
+            Held::NotNow(NotNow::Paused) => {
                 self.engine.pauses.wait(&self.session.client.mailbox);
                 self.engine
                     .blocked_clients_len
@@ -492,136 +454,6 @@ impl Connection {
             .query_bytes
             .store(self.input.len(), Ordering::Relaxed);
         client.sent_bytes.store(self.sent_bytes, Ordering::Relaxed);
-    }
-
-    /// Reads once and executes what came; ready with 0 when the client has closed.
-    fn read(&mut self, now: &mut Now) -> Poll<io::Result<usize>> {
-        if let Some(early) = self.early.take() {
-            self.take_in(&early, now);
-            let len = early.len();
-            early::give_back(early);
-            return Poll::Ready(Ok(len));
-        }
-        if self.stream.is_dry() {
-            return Poll::Pending;
-        }
-        if (!self.input.is_empty() || self.expected_bytes > 0 || self.held != Held::No)
-            && let Some(read) = self.read_own()
-        {
-            return read;
-        }
-        READ_BUFFER.with(|buffer| match buffer.try_borrow_mut() {
-            Ok(mut buffer) => self.read_into(&mut buffer, now),
-            // Another connection's request is a script that computes, and lets others go on.
-            Err(_) => self.read_into(&mut Vec::with_capacity(READ_BYTES / 4), now),
-        })
-    }
-
-    fn read_into(&mut self, buffer: &mut Vec<u8>, now: &mut Now) -> Poll<io::Result<usize>> {
-        buffer.clear();
-        let read = self.stream.read(buffer);
-        if let Poll::Ready(Ok(len)) = read
-            && len > 0
-        {
-            self.take_in(buffer, now);
-        }
-        read
-    }
-
-    /// Executes what was read into a buffer that is not the connection's own.
-    #[inline]
-    fn take_in(&mut self, bytes: &[u8], now: &mut Now) {
-        self.note_read(bytes.len());
-        let consumed = self.execute(bytes, None, now);
-        if consumed >= LARGE_BYTES_MIN {
-            self.expect_alike(consumed);
-        }
-        if consumed < bytes.len() {
-            self.take_over(&bytes[consumed..]);
-        }
-    }
-
-    /// What it read early, and the session that it will be executed in.
-    pub fn early_request(&self) -> (&Session, &[u8]) {
-        (&self.session, self.early.bytes())
-    }
-
-    /// Keeps the beginning of a request, with room for the rest.
-    #[cold]
-    fn take_over(&mut self, bytes: &[u8]) {
-        self.input
-            .reserve_exact(bytes.len() + self.room(bytes.len()));
-        self.input.extend_from_slice(bytes);
-    }
-
-    /// Reads into a buffer of the connection's own, unless the worker's will do.
-    #[cold]
-    #[inline(never)]
-    fn read_own(&mut self) -> Option<Poll<io::Result<usize>>> {
-        if self.held != Held::No && self.input.len() >= INPUT_AHEAD_BYTES_MAX {
-            return Some(Poll::Pending);
-        }
-        if self.input.is_empty() && self.held == Held::No {
-            let waiting_bytes = self.stream.waiting_bytes();
-            if waiting_bytes < LARGE_BYTES_MIN {
-                self.expected_bytes = 0;
-                return None;
-            }
-            self.input = Vec::with_capacity(self.expected_bytes + SLACK_BYTES);
-            allocator::back(&mut self.input, waiting_bytes);
-        }
-        Some(self.read_more())
-    }
-
-    /// Reads behind what is there already: the rest of a request, or requests ahead of their time.
-    fn read_more(&mut self) -> Poll<io::Result<usize>> {
-        let room = self.room(self.input.len());
-        if room >= self.input.len() / 2 {
-            self.input.reserve_exact(room);
-        } else {
-            self.input.reserve(room);
-        }
-        let read = self.stream.read(&mut self.input);
-        if self.input.is_empty() {
-            self.input = Vec::new();
-        }
-        if let Poll::Ready(Ok(len)) = read
-            && len > 0
-        {
-            self.note_read(len);
-            self.has_requests = !self.parser.goes_on_past(self.input.len());
-            self.note_buffers();
-            if self.input.len() as u64 > self.engine.config.live().client_query_buffer_bytes_max() {
-                tracing::warn!(
-                    client = self.session.client.id,
-                    "query buffer limit reached"
-                );
-                return Poll::Ready(Ok(0));
-            }
-        }
-        read
-    }
-
-    /// Bytes that the next read should have room for, behind so many of the request in progress.
-    /// Of a large one no more than is missing, so that its buffer can become the value.
-    fn room(&self, input_bytes: usize) -> usize {
-        if self.held != Held::No {
-            return 4096;
-        }
-        let expected = self.expected_bytes.saturating_sub(input_bytes);
-        let wanted = self.parser.wants().max(expected) + SLACK_BYTES;
-        if input_bytes.max(expected) >= LARGE_BYTES_MIN {
-            wanted
-        } else {
-            wanted.max(READ_BYTES / 4)
-        }
-    }
-
-    fn note_read(&self, len: usize) {
-        let stats = &self.engine.workers[self.worker];
-        stats.reads.add(1);
-        stats.received_bytes.add(len as u64);
-        self.session.client.received_bytes.add(len as u64);
     }
 
     /// Runs something outside a batch of requests.
