@@ -56,6 +56,7 @@ pub mod tick;
 mod transaction;
 mod weir;
 
+pub use ahead::ask_together;
 pub use call::Call;
 pub use connection::leave;
 pub use dispatch::{execute, finish, note_activity};

@@ -23,6 +23,7 @@ use crate::outbox::{CloseReason, WakeList};
 use crate::protocol::{Carrier, Limits, Parsed, Parser, Reply, Resp};
 use crate::worker::{self, Ready, Turn};
 
+use super::early::Early;
 use super::stream::Stream;
 
 use reading::LARGE_BYTES_MIN;
@@ -70,6 +71,8 @@ pub struct Connection {
     parser: Parser,
     /// Received but not executed: an incomplete request, or requests that must wait.
     input: Vec<u8>,
+    /// Read before its turn, and executed in it.
+    early: Early,
     /// Bytes of the last request if it was large, which the next one probably is too; or 0.
     expected_bytes: usize,
     /// Whether `input` may hold a complete request.
@@ -98,6 +101,7 @@ impl Connection {
             session,
             parser: Parser::default(),
             input: Vec::new(),
+            early: Early::default(),
             expected_bytes: 0,
             has_requests: false,
             output: Reply::new(Resp::V2),
@@ -113,7 +117,8 @@ impl Connection {
     /// Bytes of requests and of replies that it holds, and those sent so far; for the simulator.
     #[cfg(test)]
     pub fn buffered(&self) -> (usize, usize, u64) {
-        (self.input.len(), self.output.len(), self.sent_bytes)
+        let input_bytes = self.early.bytes().len() + self.input.len();
+        (input_bytes, self.output.len(), self.sent_bytes)
     }
 
     /// Messages of served replies of which no byte is sent; for the simulator.
@@ -327,7 +332,7 @@ impl Connection {
                     break;
                 }
                 Parsed::Request { consumed } => {
-                    call.ahead.advance(rest, self.parser.head_bytes());
+                    call.ahead.advance(rest, consumed, self.parser.head_bytes());
                     let outcome = command::execute(&mut call, self.parser.args(rest));
                     match outcome {
                         Outcome::Done | Outcome::Block(_) => {}
@@ -350,6 +355,8 @@ impl Connection {
         }
         command::finish(&mut call);
         command::note_activity(&call, commands_len);
+        self.early
+            .note_batch(call.ahead.is_cold(), commands_len, consumed);
         *now = call.now;
         drop(held);
         if self.held != Held::No {
@@ -473,6 +480,22 @@ impl Connection {
 impl worker::Connection for Connection {
     fn socket(&self) -> RawFd {
         self.stream.raw_fd()
+    }
+
+    #[inline]
+    fn read_early(&mut self, ready: &mut Ready) -> bool {
+        if !self.early.is_wanted() {
+            return false;
+        }
+        self.stream.note(mem::take(ready));
+        // Where its turn would begin with just that.
+        self.held == Held::No
+            && !self.is_closing
+            && self.input.is_empty()
+            && self.early.bytes().is_empty()
+            && self.output.is_empty()
+            && self.stream.is_told_readable()
+            && self.early.read(&mut self.stream)
     }
 
     fn turn(&mut self, ready: Ready, now: &mut Now) -> Turn {
