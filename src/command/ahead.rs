@@ -6,8 +6,13 @@
 //! A handler of a command that [runs on](super::Flags::RUNS_ON) may even take such requests with its
 //! own: what it looked up for the one serves for all.
 
+use smallvec::SmallVec;
+
 use crate::protocol::{Reply, following};
-use crate::store::{AHEAD_LEN, Cold, Names};
+use crate::store::{AHEAD_LEN, Cold, Key, Names};
+
+use super::engine::Engine;
+use super::session::Session;
 
 /// Replies that wait when a handler takes no more requests: a connection that has more to send than
 /// a turn sends executes none.
@@ -16,7 +21,7 @@ const TAKEN_REPLY_BYTES_MAX: usize = 64 << 10;
 /// What is at hand behind the request that runs.
 #[derive(Debug, Default)]
 pub struct Ahead<'c> {
-    /// The read buffer, from the request that runs on.
+    /// The read buffer, from the request that runs on; empty where nothing comes behind it.
     bytes: &'c [u8],
     /// Bytes of the request that name its command and its key; 0 where that is not known.
     head_bytes: usize,
@@ -30,14 +35,32 @@ pub struct Ahead<'c> {
     asked_keys_len: usize,
     /// Requests that follow whose elements were asked for already.
     asked_len: usize,
+    /// Whether a key was among so many that to look for it probably meant to wait for memory.
+    is_cold: bool,
+}
+
+/// Asks for the memory behind the keys that requests of several clients name, each of which comes
+/// next on its connection: together, before any of them runs.
+pub fn ask_together<'c>(engine: &Engine, requests: impl Iterator<Item = (&'c Session, &'c [u8])>) {
+    let keys = requests.filter_map(|(session, bytes)| {
+        let head = following::command(bytes)?;
+        let name = following::arguments(head, 1, bytes, 1).next()?;
+        Some(engine.keyspace.key(session.db, name))
+    });
+    let keys: SmallVec<[Key<'_>; AHEAD_LEN]> = keys.collect();
+    engine.keyspace.hold().ask(&keys);
 }
 
 impl<'c> Ahead<'c> {
-    /// Goes on to the next request, which `bytes` begin with.
+    /// Goes on to the next request, which takes `request_bytes` of those that it begins.
     #[inline]
-    pub fn advance(&mut self, bytes: &'c [u8], head_bytes: usize, request_bytes: usize) {
-        self.bytes = bytes;
-        self.head_bytes = head_bytes;
+    pub fn advance(&mut self, bytes: &'c [u8], request_bytes: usize, head_bytes: usize) {
+        let has_more = request_bytes < bytes.len();
+        (self.bytes, self.head_bytes) = if has_more {
+            (bytes, head_bytes)
+        } else {
+            Default::default()
+        };
         self.taken_bytes = request_bytes;
         self.taken_len = 0;
         self.taken_max = 0;
@@ -50,10 +73,10 @@ impl<'c> Ahead<'c> {
         self.taken_max = taken_max;
     }
 
-    /// Requests that were taken with the one that ran, and the bytes of them all.
+    /// How many requests ran, those that were taken with the first included, and their bytes.
     #[inline]
     pub fn taken(&self) -> (u64, usize) {
-        (self.taken_len, self.taken_bytes)
+        (1 + self.taken_len, self.taken_bytes)
     }
 
     /// Takes the request that follows, if it has the command, the first argument and the number of
@@ -69,7 +92,7 @@ impl<'c> Ahead<'c> {
             return None;
         }
         let head = &self.bytes[..self.head_bytes];
-        let (arguments, bytes) = following::next(head, &self.bytes[self.taken_bytes..])?;
+        let (arguments, bytes) = following::next(head, self.bytes.get(self.taken_bytes..)?)?;
         if !is_wanted(&arguments) {
             return None;
         }
@@ -79,9 +102,15 @@ impl<'c> Ahead<'c> {
         Some(arguments)
     }
 
+    /// Whether any request so far named a key among so many that it probably lay in no cache.
+    pub fn is_cold(&self) -> bool {
+        self.is_cold
+    }
+
     /// The keys that this request and the next ones name as their first argument, once for each of
     /// them; nothing where there is only one, or where they were given before.
     pub fn keys(&mut self) -> Names<'c> {
+        self.is_cold = true;
         if self.asked_keys_len > 0 {
             self.asked_keys_len -= 1;
             return Names::new();
@@ -162,7 +191,7 @@ mod tests {
     fn for_each<'a>(bytes: &'a [u8], mut visit: impl FnMut(&mut Ahead<'a>)) {
         let (mut ahead, mut parser, mut rest) = (Ahead::default(), Parser::default(), bytes);
         while let Parsed::Request { consumed } = parser.parse(rest, &Limits::default()) {
-            ahead.advance(rest, parser.head_bytes(), consumed);
+            ahead.advance(rest, consumed, parser.head_bytes());
             visit(&mut ahead);
             rest = &rest[consumed..];
         }

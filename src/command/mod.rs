@@ -35,6 +35,7 @@ mod pause;
 mod pressure;
 mod pubsub;
 mod random;
+mod rest;
 mod returned;
 mod scan;
 mod script;
@@ -55,6 +56,7 @@ pub mod tick;
 mod transaction;
 mod weir;
 
+pub use ahead::ask_together;
 pub use call::Call;
 pub use connection::leave;
 pub use dispatch::{execute, finish, note_activity};

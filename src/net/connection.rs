@@ -23,6 +23,7 @@ use crate::outbox::{CloseReason, WakeList};
 use crate::protocol::{Carrier, Limits, Parsed, Parser, Reply, Resp};
 use crate::worker::{self, Ready, Turn};
 
+use super::early::Early;
 use super::stream::Stream;
 
 use reading::LARGE_BYTES_MIN;
@@ -70,6 +71,8 @@ pub struct Connection {
     parser: Parser,
     /// Received but not executed: an incomplete request, or requests that must wait.
     input: Vec<u8>,
+    /// Read before its turn, and executed in it.
+    early: Early,
     /// Bytes of the last request if it was large, which the next one probably is too; or 0.
     expected_bytes: usize,
     /// Whether `input` may hold a complete request.
@@ -98,6 +101,7 @@ impl Connection {
             session,
             parser: Parser::default(),
             input: Vec::new(),
+            early: Early::default(),
             expected_bytes: 0,
             has_requests: false,
             output: Reply::new(Resp::V2),
@@ -113,7 +117,8 @@ impl Connection {
     /// Bytes of requests and of replies that it holds, and those sent so far; for the simulator.
     #[cfg(test)]
     pub fn buffered(&self) -> (usize, usize, u64) {
-        (self.input.len(), self.output.len(), self.sent_bytes)
+        let input_bytes = self.early.bytes().len() + self.input.len();
+        (input_bytes, self.output.len(), self.sent_bytes)
     }
 
     /// Messages of served replies of which no byte is sent; for the simulator.
@@ -212,7 +217,7 @@ impl Connection {
             Held::NotNow(why) => {
                 let is_over = match why {
                     NotNow::Paused => is_late || self.engine.pauses.in_force(now.unix_ms).is_none(),
-                    NotNow::Postponed(awaited) => self.engine.running.is_over(awaited),
+                    NotNow::Postponed(awaited) => self.engine.rest.is_over(awaited),
                 };
                 if is_over {
                     self.release_hold();
@@ -314,11 +319,11 @@ impl Connection {
             }
             let rest = &bytes[consumed..];
             let before = &bytes[mem::replace(&mut before, consumed)..consumed];
-            let taken = match self.parser.parse_after(before, rest, &limits) {
+            let (len, bytes_len) = match self.parser.parse_after(before, rest, &limits) {
                 Parsed::Incomplete => break,
                 Parsed::Empty { consumed } => {
                     self.parser.reset();
-                    consumed
+                    (1, consumed)
                 }
                 Parsed::Error(error) => {
                     call.reply.error(&error.line());
@@ -339,19 +344,19 @@ impl Connection {
                             break;
                         }
                     }
-                    let (more, consumed) = call.ahead.taken();
-                    commands_len += more;
-                    consumed
+                    call.ahead.taken()
                 }
             };
-            consumed += taken;
-            commands_len += 1;
+            consumed += bytes_len;
+            commands_len += len;
             if self.held != Held::No || self.is_closing {
                 break;
             }
         }
         command::finish(&mut call);
         command::note_activity(&call, commands_len);
+        self.early
+            .note_batch(call.ahead.is_cold(), commands_len, consumed);
         *now = call.now;
         drop(held);
         if self.held != Held::No {
@@ -475,6 +480,22 @@ impl Connection {
 impl worker::Connection for Connection {
     fn socket(&self) -> RawFd {
         self.stream.raw_fd()
+    }
+
+    #[inline]
+    fn read_early(&mut self, ready: &mut Ready) -> bool {
+        if !self.early.is_wanted() {
+            return false;
+        }
+        self.stream.note(mem::take(ready));
+        // Where its turn would begin with just that.
+        self.held == Held::No
+            && !self.is_closing
+            && self.input.is_empty()
+            && self.early.bytes().is_empty()
+            && self.output.is_empty()
+            && self.stream.is_told_readable()
+            && self.early.read(&mut self.stream)
     }
 
     fn turn(&mut self, ready: Ready, now: &mut Now) -> Turn {

@@ -7,7 +7,7 @@ use rustls::ServerConfig;
 
 use crate::clients::{Client, Origin};
 use crate::clock;
-use crate::command::{Engine, Session, tick};
+use crate::command::{self, Engine, Session, tick};
 use crate::outbox::{Bell, Seat};
 use crate::worker::Duty;
 
@@ -69,6 +69,10 @@ impl Duty<Arrival> for NetDuty {
 
     fn tick(&mut self) {
         tick::run(&self.engine, self.worker);
+    }
+
+    fn foresee(&mut self, next: &[&Connection]) {
+        command::ask_together(&self.engine, next.iter().map(|one| one.early_request()));
     }
 
     fn early_us(&self) -> u64 {

@@ -5,6 +5,7 @@
 
 mod connection;
 mod duty;
+mod early;
 mod listener;
 mod stream;
 mod tls;

@@ -127,6 +127,12 @@ impl Stream {
         !self.ready.readable && self.records.is_none()
     }
 
+    /// Whether a plain socket was said to have something to read, and not yet found empty.
+    #[inline]
+    pub fn is_told_readable(&self) -> bool {
+        self.ready.readable && self.records.is_none()
+    }
+
     /// Bytes that can be read now, as far as the system tells; 0 of an encrypted connection.
     pub fn waiting_bytes(&self) -> usize {
         #[cfg(test)]

@@ -11,12 +11,12 @@ use std::task::{Wake, Waker};
 
 use crate::clients::{Client, Origin, Wait};
 use crate::clock::Now;
-use crate::command::{Engine, Session, tick};
+use crate::command::{Engine, Session, ask_together, tick};
 use crate::config::Config;
 use crate::net::{Connection, Socket, Stream, VirtualSocket};
 use crate::outbox::{Bell, Seat};
 use crate::store::stream::dice::Dice;
-use crate::worker::{Connection as _, Turn};
+use crate::worker::{Connection as _, Ready, Turn};
 
 /// Between two ticks of a worker.
 pub const TICK_MS: u64 = 100;
@@ -50,16 +50,28 @@ pub struct Seated {
     /// Its worker.
     pub worker: usize,
     is_again: bool,
+    /// What was said of its socket and it had no turn for, less what it took note of.
+    told: Option<Ready>,
     until_us: Option<u64>,
 }
 
 impl Seated {
+    /// Has it read before its turn, if there is something and it wants to.
+    fn read_early(&mut self) -> bool {
+        let Some(mut ready) = self.socket.news() else {
+            return false;
+        };
+        let has_read = self.connection.read_early(&mut ready);
+        self.told.get_or_insert_default().add(ready);
+        has_read
+    }
+
     /// Whether it has something to do of which no bell tells.
     pub fn wants_turn(&self, now: Now) -> bool {
         let is_due = self
             .until_us
             .is_some_and(|until_us| until_us <= now.mono_us);
-        self.is_again || is_due || self.socket.has_news()
+        self.is_again || self.told.is_some() || is_due || self.socket.has_news()
     }
 
     /// Gives it a turn. One that is over waits to be closed.
@@ -71,7 +83,8 @@ impl Seated {
         {
             self.until_us = None;
         }
-        let ready = self.socket.news().unwrap_or_default();
+        let mut ready = self.told.take().unwrap_or_default();
+        ready.add(self.socket.news().unwrap_or_default());
         let was_blocked = !matches!(*self.client.wait.lock(), Wait::None);
         let mut served = Served {
             slot,
@@ -185,6 +198,7 @@ impl World {
             client,
             worker,
             is_again: false,
+            told: None,
             until_us: None,
         };
         if slot == self.seats.len() {
@@ -197,8 +211,29 @@ impl World {
 
     /// Gives one connection a turn; `None` if nobody has anything to do.
     pub fn serve(&mut self, dice: &mut Dice) -> Option<Served> {
+        if dice.chance(50) {
+            self.foresee(dice);
+        }
         let slot = self.next(dice)?;
         Some(self.turn(slot))
+    }
+
+    /// Some of those who have something to do read before anybody has a turn.
+    fn foresee(&mut self, dice: &mut Dice) {
+        let mut readers = Vec::new();
+        for (slot, seated) in self.seats.iter_mut().enumerate() {
+            if let Some(seated) = seated
+                && dice.chance(50)
+                && seated.read_early()
+            {
+                readers.push(slot);
+            }
+        }
+        let readers = readers
+            .into_iter()
+            .filter_map(|slot| self.seats[slot].as_ref());
+        let requests = readers.map(|seated| seated.connection.early_request());
+        ask_together(&self.engine, requests);
     }
 
     /// Gives turns until nobody has anything to do.

@@ -41,6 +41,9 @@ pub trait Duty<A>: Send + 'static {
     fn open(&mut self, arrived: A, slot: usize) -> io::Result<Self::Connection>;
     /// Does what time alone brings, in a millisecond at most.
     fn tick(&mut self);
+    /// Is shown connections that read early and whose turns come next, in that order: what their
+    /// turns will need can be asked for together.
+    fn foresee(&mut self, _next: &[&Self::Connection]) {}
     /// When it wants to be called before its next tick, in monotonic microseconds. Asked on every
     /// pass over the sockets.
     fn early_us(&self) -> u64 {
@@ -61,6 +64,11 @@ pub trait Duty<A>: Send + 'static {
 pub trait Connection {
     /// Its socket, which stays open until it is dropped.
     fn socket(&self) -> RawFd;
+    /// Reads what came to its socket and keeps it for its turn, if it wants to be foreseen; says
+    /// whether it did. Then it has taken note of what is `ready`, and leaves nothing of it.
+    fn read_early(&mut self, _ready: &mut Ready) -> bool {
+        false
+    }
     /// Moves on as far as possible without waiting. `now` is not older than a millisecond or so;
     /// a turn that took longer brings it up to date.
     fn turn(&mut self, ready: Ready, now: &mut Now) -> Turn;
@@ -82,7 +90,7 @@ pub struct Ready {
 
 impl Ready {
     /// What was said before and what is said now.
-    fn add(&mut self, other: Self) {
+    pub fn add(&mut self, other: Self) {
         self.readable |= other.readable;
         self.writable |= other.writable;
         self.hung_up |= other.hung_up;

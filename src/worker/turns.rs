@@ -6,6 +6,9 @@
 //! has little to do may have come meanwhile. Nobody gets a second turn before everybody had one,
 //! but for those who have little to do.
 //!
+//! Before the turns of those whose sockets have something, a few at a time may read: what is asked
+//! for by several clients at once can be looked for in memory together.
+//!
 //! A turn may take very long: a script computes, KEYS walks through millions of names. It may then
 //! ask for [`serve_others`], which gives the worker's other connections their turns on the same
 //! thread, inside that one.
@@ -20,6 +23,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use scoped_tls_hkt::{ReborrowMut, scoped_thread_local};
 use slab::Slab;
+use smallvec::SmallVec;
 
 use crate::clock::{self, Now};
 use crate::outbox::Bell;
@@ -36,6 +40,10 @@ const UNREAD_TURNS_MAX: u32 = 8;
 /// For how long those who let others go first have their turns, one after the other, before the
 /// system is asked again who else has something to do. One has his in any case.
 const AGAIN_US_MAX: u64 = 200;
+
+/// Connections that read before any of them has its turn: about as many as a core can wait for memory
+/// for at the same time.
+const FORESEEN_MAX: usize = 8;
 
 /// Sockets that one look at the others tells of.
 const OTHERS_EVENTS_MAX: usize = 64;
@@ -107,6 +115,8 @@ pub(super) struct Turns<A, D: Duty<A>> {
     /// What the system said of sockets whose connections had no turn for it yet. Kept here because
     /// it is said once: a turn may be inside of another one's.
     told: VecDeque<(usize, Ready)>,
+    /// How many of these, from the first on, were foreseen.
+    foreseen_len: usize,
     /// Whom others called and who had no turn for it yet.
     wanted: VecDeque<usize>,
     now: Now,
@@ -134,6 +144,7 @@ impl<A, D: Duty<A>> Turns<A, D> {
             timers: BTreeSet::new(),
             again: VecDeque::new(),
             told: VecDeque::new(),
+            foreseen_len: 0,
             wanted: VecDeque::new(),
             now,
             tick_us: now.mono_us,
@@ -188,7 +199,14 @@ impl<A, D: Duty<A>> Turns<A, D> {
                 self.told.push_back((event.token().0, ready));
             }
         }
-        while let Some((slot, ready)) = self.told.pop_front() {
+        loop {
+            if self.foreseen_len == 0 {
+                self.foresee();
+            }
+            let Some((slot, ready)) = self.told.pop_front() else {
+                break;
+            };
+            self.foreseen_len = self.foreseen_len.saturating_sub(1);
             self.turn(slot, ready);
         }
         let is_rung = self.bell.answer(&mut self.wanted);
@@ -200,6 +218,32 @@ impl<A, D: Duty<A>> Turns<A, D> {
         if is_rung {
             self.open_door();
         }
+    }
+
+    /// Lets those whose turns come next read, as far as they want to, and the duty look at them.
+    fn foresee(&mut self) {
+        let len = self.told.len().min(FORESEEN_MAX);
+        if len < 2 {
+            return;
+        }
+        self.foreseen_len = len;
+        let mut readers: SmallVec<[usize; FORESEEN_MAX]> = SmallVec::new();
+        for (slot, ready) in self.told.iter_mut().take(len) {
+            let seated = self.seated.get_mut(*slot);
+            if let Some(connection) = seated.and_then(|seated| seated.connection.as_mut())
+                && connection.read_early(ready)
+            {
+                readers.push(*slot);
+            }
+        }
+        if readers.len() < 2 {
+            return;
+        }
+        let next: SmallVec<[&D::Connection; FORESEEN_MAX]> = readers
+            .iter()
+            .filter_map(|slot| self.seated.get(*slot)?.connection.as_deref())
+            .collect();
+        self.duty.foresee(&next);
     }
 
     /// Waits until something happens to a socket, somebody rings, or time has come. Does not wait

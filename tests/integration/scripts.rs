@@ -8,7 +8,12 @@ const BUSY: &str =
 
 /// A server whose scripts are soon found slow, on one worker or more, and some connections.
 fn start(workers: &str) -> (Server, Vec<Raw>) {
-    let settings = ["--workers", workers, "--busy-reply-threshold", "20"];
+    start_with(workers, "20")
+}
+
+/// The same, with milliseconds after which a script is slow; never at 0.
+fn start_with(workers: &str, threshold_ms: &str) -> (Server, Vec<Raw>) {
+    let settings = ["--workers", workers, "--busy-reply-threshold", threshold_ms];
     let server = Server::weir(&settings);
     let mut connections: Vec<Raw> = (0..5).map(|_| Raw::open(server.address)).collect();
     for raw in &mut connections {
@@ -110,4 +115,31 @@ fn time_stands_still_in_a_script_until_others_are_served() {
     let waits = "local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end \
                  local began = now() repeat until now() > began return 'later'";
     slow.ask(&["EVAL", waits, "0"], "$5\r\nlater\r\n");
+}
+
+#[test]
+fn others_are_served_beside_a_script_that_computes() {
+    for workers in ["1", "2"] {
+        let (_server, mut connections) = start_with(workers, "0");
+        let mut slow = connections.remove(0);
+        // It uses no key: which of them share a shard is up to the server's seed.
+        run(&mut slow, "while true do end");
+        let mut another = connections.pop().unwrap();
+        run(&mut another, "return 1");
+        let mut waiter = connections.pop().unwrap();
+        waiter.send(&request(&["BLPOP", "free", "0"]));
+        for raw in &mut connections {
+            for _ in 0..100 {
+                raw.ask(&["RPUSH", "q", "m"], ":1\r\n");
+                raw.ask(&["LPOP", "q"], "$1\r\nm\r\n");
+            }
+        }
+        connections[0].ask(&["RPUSH", "free", "m"], ":1\r\n");
+        waiter.expect(b"*2\r\n$4\r\nfree\r\n$1\r\nm\r\n");
+        let killed = |raw: &mut Raw| raw.line(&["SCRIPT", "KILL"]) == "+OK";
+        assert!((0..1_000_000).any(|_| killed(&mut connections[0])));
+        let reply = slow.read_line();
+        assert!(reply.starts_with("-ERR Script killed by user"), "{reply}");
+        assert_eq!(another.read_line(), ":1");
+    }
 }

@@ -7,6 +7,9 @@ use std::task::Poll;
 use crate::allocator;
 use crate::clock::Now;
 
+use crate::command::Session;
+use crate::net::early;
+
 use super::{Connection, Held};
 
 /// Bytes of the worker's read buffer: a thousand small requests, and small enough to stay in the
@@ -44,6 +47,12 @@ impl Connection {
 
     /// Reads once and executes what came; ready with 0 when the client has closed.
     pub(super) fn read(&mut self, now: &mut Now) -> Poll<io::Result<usize>> {
+        if let Some(early) = self.early.take() {
+            self.take_in(&early, now);
+            let len = early.len();
+            early::give_back(early);
+            return Poll::Ready(Ok(len));
+        }
         if self.stream.is_dry() {
             return Poll::Pending;
         }
@@ -65,16 +74,27 @@ impl Connection {
         if let Poll::Ready(Ok(len)) = read
             && len > 0
         {
-            self.note_read(len);
-            let consumed = self.execute(buffer, None, now);
-            if consumed >= LARGE_BYTES_MIN {
-                self.expect_alike(consumed);
-            }
-            if consumed < len {
-                self.take_over(&buffer[consumed..]);
-            }
+            self.take_in(buffer, now);
         }
         read
+    }
+
+    /// Executes what was read into a buffer that is not the connection's own.
+    #[inline]
+    fn take_in(&mut self, bytes: &[u8], now: &mut Now) {
+        self.note_read(bytes.len());
+        let consumed = self.execute(bytes, None, now);
+        if consumed >= LARGE_BYTES_MIN {
+            self.expect_alike(consumed);
+        }
+        if consumed < bytes.len() {
+            self.take_over(&bytes[consumed..]);
+        }
+    }
+
+    /// What it read early, and the session that it will be executed in.
+    pub fn early_request(&self) -> (&Session, &[u8]) {
+        (&self.session, self.early.bytes())
     }
 
     /// Keeps the beginning of a request, with room for the rest.
