@@ -66,6 +66,12 @@ impl<'c> Ahead<'c> {
         self.taken_max = 0;
     }
 
+    /// Whether anything came behind the request that runs.
+    #[inline]
+    pub fn has_more(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+
     /// Lets the handler of the request take so many with it. Only for one that is executed in the
     /// ordinary way, where nobody waits, watches or counts what each of them does.
     #[inline]

@@ -88,8 +88,8 @@ impl<'c> Call<'c, '_> {
     #[inline]
     pub fn come_to(&mut self, bytes: &'c [u8], request_bytes: usize, parser: &Parser) {
         self.repeats = parser.has_repeated();
-        self.ahead
-            .advance(bytes, parser.head_bytes(), request_bytes);
+        let head_bytes = parser.head_bytes();
+        self.ahead.advance(bytes, request_bytes, head_bytes);
     }
 
     /// An argument as a key of the selected database.

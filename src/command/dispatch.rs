@@ -28,13 +28,31 @@ use super::table::{Found, table};
 /// Calls of a command that are all timed before sampling starts, and the share sampled then.
 const TIMED_ONE_IN: u64 = 64;
 
-/// Runs one request and writes its reply; some take those that follow with them.
+/// Runs one request, and maybe some of those that follow and repeat it, and writes their replies.
 pub fn execute(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
     let gates = call.engine.gates.load();
     if call.session.is_special || gates != 0 {
         return execute_special(call, args, gates);
     }
-    let found = match call.session.recent.find(args, call.repeats) {
+    if call.ahead.has_more() {
+        return execute_among(call, args);
+    }
+    execute_plain::<false>(call, args)
+}
+
+/// The same for a request that is not the last of those that came: compiled apart, so that one that
+/// came alone does not pay for looking at others.
+#[inline(never)]
+fn execute_among(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
+    execute_plain::<true>(call, args)
+}
+
+/// The same where nothing is special. Among others a request may repeat the one before, and some
+/// take those that follow with them.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as for `run`")]
+fn execute_plain<const AMONG: bool>(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
+    let found = match call.session.recent.find(args, AMONG && call.repeats) {
         Some(found) => found,
         None => match find(args) {
             Ok(found) => {
@@ -44,7 +62,7 @@ pub fn execute(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
             Err(error) => return refuse(call, args, &error),
         },
     };
-    run(call, found, args, Manner::Plain)
+    run::<AMONG>(call, found, args, false)
 }
 
 /// Whether the first word is that of an HTTP request: somebody makes a browser send commands.
@@ -97,12 +115,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     let is_noted =
         found.command.name == "touch" || !call.session.client.no_touch.load(Ordering::Relaxed);
     call.held.note_uses(is_noted);
-    let manner = if gates & Gates::TIMED == 0 {
-        Manner::Special
-    } else {
-        Manner::Timed
-    };
-    let outcome = run(call, found, args, manner);
+    let outcome = run::<false>(call, found, args, gates & Gates::TIMED != 0);
     call.held.note_uses(true);
     // Afterwards, so that EXEC follows the commands that it executed.
     if gates & Gates::MONITORED != 0 && !matches!(outcome, Outcome::NotNow(_)) {
@@ -245,17 +258,6 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
     Outcome::Done
 }
 
-/// How a command is executed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Manner {
-    /// As ever.
-    Plain,
-    /// For a client in a special state, or while the server is in one.
-    Special,
-    /// The same, and timed.
-    Timed,
-}
-
 /// Whether nobody learns of what a command on one key does before all that came with it is done: no
 /// client waits for keys of its shard, and events are not told.
 #[inline]
@@ -270,8 +272,13 @@ fn is_private(call: &Call<'_, '_>) -> bool {
     clippy::inline_always,
     reason = "a call less is 20 of a GET's 700 instructions"
 )]
-fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, manner: Manner) -> Outcome {
-    hold(call, found.command, args);
+fn run<const AMONG: bool>(
+    call: &mut Call<'_, '_>,
+    found: Found,
+    args: Args<'_>,
+    is_timed: bool,
+) -> Outcome {
+    hold::<AMONG>(call, found.command, args);
     let is_beside = call.engine.gates.load() & (Gates::BUSY | Gates::RESTING) != 0;
     if is_beside && let Some(outcome) = give_way(call, &found, args) {
         return outcome;
@@ -280,13 +287,13 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, manner: Manner) ->
     let stats = &call.stats.commands[found.index];
     let calls = stats.calls.get();
     stats.calls.add(1);
-    let alone = manner == Manner::Timed
-        || !found.command.flags.any(Flags::FAST.and(Flags::CHEAP))
-        || calls < TIMED_ONE_IN;
+    let alone =
+        is_timed || !found.command.flags.any(Flags::FAST.and(Flags::CHEAP)) || calls < TIMED_ONE_IN;
     let started_us = (alone || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
-    let may_run_on = manner == Manner::Plain
-        && started_us.is_none()
+    let may_run_on = AMONG
         && found.command.flags.any(Flags::RUNS_ON)
+        && started_us.is_none()
+        && !is_beside
         && is_private(call);
     if may_run_on {
         // The next one that is timed is executed by itself.
@@ -460,15 +467,14 @@ pub(super) fn note_slow(
 /// waiters of its keys may touch, so that a push and what it serves are one step for everybody.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "as for `run`")]
-fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
-    let hash = call.hash_of_repeated();
-    call.forget_key();
+fn hold<const AMONG: bool>(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
     let writes = command.flags.any(Flags::WRITE);
     if let Keys::Range {
         first: 1, last: 1, ..
     } = command.keys
     {
         let (keyspace, name) = (&call.engine.keyspace, args.at(1));
+        let hash = call.hash_of_repeated().filter(|_| AMONG);
         let key = keyspace.key_of_hash(call.session.db, name, hash);
         let set = ShardSet::one(keyspace.shard_of(&key));
         call.held.need(set);
@@ -482,6 +488,7 @@ fn hold(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>) {
             hold_more(call, command, args, set);
         }
     } else {
+        call.forget_key();
         hold_several(call, command, args, writes);
     }
 }
