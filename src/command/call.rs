@@ -194,6 +194,7 @@ impl Call<'_, '_> {
     }
 
     /// Publishes a message; returns how many subscriptions it went to.
+    #[inline]
     pub fn publish(&mut self, space: Space, channel: &[u8], message: &[u8]) -> u64 {
         let (receivers, dropped) =
             super::pubsub::deliver(self.engine, space, channel, message, self.wakes);

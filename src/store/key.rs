@@ -91,10 +91,17 @@ impl ShardSet {
         self.0 & other.0 == other.0
     }
 
+    /// The shards that are in both sets.
+    #[inline]
+    #[must_use]
+    pub fn common(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether it has any shard in common with `other`.
     #[inline]
     pub fn meets(self, other: Self) -> bool {
-        self.0 & other.0 != 0
+        !self.common(other).is_empty()
     }
 
     /// Those of its shards that come before `shard`.

@@ -99,8 +99,8 @@ pub struct Held<'k> {
     keyspace: &'k Keyspace,
     guards: SmallVec<[(u32, Guard<'k, Shard>); 2]>,
     set: ShardSet,
-    /// The shards that somebody could change since it was last found that nothing is left to do in
-    /// them. The first stands here only while pinned.
+    /// The shards, the first aside, that somebody could change since it was last found that
+    /// nothing is left to do in them.
     touched: ShardSet,
     /// A transaction or script runs: the set stays as it is.
     pinned: bool,
@@ -168,6 +168,7 @@ impl<'k> Held<'k> {
             "shards are held in ascending order"
         );
         self.set = set;
+        self.touched = ShardSet::EMPTY;
     }
 
     /// Whether looking a key up from now on is noted as a use of it, as it is at first.
@@ -213,8 +214,8 @@ impl<'k> Held<'k> {
         self.pinned
     }
 
-    /// The shards that were handed out to be changed since they were taken and pinned. Who reads
-    /// several at once looked each of them up so before.
+    /// The shards, the first aside, that were handed out to be changed since they were taken. Who
+    /// reads several at once looked each of them up so before.
     pub fn touched(&self) -> ShardSet {
         self.touched
     }
@@ -229,7 +230,6 @@ impl<'k> Held<'k> {
         }
         self.guards.clear();
         self.set = ShardSet::EMPTY;
-        self.touched = ShardSet::EMPTY;
         self.discarded.clear();
     }
 
@@ -245,7 +245,7 @@ impl<'k> Held<'k> {
     #[inline]
     pub fn shard(&mut self, shard: u32) -> &mut Shard {
         let place = self.place(shard);
-        if place > 0 || self.pinned {
+        if place > 0 {
             self.touched.insert(shard);
         }
         &mut self.guards[place].1
@@ -297,7 +297,8 @@ impl<'k> Held<'k> {
     }
 
     fn touched_has_aftermath(&mut self) -> bool {
-        let mut touched = self.touched.iter();
+        // A command that was postponed has let go of them.
+        let mut touched = self.touched.common(self.set).iter();
         let has = touched.any(|shard| self.view(shard).has_aftermath());
         if !has {
             self.touched = ShardSet::EMPTY;
