@@ -121,12 +121,13 @@ impl Shard {
             let Some((db, hash)) = self.deadlines.pop_due(now_ms) else {
                 break;
             };
-            let database = &mut self.dbs[usize::from(db)];
-            if let Some(mut entry) =
-                database
-                    .table
-                    .remove(hash, |entry| entry.is_due(now_ms), Entry::hash)
-            {
+            let (database, hasher) = (&mut self.dbs[usize::from(db)], &self.hasher);
+            let found = database.table.remove(
+                hash,
+                |entry| entry.is_due(now_ms) && entry.hash(hasher) == hash,
+                |entry| entry.hash(hasher),
+            );
+            if let Some(mut entry) = found {
                 database.expiring_len -= 1;
                 // LOSS: expired-key
                 database.lose(Cause::ExpiredKey, &entry.value);
@@ -153,10 +154,11 @@ impl Shard {
             let Some((db, hash)) = self.field_deadlines.pop_due(now_ms) else {
                 break;
             };
-            let database = &mut self.dbs[usize::from(db)];
+            let (database, hasher) = (&mut self.dbs[usize::from(db)], &self.hasher);
             let is_due = |entry: &Entry| {
                 matches!(&entry.value, Value::Hash(fields)
                     if (1..=now_ms).contains(&fields.noted_ms()))
+                    && entry.hash(hasher) == hash
             };
             let Some(entry) = database.table.find_mut(hash, is_due) else {
                 continue;
