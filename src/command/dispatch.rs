@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use crate::acl::Context;
 use crate::clock;
+use crate::config::Events;
 use crate::protocol::Args;
 use crate::store::{Shard, ShardSet};
 
@@ -245,8 +246,8 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
 )]
 fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
     hold(call, found.command, args);
-    let is_beside_script = call.engine.gates.load() & (Gates::BUSY | Gates::RESTING) != 0;
-    if is_beside_script && let Some(outcome) = yield_to_script(call, &found, args) {
+    let is_beside = call.engine.gates.load() & (Gates::BUSY | Gates::RESTING) != 0;
+    if is_beside && let Some(outcome) = give_way(call, &found, args) {
         return outcome;
     }
     call.session.last_command = found.index;
@@ -266,8 +267,8 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
             note_slow(call, found.command, args, took_us, false);
         }
     }
-    // What a script has made ready that keeps these shards waits for the script's end.
-    let is_kept = is_beside_script && call.engine.is_kept(call.held.set());
+    // What a script that keeps these shards has made ready waits for its end.
+    let is_kept = is_beside && call.engine.is_kept(call.held.set());
     if !is_kept && call.held.has_aftermath() {
         bounds::settle(call);
         serve::serve_ready(call);
@@ -278,11 +279,11 @@ fn run(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) ->
     outcome
 }
 
-/// What becomes of a command, which holds what it needs, beside a script that has let go of its
+/// What becomes of a command, which holds what it needs, beside a step that has let go of its
 /// shards; `None` if it may run.
 #[cold]
 #[inline(never)]
-fn yield_to_script(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>) -> Option<Outcome> {
+fn give_way(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>) -> Option<Outcome> {
     let flags = found.command.flags;
     if call.engine.is_busy() {
         if flags.any(Flags::ALLOW_BUSY) {
@@ -293,26 +294,22 @@ fn yield_to_script(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>) -> Op
         call.stats.commands[found.index].rejected.add(1);
         return Some(refuse(call, args, &BUSY));
     }
+    let notifies = call.engine.config.live().notify_keyspace_events() != Events::default();
+    let publishes =
+        flags.any(Flags::MAY_REPLICATE) || notifies && flags.any(Flags::WRITE.and(Flags::READONLY));
     let mut reach = call.held.set();
     if flags.any(Flags::WALKS_KEYS) {
         reach = ShardSet::ALL;
-    } else if flags.any(Flags::MAY_REPLICATE) && call.engine.has_routes.load(Ordering::Relaxed) {
+    } else if publishes && call.engine.has_routes.load(Ordering::Relaxed) {
         reach = reach.union(super::weir::route::shards_of(call));
     }
-    if call.held.set().is_empty() && !reach.is_empty() {
-        // As long as it holds any, the script goes on with no command and does not end.
-        call.held.need(ShardSet::one(0));
-    }
-    postponed_if_kept(call, reach)
+    postponed(call, reach)
 }
 
-/// What becomes of a request that reaches for these shards, some of which it holds, if a script
-/// keeps one of them: it is tried again after the script.
-pub(super) fn postponed_if_kept(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outcome> {
-    if !call.engine.is_kept(reach) {
-        return None;
-    }
-    let awaited = call.engine.running.wait(&call.session.client.mailbox);
+/// What becomes of a request that reaches for these shards, if a step that rests keeps one of them:
+/// it is tried again after that.
+pub(super) fn postponed(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outcome> {
+    let awaited = call.engine.rest.wait(reach, &call.session.client.mailbox)?;
     call.held.release();
     Some(Outcome::NotNow(NotNow::Postponed(awaited)))
 }

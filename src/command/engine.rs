@@ -23,6 +23,7 @@ use super::early::Early;
 use super::latency::LatencyLog;
 use super::pause::Pauses;
 use super::pressure::Pressure;
+use super::rest::Rest;
 use super::script::{Library, Running};
 use super::slowlog::Slowlog;
 use super::table::table;
@@ -55,9 +56,9 @@ impl Gates {
     pub const BUSY: u32 = 1 << 4;
     /// The default user may not do everything, so sessions must ask even if they are nobody else.
     pub const RESTRICTED: u32 = 1 << 5;
-    /// A script has taken long enough for others to be served beside it. It has let go of the
-    /// shards, and those that it has used are still its own: who holds one of them asks
-    /// [`Engine::is_kept`] before using it.
+    /// A script or a long command lets others be served beside it. It has let go of its shards, and
+    /// those that it has used are still its own: who holds one of them asks [`Engine::is_kept`]
+    /// before using it.
     pub const RESTING: u32 = 1 << 6;
 
     /// The reasons in force. Relaxed: a command that races with the change may miss it.
@@ -97,6 +98,8 @@ pub struct Engine {
     pub scripts: Library,
     /// The script that runs now.
     pub running: Running,
+    /// The script or long command that lets others be served beside it.
+    pub rest: Rest,
     /// How a command that takes long has others served; set once, at start.
     pub meanwhile: OnceLock<Meanwhile>,
     /// Commands that took long.
@@ -132,8 +135,8 @@ pub struct Engine {
     routes: Lock<Arc<Routes>>,
     /// Whether there are routes, so that publishers need not ask where there are none.
     pub has_routes: AtomicBool,
-    /// What goes back to its keys when the script has ended that keeps them; of clients that went
-    /// meanwhile, of the tick after.
+    /// What goes back to its keys when a step that rests has ended and keeps them no more; of
+    /// clients that went meanwhile, of the tick after.
     pub(super) returned: Lock<Vec<Taken>>,
     /// When workers are to look again before their next tick.
     pub early: Early,
@@ -196,6 +199,7 @@ impl Engine {
             pauses: Pauses::default(),
             scripts: Library::default(),
             running: Running::default(),
+            rest: Rest::default(),
             meanwhile: OnceLock::new(),
             slowlog: Slowlog::default(),
             latency: LatencyLog::default(),
@@ -346,15 +350,7 @@ impl Engine {
         self.gates.load() & Gates::BUSY != 0
     }
 
-    /// Whether a script has let go of any of these shards only for a while: what it sees there is
-    /// to stay as it is, and who waits for it is served when the script ends. For who holds one of
-    /// them this does not change meanwhile. A script over its time keeps all there are.
-    pub fn is_kept(&self, shards: ShardSet) -> bool {
-        let gates = self.gates.load();
-        gates & Gates::BUSY != 0 || gates & Gates::RESTING != 0 && self.running.keeps(shards)
-    }
-
-    /// Holds a shard, unless a script keeps it.
+    /// Holds a shard, unless a step that rests keeps it.
     pub fn hold_calm(&self, shard: u32) -> Option<Held<'_>> {
         let set = ShardSet::one(shard);
         let mut held = self.keyspace.hold();

@@ -35,6 +35,7 @@ mod pause;
 mod pressure;
 mod pubsub;
 mod random;
+mod rest;
 mod returned;
 mod scan;
 mod script;

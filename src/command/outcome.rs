@@ -6,7 +6,7 @@ use crate::protocol::OwnedArgs;
 use crate::store::Kind;
 
 use super::error::Error;
-use super::script::Awaited;
+use super::rest::Awaited;
 
 /// What follows a command.
 #[derive(Debug)]
@@ -29,8 +29,8 @@ pub enum Outcome {
 pub enum NotNow {
     /// CLIENT PAUSE.
     Paused,
-    /// A script that takes long uses what the request needs. The connection is called when the script
-    /// ends or is late.
+    /// A script or command that takes long uses what the request needs. The connection is called
+    /// when that ends, or when the script is late.
     Postponed(Awaited),
 }
 

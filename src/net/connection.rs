@@ -217,7 +217,7 @@ impl Connection {
             Held::NotNow(why) => {
                 let is_over = match why {
                     NotNow::Paused => is_late || self.engine.pauses.in_force(now.unix_ms).is_none(),
-                    NotNow::Postponed(awaited) => self.engine.running.is_over(awaited),
+                    NotNow::Postponed(awaited) => self.engine.rest.is_over(awaited),
                 };
                 if is_over {
                     self.release_hold();

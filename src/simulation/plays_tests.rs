@@ -424,3 +424,40 @@ fn a_script_that_rests_is_one_step_all_the_same() {
         assert_eq!(left, 5, "{:?}", played.replies);
     });
 }
+
+#[test]
+fn a_long_range_beside_its_queue_s_consumers() {
+    const PARTS: &[Part] = &[
+        (
+            0,
+            &[
+                "RPUSH q 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20",
+                "LRANGE q 0 -1",
+            ],
+            End::Stays,
+        ),
+        (1, &["BLPOP q 0", "BLPOP q 0"], End::Stays),
+        (1, &["LRANGE q 0 -1", "BRPOP q 0"], End::Stays),
+        (0, &["BLPOP free 0"], End::Stays),
+        (1, &["RPUSH free m"], End::Goes(false)),
+    ];
+    check(PARTS, &[], |played| {
+        let range = played.replies[0]
+            .strip_prefix(":20 *")
+            .expect("both answer");
+        let words: Vec<&str> = range.trim_end().split(' ').collect();
+        let messages: Vec<u32> = words[1..]
+            .iter()
+            .skip(1)
+            .step_by(2)
+            .map(|word| word.parse().unwrap())
+            .collect();
+        assert_eq!(words[0], messages.len().to_string());
+        assert!(
+            messages.windows(2).all(|pair| pair[1] == pair[0] + 1),
+            "{range}"
+        );
+        assert_eq!(played.replies[3], "*2 $4 free $1 m ");
+        assert_eq!(played.ask("LLEN q"), ":17 ");
+    });
+}

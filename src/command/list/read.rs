@@ -3,16 +3,20 @@
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
+use crate::command::rest::Rests;
 use crate::protocol::number::parse_i64;
 use crate::protocol::reply::SHARED_BYTES_MIN;
 use crate::protocol::{Args, Reply};
-use crate::store::Queue;
 use crate::store::queue::MessageRef;
+use crate::store::{Key, Queue};
 
 use super::{parse_index, position, reply_len, span};
 
 /// What stands around a message in a reply, where it is not very long.
 const BULK_FRAME_BYTES: usize = 8;
+
+/// Messages that LRANGE writes before it lets others go on: some tens of microseconds.
+const RANGE_AT_ONCE: usize = if cfg!(test) { 16 } else { 2000 };
 
 /// Writes a message, by reference where it is large.
 fn write_message(reply: &mut Reply, message: &MessageRef<'_>) {
@@ -66,13 +70,38 @@ pub fn lrange(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         Some(((first, len), queue)) => {
             call.reply.array(len);
             call.reply.reserve(range_bytes(queue, len));
-            for message in queue.range(first, len) {
-                write_message(call.reply, &message);
+            if len > RANGE_AT_ONCE {
+                write_range(call, &key, first, len);
+            } else {
+                for message in queue.range(first, len) {
+                    write_message(call.reply, &message);
+                }
             }
         }
     }
     call.looked_up(&key, is_hit);
     Ok(Outcome::Done)
+}
+
+/// Writes many messages. Others are served after each piece, but for who wants this queue.
+#[cold]
+#[inline(never)]
+fn write_range(call: &mut Call<'_, '_>, key: &Key<'_>, first: usize, len: usize) {
+    let now_ms = call.now_ms();
+    let end = first + len;
+    let mut rests = Rests::default();
+    for first in (first..end).step_by(RANGE_AT_ONCE) {
+        let found = call.held.shard_of(key).queue(key, now_ms).ok().flatten();
+        debug_assert!(found.is_some(), "what is kept stays as it is");
+        let queue = found.into_iter();
+        for message in queue.flat_map(|queue| queue.range(first, RANGE_AT_ONCE.min(end - first))) {
+            write_message(call.reply, &message);
+        }
+        if end - first > RANGE_AT_ONCE {
+            rests.rest(call);
+        }
+    }
+    rests.end(call);
 }
 
 /// About how many bytes so many messages of a queue take in a reply, without those that are not

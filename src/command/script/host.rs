@@ -100,10 +100,13 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
         let engine = self.call.engine;
         let kept = self.kept.unwrap_or(ShardSet::EMPTY);
         let kept = kept.union(self.call.held.touched());
-        self.kept = Some(kept);
         // Before the locks: who gets one of them must see it.
-        engine.running.keep(kept);
-        engine.gates.set(Gates::RESTING, true);
+        if self.kept.is_none() {
+            let is_alone = engine.begin_rest(kept);
+            debug_assert!(is_alone, "who holds all shards is alone");
+        }
+        engine.rest.keep_more(kept);
+        self.kept = Some(kept);
         self.call.held.unpin();
         self.call.held.release();
         if let Some(meanwhile) = engine.meanwhile.get() {
@@ -120,7 +123,7 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
         self.is_late = true;
         self.call.engine.gates.set(Gates::BUSY, true);
         let mut wakes = WakeList::default();
-        self.call.engine.running.call(&mut wakes);
+        self.call.engine.rest.call(&mut wakes);
         wakes.wake();
         let client = self.call.session.client.id;
         tracing::warn!(
@@ -140,9 +143,8 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
         self.hold_again();
         let call = &mut *self.call;
         call.held.touch_all();
-        call.engine.gates.set(Gates::BUSY | Gates::RESTING, false);
-        call.engine.running.keep(ShardSet::EMPTY);
-        call.engine.running.call(call.wakes);
+        call.engine.gates.set(Gates::BUSY, false);
+        call.engine.end_rest(call.wakes);
         // What time asked for and had to wait goes on with the next look of this worker.
         call.engine.early.call(call.worker, call.now.mono_us);
     }

@@ -25,7 +25,7 @@ use super::spec::{Command, Flags, Keys};
 use super::table::table;
 
 pub use library::Library;
-pub use running::{Awaited, Running};
+pub use running::Running;
 
 use host::ScriptHost;
 
@@ -242,7 +242,5 @@ fn note_failure(call: &Call<'_, '_>, args: Args<'_>, line: &[u8], is_counted: bo
     }
 }
 
-#[cfg(test)]
-mod rest_tests;
 #[cfg(test)]
 mod tests;

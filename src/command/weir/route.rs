@@ -58,15 +58,16 @@ pub(in crate::command) fn follow(call: &mut Call<'_, '_>, channel: &[u8], messag
         if !call.held.is_pinned() {
             serve::hold_with_dead_letters(call, shard);
         }
-        // A transaction holds what routes asked for when it began; a route may be newer.
-        if call.held.set().contains(shard) && leave(call, &key, channel, message) {
+        // A transaction holds what routes asked for when it began; a route may be newer. Commands
+        // wait where a step that rests keeps the shard, but time does not.
+        let is_kept = !call.held.is_pinned() && call.engine.is_kept(call.held.set());
+        if !is_kept && call.held.set().contains(shard) && leave(call, &key, channel, message) {
             pushed += 1;
         } else {
             // LOSS: route-refused
             call.stats.routes_refused.add(1);
         }
-        // What a script that keeps the shard has made ready waits for its end.
-        if !call.held.is_pinned() && !call.engine.is_kept(call.held.set()) {
+        if !call.held.is_pinned() && !is_kept {
             bounds::settle(call);
             serve::serve_ready(call);
             #[cfg(debug_assertions)]

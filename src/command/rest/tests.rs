@@ -1,10 +1,12 @@
-//! What others get while a script rests.
+//! What others get while a script rests, or a long command does.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::command::Meanwhile;
 use crate::command::testing::{Bench, Player};
+use crate::outbox::WakeList;
+use crate::store::ShardSet;
 
 type Act = Box<dyn FnOnce()>;
 
@@ -26,7 +28,7 @@ fn bench() -> Rc<Bench> {
     };
     let meanwhile = Meanwhile {
         always: at_rest,
-        unless_inside: || {},
+        unless_inside: at_rest,
     };
     bench.engine.meanwhile.set(meanwhile).unwrap();
     let shard = |name: &str| {
@@ -39,14 +41,27 @@ fn bench() -> Rc<Bench> {
 
 /// Runs the script, and `act` once while it rests.
 fn beside<R: 'static>(bench: &Rc<Bench>, act: impl FnOnce(&Bench) -> R + 'static) -> (String, R) {
+    let script = ["EVAL", SCRIPT, "1", "used"];
+    beside_request(bench, &script, act)
+}
+
+/// Runs a request, and `act` once while it rests.
+fn beside_request<R: 'static>(
+    bench: &Rc<Bench>,
+    request: &[&str],
+    act: impl FnOnce(&Bench) -> R + 'static,
+) -> (String, R) {
     let (inside, result) = (Rc::clone(bench), Rc::new(RefCell::new(None)));
     let left = Rc::clone(&result);
     BESIDE.set(Some(Box::new(move || {
         *left.borrow_mut() = Some(act(&inside));
     })));
-    let words = ["EVAL", SCRIPT, "1", "used"].map(|word| word.as_bytes().to_vec());
+    let words: Vec<_> = request
+        .iter()
+        .map(|word| word.as_bytes().to_vec())
+        .collect();
     let reply = bench.play_args(&mut bench.client(), &words);
-    let result = result.take().expect("the script rests");
+    let result = result.take().expect("it rests");
     (reply, result)
 }
 
@@ -173,4 +188,53 @@ fn a_transaction_does_not_rest() {
     bench.play_args(&mut player, &words);
     assert_eq!(bench.play(&mut player, "EXEC"), "*2 :1 :2");
     assert!(BESIDE.take().is_some());
+}
+
+#[test]
+fn a_long_range_is_of_one_moment() {
+    let bench = bench();
+    let numbers: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    bench.run(&format!("RPUSH used {}", numbers.join(" ")));
+    let request = ["LRANGE", "used", "1", "-2"];
+    let (reply, replies) = beside_request(&bench, &request, |bench| {
+        plays(bench, &["LPOP used", "RPUSH free m", "EVAL return 0"]).1
+    });
+    assert_eq!(replies, ["(postponed)", ":1", "(postponed)"]);
+    let words: Vec<&str> = reply.split(' ').collect();
+    assert_eq!(words[0], "*98");
+    let messages: Vec<&str> = words[1..].iter().skip(1).step_by(2).copied().collect();
+    assert_eq!(messages, numbers[1..99]);
+    // It is over for others too.
+    assert_eq!(bench.run("LPOP used"), "$1 0");
+}
+
+#[test]
+fn one_step_rests_at_a_time() {
+    let bench = bench();
+    bench.run(&format!("RPUSH used{}", " m".repeat(50)));
+    bench.run(&format!("RPUSH free{}", " n".repeat(50)));
+    let request = ["LRANGE", "used", "0", "-1"];
+    let (_, replies) = beside_request(&bench, &request, |bench| {
+        let all = bench.run("LRANGE free 0 -1");
+        (all.matches("$1 n").count(), bench.run("LPOP used"))
+    });
+    // The range inside of the other went through, and ended nobody else's rest.
+    assert_eq!(replies, (50, "(postponed)".to_owned()));
+}
+
+#[test]
+fn who_leaves_word_is_called_once_at_the_end() {
+    let rest = super::Rest::default();
+    let (mailbox, mut wakes) = (Bench::new().client(), WakeList::default());
+    let mailbox = &mailbox.session.client.mailbox;
+    let one = ShardSet::one;
+    assert_eq!(rest.wait(one(3), mailbox), None);
+    assert!(rest.begin(one(3)) && !rest.begin(one(4)));
+    rest.keep_more(one(5));
+    assert!(rest.keeps(one(5)) && rest.keeps(ShardSet::ALL) && !rest.keeps(one(4)));
+    let awaited = rest.wait(one(3).union(one(4)), mailbox).unwrap();
+    assert!(!rest.is_over(awaited));
+    rest.end(&mut wakes);
+    assert!(rest.is_over(awaited) && mailbox.is_notified());
+    assert!(!rest.keeps(ShardSet::ALL));
 }
