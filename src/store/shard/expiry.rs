@@ -220,3 +220,34 @@ impl Shard {
         self.deadlines.sum_ms(db)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::store::Keyspace;
+    use crate::store::key::ShardSet;
+    use crate::store::value::{Text, Value};
+    use crate::store::watch::WatchFlag;
+
+    #[test]
+    fn whose_deadline_passed_is_who_is_told_of() {
+        let keyspace = Keyspace::new(7);
+        let mut held = keyspace.hold();
+        held.need(ShardSet::ALL);
+        let names: Vec<_> = (0..20_000).map(|n| format!("key:{n}")).collect();
+        let flags: Vec<Arc<WatchFlag>> = names.iter().map(|_| Arc::default()).collect();
+        for (name, flag) in names.iter().zip(&flags) {
+            let key = keyspace.key(0, name.as_bytes());
+            let shard = held.shard_of(&key);
+            shard.insert_new(&key, Value::Text(Text::new(b"value")), Some(5));
+            shard.watched.watch(&key, flag);
+        }
+        for (_, shard) in held.shards() {
+            // All are due at once, so that many could be taken for each other.
+            while !shard.expire_due(10, 100).is_empty() {}
+            assert_eq!(shard.keys_len(0), 0);
+        }
+        assert!(flags.iter().all(|flag| flag.is_raised()));
+    }
+}
