@@ -5,13 +5,12 @@
 
 use std::any::Any;
 
-use ahash::RandomState;
 use smallvec::SmallVec;
 
 use crate::sync::{Guard, Lock};
 
 use super::cold::{self, AHEAD_LEN};
-use super::key::{Key, ShardSet};
+use super::key::{Hasher, Key, ShardSet};
 use super::shard::{Entry, Shard};
 use super::table;
 use super::value::Value;
@@ -32,16 +31,16 @@ struct Padded(Lock<Shard>);
 #[derive(Debug)]
 pub struct Keyspace {
     shards: Box<[Padded]>,
-    hasher: RandomState,
+    hasher: Hasher,
 }
 
 impl Keyspace {
     /// An empty keyspace whose hashes depend on `seed`, so that clients cannot aim at one shard.
     pub fn new(seed: u64) -> Self {
+        let hasher = Hasher::new(seed);
         let shards = (0..SHARDS)
-            .map(|_| Padded(Lock::new(Shard::new(SHARD_BITS))))
+            .map(|_| Padded(Lock::new(Shard::new(SHARD_BITS, hasher.clone()))))
             .collect();
-        let hasher = RandomState::with_seeds(seed, !seed, seed.rotate_left(17), seed ^ 0x5eed);
         Self { shards, hasher }
     }
 
@@ -50,7 +49,7 @@ impl Keyspace {
     pub fn key<'a>(&self, db: u8, name: &'a [u8]) -> Key<'a> {
         Key {
             db,
-            hash: self.hasher.hash_one(name),
+            hash: self.hasher.hash(name),
             name,
         }
     }
