@@ -216,11 +216,20 @@ impl<'c> Call<'c, '_> {
     pub fn notify(&mut self, key: &Key<'_>, class: Events, event: &str) {
         let wanted = self.engine.config.live().notify_keyspace_events();
         if wanted.wants(class) {
-            super::pubsub::publish_event(self.engine, wanted, key, event, self.wakes);
+            self.publish_event(key, event);
         }
     }
 
+    /// Out of line, for few servers have it asked for.
+    #[cold]
+    #[inline(never)]
+    fn publish_event(&mut self, key: &Key<'_>, event: &str) {
+        let wanted = self.engine.config.live().notify_keyspace_events();
+        super::pubsub::publish_event(self.engine, wanted, key, event, self.wakes);
+    }
+
     /// Publishes a message; returns how many subscriptions it went to.
+    #[inline]
     pub fn publish(&mut self, space: Space, channel: &[u8], message: &[u8]) -> u64 {
         let (receivers, dropped) =
             super::pubsub::deliver(self.engine, space, channel, message, self.wakes);

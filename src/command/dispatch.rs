@@ -17,7 +17,7 @@ use super::bounds;
 use super::call::Call;
 use super::engine::Gates;
 use super::error::{BUSY, Error, SHOWN_BYTES_MAX, shown};
-use super::outcome::{NotNow, Outcome};
+use super::outcome::Outcome;
 use super::pause::Paused;
 use super::serve;
 use super::session::ReplyMode;
@@ -81,7 +81,7 @@ fn execute_special(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     }
     call.session.has_confirmed = false;
     let outcome = execute_checked(call, args, gates);
-    if matches!(outcome, Outcome::NotNow(_)) {
+    if matches!(outcome, Outcome::Paused | Outcome::Postponed) {
         call.session.reply_mode = reply_mode;
         return outcome;
     }
@@ -110,7 +110,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
         return super::transaction::queue(call, &found, args);
     }
     if gates & Gates::PAUSED != 0 && is_paused(call, &found, args) {
-        return Outcome::NotNow(NotNow::Paused);
+        return Outcome::Paused;
     }
     let is_noted =
         found.command.name == "touch" || !call.session.client.no_touch.load(Ordering::Relaxed);
@@ -118,7 +118,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     let outcome = run::<false>(call, found, args, gates & Gates::TIMED != 0);
     call.held.note_uses(true);
     // Afterwards, so that EXEC follows the commands that it executed.
-    if gates & Gates::MONITORED != 0 && !matches!(outcome, Outcome::NotNow(_)) {
+    if gates & Gates::MONITORED != 0 && !matches!(outcome, Outcome::Postponed) {
         call.show_monitors(flags, args);
     }
     outcome
@@ -279,10 +279,44 @@ fn run<const AMONG: bool>(
     is_timed: bool,
 ) -> Outcome {
     hold::<AMONG>(call, found.command, args);
-    let is_beside = call.engine.gates.load() & (Gates::BUSY | Gates::RESTING) != 0;
-    if is_beside && let Some(outcome) = give_way(call, &found, args) {
+    if call.engine.gates.load() & (Gates::BUSY | Gates::RESTING) != 0 {
+        return run_beside(call, found, args, is_timed);
+    }
+    let outcome = timed::<AMONG>(call, found, args, is_timed);
+    if call.held.has_aftermath() {
+        settle(call);
+    }
+    #[cfg(debug_assertions)]
+    call.held.check_ledgers();
+    outcome
+}
+
+/// The same beside a step that has let go of its shards.
+#[cold]
+#[inline(never)]
+fn run_beside(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: bool) -> Outcome {
+    if let Some(outcome) = give_way(call, &found, args) {
         return outcome;
     }
+    let outcome = timed::<false>(call, found, args, is_timed);
+    // What a script that keeps these shards has made ready waits for its end.
+    let may_settle =
+        !matches!(outcome, Outcome::Postponed) && !call.engine.is_kept(call.held.set());
+    if may_settle && call.held.has_aftermath() {
+        settle(call);
+    }
+    outcome
+}
+
+/// Runs the handler; notes that it did, and how long it took.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as for `run`")]
+fn timed<const AMONG: bool>(
+    call: &mut Call<'_, '_>,
+    found: Found,
+    args: Args<'_>,
+    is_timed: bool,
+) -> Outcome {
     call.session.last_command = found.index;
     let stats = &call.stats.commands[found.index];
     let calls = stats.calls.get();
@@ -293,7 +327,6 @@ fn run<const AMONG: bool>(
     let may_run_on = AMONG
         && found.command.flags.any(Flags::RUNS_ON)
         && started_us.is_none()
-        && !is_beside
         && is_private(call);
     if may_run_on {
         // The next one that is timed is executed by itself.
@@ -313,16 +346,14 @@ fn run<const AMONG: bool>(
             note_slow(call, found.command, args, took_us, false);
         }
     }
-    // What a script that keeps these shards has made ready waits for its end.
-    let is_kept = is_beside && call.engine.is_kept(call.held.set());
-    if !is_kept && call.held.has_aftermath() {
-        bounds::settle(call);
-        serve::serve_ready(call);
-        call.notify_expired();
-    }
-    #[cfg(debug_assertions)]
-    call.held.check_ledgers();
     outcome
+}
+
+/// Does what commands left to do in the shards held: bounds, waiters, news of what expired.
+fn settle(call: &mut Call<'_, '_>) {
+    bounds::settle(call);
+    serve::serve_ready(call);
+    call.notify_expired();
 }
 
 /// What becomes of a command, which holds what it needs, beside a step that has let go of its
@@ -356,8 +387,9 @@ fn give_way(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>) -> Option<Ou
 /// it is tried again after that.
 pub(super) fn postponed(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outcome> {
     let awaited = call.engine.rest.wait(reach, &call.session.client.mailbox)?;
+    call.session.postponed = Some(awaited);
     call.held.release();
-    Some(Outcome::NotNow(NotNow::Postponed(awaited)))
+    Some(Outcome::Postponed)
 }
 
 /// Runs a command that a script asked for, which holds all that it may need.

@@ -6,7 +6,6 @@ use crate::protocol::OwnedArgs;
 use crate::store::Kind;
 
 use super::error::Error;
-use super::rest::Awaited;
 
 /// What follows a command.
 #[derive(Debug)]
@@ -20,18 +19,12 @@ pub enum Outcome {
     Blocked,
     /// Write what is written, then close.
     Close,
-    /// Nothing was done: try the same request again when what is in its way is over.
-    NotNow(NotNow),
-}
-
-/// What keeps a request from being executed now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotNow {
-    /// CLIENT PAUSE.
+    /// Nothing was done (CLIENT PAUSE): try the same request again when the pause is over.
     Paused,
-    /// A script or command that takes long uses what the request needs. The connection is called
-    /// when that ends, or when the script is late.
-    Postponed(Awaited),
+    /// Nothing was done: a script or command that takes long uses what the request needs. Try it again
+    /// when the session's [`Awaited`](super::Awaited) is over; the connection is called then. This
+    /// stands in the session to keep the outcome in two registers.
+    Postponed,
 }
 
 /// What every handler returns.

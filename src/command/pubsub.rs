@@ -212,6 +212,7 @@ pub(super) fn encode_message(
 
 /// Leaves a message with all subscribers of a channel and of the patterns that match it; returns
 /// how many that were, and how many messages full outboxes let go of.
+#[inline]
 pub(super) fn deliver(
     engine: &Engine,
     space: Space,

@@ -10,6 +10,7 @@ use crate::clients::{Client, TakenList};
 use crate::protocol::{OwnedArgs, Resp};
 use crate::store::{WaitKey, WatchFlag};
 
+use super::rest::Awaited;
 use super::table::{Found, Recent};
 
 /// Names that a client is subscribed to, in no order. Few clients are to any: an empty set is a
@@ -121,6 +122,8 @@ pub struct Session {
     pub watching: Option<Watching>,
     /// While it stands in lines.
     pub blocked: Option<Blocked>,
+    /// What its next request waits for, if that was postponed.
+    pub postponed: Option<Awaited>,
     /// Inside EXEC or a script: nothing may block.
     pub is_atomic: bool,
     /// Inside a script: a set whose order nobody asked for is answered in order.
@@ -169,6 +172,7 @@ impl Session {
             recent: Recent::default(),
             watching: None,
             blocked: None,
+            postponed: None,
             is_atomic: false,
             is_script: false,
             taken: None,

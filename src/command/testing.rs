@@ -138,7 +138,7 @@ impl Bench {
         let outcome = self.with_call(player, |call| execute(call, request.as_args()));
         match outcome {
             Outcome::Blocked => "(blocked)".into(),
-            Outcome::NotNow(_) => "(postponed)".into(),
+            Outcome::Paused | Outcome::Postponed => "(postponed)".into(),
             Outcome::Close => player.take_reply() + "(close)",
             _ => player.take_reply(),
         }

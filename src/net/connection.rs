@@ -18,7 +18,7 @@ use std::task::Poll;
 
 use crate::clients::{Taken, TakenList, Wait};
 use crate::clock::Now;
-use crate::command::{self, Call, Engine, NotNow, Outcome, Session};
+use crate::command::{self, Call, Engine, Outcome, Session};
 use crate::outbox::{CloseReason, WakeList};
 use crate::protocol::{Carrier, Limits, Parsed, Parser, Reply, Resp};
 use crate::worker::{self, Ready, Turn};
@@ -51,7 +51,7 @@ enum Held {
     /// The client stands in lines.
     Blocked,
     /// Something is in the way of the next of them.
-    NotNow(NotNow),
+    NotNow,
 }
 
 /// A served reply on its way: its messages go back if the socket fails before byte `from`.
@@ -214,10 +214,10 @@ impl Connection {
             .until_us
             .is_some_and(|until_us| until_us <= now.mono_us);
         match self.held {
-            Held::NotNow(why) => {
-                let is_over = match why {
-                    NotNow::Paused => is_late || self.engine.pauses.in_force(now.unix_ms).is_none(),
-                    NotNow::Postponed(awaited) => self.engine.rest.is_over(awaited),
+            Held::NotNow => {
+                let is_over = match self.session.postponed {
+                    Some(awaited) => self.engine.rest.is_over(awaited),
+                    None => is_late || self.engine.pauses.in_force(now.unix_ms).is_none(),
                 };
                 if is_over {
                     self.release_hold();
@@ -261,7 +261,7 @@ impl Connection {
     }
 
     fn release_hold(&mut self) {
-        if self.held == Held::NotNow(NotNow::Paused) {
+        if self.held == Held::NotNow && self.session.postponed.take().is_none() {
             self.engine
                 .blocked_clients_len
                 .fetch_sub(1, Ordering::Relaxed);
@@ -338,8 +338,8 @@ impl Connection {
                         Outcome::Done | Outcome::Block(_) => {}
                         Outcome::Blocked => self.held = Held::Blocked,
                         Outcome::Close => self.is_closing = true,
-                        Outcome::NotNow(why) => {
-                            self.held = Held::NotNow(why);
+                        Outcome::Paused | Outcome::Postponed => {
+                            self.held = Held::NotNow;
                             self.parser.reset();
                             break;
                         }
@@ -381,8 +381,9 @@ impl Connection {
     /// Notes when the wait or pause ends by itself.
     fn set_timer(&mut self, now: Now) {
         self.until_us = match self.held {
-            Held::No | Held::NotNow(NotNow::Postponed(_)) => None,
-            Held::NotNow(NotNow::Paused) => {
+            Held::No => None,
+            Held::NotNow if self.session.postponed.is_some() => None,
+            Held::NotNow => {
                 self.engine.pauses.wait(&self.session.client.mailbox);
                 self.engine
                     .blocked_clients_len

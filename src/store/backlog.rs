@@ -290,13 +290,14 @@ const AHEAD: usize = 16;
 /// Shows one queue or stream, if it is one.
 fn sight(
     db: u8,
+    hash: u64,
     entry: &mut Entry,
     lines: &Lines,
     now: Now,
     is_shown: impl Fn(&Figures) -> bool,
     visit: &mut impl FnMut(Sight<'_>),
 ) {
-    let (name, hash, value) = entry.parts_mut();
+    let (name, value) = entry.parts_mut();
     let key = Key { db, hash, name };
     let consumers = consumers(lines, &key);
     if let Some(figures) = figures_of(value, now, consumers).filter(is_shown) {
@@ -331,7 +332,7 @@ impl Shard {
         now: Now,
         mut visit: impl FnMut(Sight<'_>),
     ) -> u64 {
-        let (database, vanished, lines) = self.measured(db);
+        let (database, vanished, lines, hasher) = self.measured(db);
         let (entries, next) = database.part_at(cursor);
         let mut entries = entries.filter(|entry| !entry.is_due(now.unix_ms));
         loop {
@@ -343,14 +344,15 @@ impl Shard {
             black_box(group.iter().map(|entry| head_of(entry)).sum::<u64>());
             black_box(group.iter().map(|entry| age_of(entry)).sum::<u64>());
             for entry in &mut group {
-                sight(db, entry, lines, now, |_| true, &mut visit);
+                let hash = entry.hash(hasher);
+                sight(db, hash, entry, lines, now, |_| true, &mut visit);
             }
         }
         if cursor > 0 {
             return next;
         }
-        for (_, entry) in vanished.iter_mut().filter(|(of, _)| *of == db) {
-            sight(db, entry, lines, now, Figures::is_alive, &mut visit);
+        for (_, hash, entry) in vanished.iter_mut().filter(|(of, ..)| *of == db) {
+            sight(db, hash, entry, lines, now, Figures::is_alive, &mut visit);
         }
         for (key, len) in self.waited_for(db) {
             let figures = Figures {

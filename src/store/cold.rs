@@ -48,12 +48,17 @@ pub(super) fn ask<'a>(entries: impl Iterator<Item = &'a Entry>) {
             .iter()
             .fold(0, |a, entry| a ^ reach_of(&entry.value)),
     );
+    black_box(
+        entries
+            .iter()
+            .fold(0, |a, entry| a ^ depth_of(&entry.value)),
+    );
 }
 
 /// Something from the memory that an entry refers to.
 fn head_of(value: &Value) -> u64 {
     let head = match value {
-        Value::Text(text) => text.len(),
+        Value::Text(_) => 0,
         Value::Queue(queue) => return queue.ask_head(),
         Value::Hash(hash) => hash.len(),
         Value::Set(set) => set.len(),
@@ -68,6 +73,14 @@ fn reach_of(value: &Value) -> u64 {
     match value {
         Value::Queue(queue) => queue.ask_reach(),
         Value::Text(text) => text.ask(),
+        _ => 0,
+    }
+}
+
+/// Something from the memory that this refers to in turn.
+fn depth_of(value: &Value) -> u64 {
+    match value {
+        Value::Queue(queue) => queue.ask_depth(),
         _ => 0,
     }
 }

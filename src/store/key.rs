@@ -1,8 +1,9 @@
 //! Names of values, and sets of shards.
 
+use std::fmt;
 use std::ops::Deref;
 
-use smallvec::SmallVec;
+use ahash::RandomState;
 
 use crate::ends::is_same;
 
@@ -25,34 +26,95 @@ impl Key<'_> {
     }
 }
 
-/// The bytes of a key, owned. Short ones, as most are, own nothing on the heap.
-#[derive(PartialEq, Eq, Debug, Default)]
-pub struct Name(SmallVec<[u8; NAME_BYTES_INLINE]>);
+/// Hashes names, so that clients cannot aim at one place. Clones agree.
+#[derive(Clone, Debug)]
+pub struct Hasher(RandomState);
+
+impl Hasher {
+    /// A hasher that depends on `seed`.
+    pub fn new(seed: u64) -> Self {
+        let state = RandomState::with_seeds(seed, !seed, seed.rotate_left(17), seed ^ 0x5eed);
+        Self(state)
+    }
+
+    /// The hash of a name: a few nanoseconds, if it is short.
+    #[inline]
+    pub fn hash(&self, name: &[u8]) -> u64 {
+        self.0.hash_one(name)
+    }
+}
+
+/// The bytes of a key, owned, in three words. Short ones, as most are, lie in place.
+#[derive(Clone)]
+pub struct Name(Form);
+
+#[derive(Clone)]
+enum Form {
+    Short {
+        len: u8,
+        bytes: [u8; NAME_BYTES_INLINE],
+    },
+    Long(Box<[u8]>),
+}
 
 /// Longest name that lies in place: one byte more and a [`Name`] takes a word more.
-const NAME_BYTES_INLINE: usize = 23;
+const NAME_BYTES_INLINE: usize = 22;
+
+const _: () = assert!(size_of::<Name>() == 24, "an entry is one cache line");
+
+impl Name {
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Form::Short { .. } => 0,
+            Form::Long(bytes) => bytes.len(),
+        }
+    }
+}
 
 impl Deref for Name {
     type Target = [u8];
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Form::Short { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or(bytes),
+            Form::Long(bytes) => bytes,
+        }
     }
 }
 
 impl From<&[u8]> for Name {
     #[inline]
     fn from(name: &[u8]) -> Self {
-        Self(SmallVec::from_slice(name))
+        let mut bytes = [0; NAME_BYTES_INLINE];
+        match (bytes.get_mut(..name.len()), u8::try_from(name.len())) {
+            (Some(room), Ok(len)) => {
+                room.copy_from_slice(name);
+                Self(Form::Short { len, bytes })
+            }
+            _ => Self(Form::Long(name.into())),
+        }
     }
 }
 
-impl Clone for Name {
-    /// At once, where the vector's own copies byte by byte.
-    #[inline]
-    fn clone(&self) -> Self {
-        Self::from(&**self)
+impl Default for Name {
+    fn default() -> Self {
+        Self::from(&[][..])
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        is_same(self, other)
+    }
+}
+
+impl Eq for Name {}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.escape_ascii())
     }
 }
 
@@ -91,10 +153,17 @@ impl ShardSet {
         self.0 & other.0 == other.0
     }
 
+    /// The shards that are in both sets.
+    #[inline]
+    #[must_use]
+    pub fn common(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether it has any shard in common with `other`.
     #[inline]
     pub fn meets(self, other: Self) -> bool {
-        self.0 & other.0 != 0
+        !self.common(other).is_empty()
     }
 
     /// Those of its shards that come before `shard`.
@@ -132,7 +201,20 @@ impl ShardSet {
 
 #[cfg(test)]
 mod tests {
-    use super::ShardSet;
+    use super::{NAME_BYTES_INLINE, Name, ShardSet};
+
+    #[test]
+    fn names_of_all_lengths_come_back() {
+        assert!(Name::default().is_empty());
+        for len in 0..=2 * NAME_BYTES_INLINE {
+            let bytes = vec![b'n'; len];
+            let name = Name::from(&bytes[..]);
+            assert_eq!(*name, *bytes);
+            assert_eq!(name.clone(), name);
+            let heap_bytes = if len > NAME_BYTES_INLINE { len } else { 0 };
+            assert_eq!(name.heap_bytes(), heap_bytes);
+        }
+    }
 
     #[test]
     fn iterates_in_locking_order() {

@@ -5,13 +5,12 @@
 
 use std::any::Any;
 
-use ahash::RandomState;
 use smallvec::SmallVec;
 
 use crate::sync::{Guard, Lock};
 
 use super::cold::{self, AHEAD_LEN};
-use super::key::{Key, ShardSet};
+use super::key::{Hasher, Key, ShardSet};
 use super::shard::{Entry, Shard};
 use super::table;
 use super::value::Value;
@@ -32,16 +31,16 @@ struct Padded(Lock<Shard>);
 #[derive(Debug)]
 pub struct Keyspace {
     shards: Box<[Padded]>,
-    hasher: RandomState,
+    hasher: Hasher,
 }
 
 impl Keyspace {
     /// An empty keyspace whose hashes depend on `seed`, so that clients cannot aim at one shard.
     pub fn new(seed: u64) -> Self {
+        let hasher = Hasher::new(seed);
         let shards = (0..SHARDS)
-            .map(|_| Padded(Lock::new(Shard::new(SHARD_BITS))))
+            .map(|_| Padded(Lock::new(Shard::new(SHARD_BITS, hasher.clone()))))
             .collect();
-        let hasher = RandomState::with_seeds(seed, !seed, seed.rotate_left(17), seed ^ 0x5eed);
         Self { shards, hasher }
     }
 
@@ -50,7 +49,7 @@ impl Keyspace {
     pub fn key<'a>(&self, db: u8, name: &'a [u8]) -> Key<'a> {
         Key {
             db,
-            hash: self.hasher.hash_one(name),
+            hash: self.hasher.hash(name),
             name,
         }
     }
@@ -61,7 +60,7 @@ impl Keyspace {
         let Some(hash) = hash else {
             return self.key(db, name);
         };
-        debug_assert_eq!(hash, self.hasher.hash_one(name));
+        debug_assert_eq!(hash, self.hasher.hash(name));
         Key { db, hash, name }
     }
 
@@ -109,8 +108,8 @@ pub struct Held<'k> {
     keyspace: &'k Keyspace,
     guards: SmallVec<[(u32, Guard<'k, Shard>); 2]>,
     set: ShardSet,
-    /// The shards that somebody could change since it was last found that nothing is left to do in
-    /// them. The first stands here only while pinned.
+    /// The shards, the first aside, that somebody could change since it was last found that
+    /// nothing is left to do in them.
     touched: ShardSet,
     /// A transaction or script runs: the set stays as it is.
     pinned: bool,
@@ -178,6 +177,7 @@ impl<'k> Held<'k> {
             "shards are held in ascending order"
         );
         self.set = set;
+        self.touched = ShardSet::EMPTY;
     }
 
     /// Whether looking a key up from now on is noted as a use of it, as it is at first.
@@ -223,8 +223,8 @@ impl<'k> Held<'k> {
         self.pinned
     }
 
-    /// The shards that were handed out to be changed since they were taken and pinned. Who reads
-    /// several at once looked each of them up so before.
+    /// The shards, the first aside, that were handed out to be changed since they were taken. Who
+    /// reads several at once looked each of them up so before.
     pub fn touched(&self) -> ShardSet {
         self.touched
     }
@@ -239,7 +239,6 @@ impl<'k> Held<'k> {
         }
         self.guards.clear();
         self.set = ShardSet::EMPTY;
-        self.touched = ShardSet::EMPTY;
         self.discarded.clear();
     }
 
@@ -255,7 +254,7 @@ impl<'k> Held<'k> {
     #[inline]
     pub fn shard(&mut self, shard: u32) -> &mut Shard {
         let place = self.place(shard);
-        if place > 0 || self.pinned {
+        if place > 0 {
             self.touched.insert(shard);
         }
         &mut self.guards[place].1
@@ -307,7 +306,8 @@ impl<'k> Held<'k> {
     }
 
     fn touched_has_aftermath(&mut self) -> bool {
-        let mut touched = self.touched.iter();
+        // A command that was postponed has let go of them.
+        let mut touched = self.touched.common(self.set).iter();
         let has = touched.any(|shard| self.view(shard).has_aftermath());
         if !has {
             self.touched = ShardSet::EMPTY;

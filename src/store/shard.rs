@@ -21,7 +21,7 @@ use crate::policy::Policies;
 use super::cold::COLD_LEN_MIN;
 use super::deadlines::Deadlines;
 use super::hash::Hash;
-use super::key::{Key, ShardSet};
+use super::key::{Hasher, Key, ShardSet};
 use super::ledger::Ledger;
 use super::lines::{Lines, WaitKey};
 use super::meter::quarters;
@@ -83,6 +83,8 @@ struct Database {
 #[derive(Debug)]
 pub struct Shard {
     dbs: Vec<Database>,
+    /// Finds the hashes of stored names again.
+    pub(super) hasher: Hasher,
     deadlines: Deadlines,
     /// The earliest deadline of a field of each hash that has any.
     field_deadlines: Deadlines,
@@ -131,7 +133,7 @@ pub struct Shard {
 
 impl Shard {
     /// An empty shard; `skip_bits` of a position are the same for all its keys.
-    pub(super) fn new(skip_bits: u32) -> Self {
+    pub(super) fn new(skip_bits: u32, hasher: Hasher) -> Self {
         let database = || Database {
             table: Table::new(skip_bits),
             expiring_len: 0,
@@ -141,6 +143,7 @@ impl Shard {
         };
         Self {
             dbs: (0..DATABASES).map(|_| database()).collect(),
+            hasher,
             deadlines: Deadlines::default(),
             field_deadlines: Deadlines::default(),
             lines: Lines::default(),
@@ -363,14 +366,14 @@ impl Shard {
         let is_tended = wants_tending(&value);
         let entry = Entry {
             name: key.name.into(),
-            hash: key.hash,
             deadline_ms: 0,
             used: self.used,
             value,
         };
+        let hasher = &self.hasher;
         self.dbs[usize::from(key.db)]
             .table
-            .insert_unique(key.hash, entry, Entry::hash);
+            .insert_unique(key.hash, entry, |entry| entry.hash(hasher));
         if deadline_ms.is_some() {
             self.set_deadline(key, deadline_ms);
         }
@@ -387,11 +390,12 @@ impl Shard {
 
     /// Removes a key. Its value comes back for freeing after the lock is let go.
     pub fn remove(&mut self, key: &Key) -> Option<Entry> {
-        let database = &mut self.dbs[usize::from(key.db)];
-        let mut entry =
-            database
-                .table
-                .remove(key.hash, |entry| key.is_named(&entry.name), Entry::hash)?;
+        let (database, hasher) = (&mut self.dbs[usize::from(key.db)], &self.hasher);
+        let mut entry = database.table.remove(
+            key.hash,
+            |entry| key.is_named(&entry.name),
+            |entry| entry.hash(hasher),
+        )?;
         if entry.deadline_ms != 0 {
             database.expiring_len -= 1;
             self.deadlines.remove(entry.deadline_ms, key.db, key.hash);
@@ -454,6 +458,13 @@ impl Shard {
     /// How many keys a database has here, expired ones that nobody asked for included.
     pub fn keys_len(&self, db: u8) -> usize {
         self.dbs[usize::from(db)].table.len()
+    }
+
+    /// Visits `count` keys of a database from a cursor of SCAN on, or all that remain; gives the next
+    /// cursor, or 0 at the end. See [`Table::scan`].
+    pub fn scan(&self, db: u8, cursor: u64, count: usize, visit: impl FnMut(&Entry)) -> u64 {
+        let hash = |entry: &Entry| entry.hash(&self.hasher);
+        self.table(db).scan(cursor, count, hash, visit)
     }
 
     /// The table of a database, for walking it.

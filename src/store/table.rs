@@ -83,7 +83,8 @@ pub const fn first_cursor_of_shard(shard: usize, skip_bits: u32) -> u64 {
 /// A hash table whose growth never pauses and whose scans survive it. 40 bytes when empty.
 ///
 /// It keeps elements, not keys: the caller hashes, compares, and hands in `rehash`, which must
-/// give every element the same hash for as long as it is in the table.
+/// give every element the same hash for as long as it is in the table. The table itself looks at
+/// seven bits of a hash: who asks by hash alone compares all of it in `eq`.
 #[derive(Debug, Clone)]
 pub struct Table<T> {
     root: Root<T>,

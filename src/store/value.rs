@@ -171,6 +171,13 @@ fn is_grown(own: &Vec<u8>) -> bool {
     own.capacity() > EMBEDDED_BYTES_MAX
 }
 
+/// Gives the digits of an integer to `f`. Out of line, so that what it prints them in costs nobody
+/// else anything.
+#[inline(never)]
+fn with_digits<R>(integer: i64, f: impl FnOnce(&[u8]) -> R) -> R {
+    f(itoa::Buffer::new().format(integer).as_bytes())
+}
+
 impl Text {
     /// Keeps `bytes` in whichever way fits them.
     #[inline]
@@ -273,12 +280,19 @@ impl Text {
         if let Self::Own(own) = self
             && own.len() >= SHARED_BYTES_MIN
         {
-            *self = Self::Shared(Box::new(Bytes::from(mem::take(own))));
+            let own = mem::take(own);
+            self.share(own);
         }
         match self {
             Self::Shared(shared) => Some(shared),
             Self::Integer(_) | Self::Own(_) => None,
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn share(&mut self, own: Vec<u8>) {
+        *self = Self::Shared(Box::new(Bytes::from(own)));
     }
 
     /// What OBJECT ENCODING calls the way in which it is kept.
@@ -321,7 +335,7 @@ impl Text {
     #[inline]
     pub fn with_bytes<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
         match self {
-            Self::Integer(integer) => f(itoa::Buffer::new().format(*integer).as_bytes()),
+            Self::Integer(integer) => with_digits(*integer, f),
             Self::Own(own) => f(own),
             Self::Shared(shared) => f(shared),
         }

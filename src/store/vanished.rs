@@ -17,6 +17,7 @@ const HALF_LEN_MAX: usize = 128;
 #[derive(Debug)]
 struct Gone {
     db: u8,
+    hash: u64,
     entry: Entry,
 }
 
@@ -37,10 +38,10 @@ pub struct Vanished {
 }
 
 impl Vanished {
-    /// Remembers the entry of a queue that has drained.
+    /// Remembers the entry of a queue that has drained, whose name has this hash.
     #[inline]
-    pub fn remember(&mut self, db: u8, entry: Entry) {
-        if let Some(gone) = self.last.replace(Gone { db, entry }) {
+    pub fn remember(&mut self, db: u8, hash: u64, entry: Entry) {
+        if let Some(gone) = self.last.replace(Gone { db, hash, entry }) {
             self.put_away(gone);
         }
     }
@@ -49,8 +50,7 @@ impl Vanished {
         if self.recent.len() == HALF_LEN_MAX {
             self.older = std::mem::take(&mut self.recent);
         }
-        self.recent
-            .insert_unique(gone.entry.hash(), gone, |gone| gone.entry.hash());
+        self.recent.insert_unique(gone.hash, gone, |gone| gone.hash);
     }
 
     /// Takes the entry of a queue that comes back.
@@ -86,13 +86,14 @@ impl Vanished {
         hash: u64,
         is_it: impl Fn(&Entry) -> bool,
     ) -> Option<&mut Value> {
-        let is_last =
-            |gone: &&mut Gone| gone.db == db && gone.entry.hash() == hash && is_it(&gone.entry);
+        let is_last = |gone: &&mut Gone| gone.db == db && gone.hash == hash && is_it(&gone.entry);
         if let Some(gone) = self.last.as_mut().filter(is_last) {
             return Some(&mut gone.entry.value);
         }
         for half in [&mut self.recent, &mut self.older] {
-            let found = half.find_mut(hash, |gone| gone.db == db && is_it(&gone.entry));
+            let found = half.find_mut(hash, |gone| {
+                gone.db == db && gone.hash == hash && is_it(&gone.entry)
+            });
             if let Some(found) = found {
                 return Some(&mut found.entry.value);
             }
@@ -100,11 +101,11 @@ impl Vanished {
         None
     }
 
-    /// All of them with their databases, for changing their queues.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (u8, &mut Entry)> {
+    /// All of them with their databases and hashes, for changing their queues.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (u8, u64, &mut Entry)> {
         let halves = self.recent.iter_mut().chain(self.older.iter_mut());
         let all = self.last.iter_mut().chain(halves);
-        all.map(|gone| (gone.db, &mut gone.entry))
+        all.map(|gone| (gone.db, gone.hash, &mut gone.entry))
     }
 
     /// Forgets those of a database.

@@ -54,8 +54,8 @@ fn keys_of_shard(call: &mut Call<'_, '_>, shard: u32, pattern: &[u8]) -> usize {
     let (mut cursor, mut len) = (Keyspace::first_cursor(shard), 0);
     loop {
         call.held.need(ShardSet::one(shard));
-        let table = call.held.shard(shard).table(db);
-        let is_small = table.len() <= KEYS_AT_ONCE;
+        let held = call.held.shard(shard);
+        let is_small = held.keys_len(db) <= KEYS_AT_ONCE;
         let mut visit = |entry: &Entry| {
             if !entry.is_due(now_ms) && matches(pattern, entry.name()) {
                 call.reply.bulk(entry.name());
@@ -63,10 +63,10 @@ fn keys_of_shard(call: &mut Call<'_, '_>, shard: u32, pattern: &[u8]) -> usize {
             }
         };
         if is_small && cursor == Keyspace::first_cursor(shard) {
-            table.into_iter().for_each(visit);
+            held.table(db).into_iter().for_each(visit);
             return len;
         }
-        cursor = table.scan(cursor, KEYS_AT_ONCE, Entry::hash, &mut visit);
+        cursor = held.scan(db, cursor, KEYS_AT_ONCE, &mut visit);
         call.let_others();
         if cursor == 0 {
             return len;
@@ -134,8 +134,8 @@ pub fn scan(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let first = shard_of_position(position_from_cursor(cursor), SHARDS.trailing_zeros());
     for shard in u32::try_from(first).unwrap_or(SHARDS)..SHARDS {
         call.held.need(ShardSet::one(shard));
-        let table = call.held.shard(shard).table(db);
-        cursor = table.scan(cursor, left, Entry::hash, |entry| {
+        let held = call.held.shard(shard);
+        cursor = held.scan(db, cursor, left, |entry| {
             left = left.saturating_sub(1);
             if wanted.takes(entry, now_ms) {
                 page.bulk(entry.name());

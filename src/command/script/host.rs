@@ -40,6 +40,8 @@ pub(super) struct ScriptHost<'a, 'c, 'k> {
     /// It has rested, and holds shards only from a command to the next rest. Those that it has used
     /// by then.
     kept: Option<ShardSet>,
+    /// It has run a command.
+    has_asked: bool,
     /// It is over its time.
     is_late: bool,
     /// What TIME tells: when the script began, and once it is late when others were last served.
@@ -59,6 +61,7 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
             slow_since_us: None,
             rest_us: 0,
             kept: None,
+            has_asked: false,
             is_late: false,
         }
     }
@@ -98,8 +101,12 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
     /// it kept, and has others served.
     fn rest(&mut self, now_us: u64) {
         let engine = self.call.engine;
-        let kept = self.kept.unwrap_or(ShardSet::EMPTY);
-        let kept = kept.union(self.call.held.touched());
+        let mut kept = self.kept.unwrap_or(ShardSet::EMPTY);
+        if self.has_asked {
+            kept = kept.union(self.call.held.touched());
+            // Nobody notes uses of the first.
+            kept.insert(0);
+        }
         // Before the locks: who gets one of them must see it.
         if self.kept.is_none() {
             let is_alone = engine.begin_rest(kept);
@@ -207,6 +214,7 @@ impl Host for ScriptHost<'_, '_, '_> {
         if self.kept.is_some() {
             self.hold_again();
         }
+        self.has_asked = true;
         let call = &mut *self.call;
         if found.command.flags.any(Flags::WALKS_KEYS) {
             call.held.touch_all();

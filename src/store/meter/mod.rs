@@ -143,7 +143,12 @@ impl Meter {
     /// Something from each part of it, for having it come to the caches.
     pub fn ask(&self) -> u64 {
         let (second, ten_seconds) = (self.seconds.last().0, self.ten_seconds.last().0);
-        u64::from(second ^ ten_seconds ^ self.window) ^ self.waits.ask()
+        u64::from(second ^ ten_seconds ^ self.window)
+    }
+
+    /// The same for the memory of its waiting times.
+    pub fn ask_waits(&self) -> u64 {
+        self.waits.ask()
     }
 
     /// Bytes on the heap beside itself.

@@ -128,6 +128,11 @@ impl Arrivals {
         self.last
     }
 
+    /// Something from the memory of the list of runs.
+    pub(super) fn ask_list(&self) -> usize {
+        self.runs.as_deref().map_or(0, |runs| runs.len())
+    }
+
     /// Something from the memory of its first and last run.
     pub(super) fn ask(&self) -> u32 {
         let ends = |runs: &Runs| Some(runs.front()? ^ runs.back()?);

@@ -113,11 +113,19 @@ impl Chunk {
         }
     }
 
-    /// Something from the memory of its message at one end, and of that one's arrival.
+    /// Something from the memory of its message at one end, and of its list of arrivals.
     pub(super) fn ask(&self, end: End) -> u64 {
         match self {
             Self::Segment(segment) => segment.ask(end),
             Self::Large(large) => u64::from(large.bytes[0]),
+        }
+    }
+
+    /// Something from the memory of what is in its list of arrivals.
+    pub(super) fn ask_arrivals(&self) -> u64 {
+        match self {
+            Self::Segment(segment) => segment.ask_arrivals(),
+            Self::Large(_) => 0,
         }
     }
 

@@ -4,6 +4,7 @@
 //! takes any. A queue without one was never popped from, so its arrival times tell how fast
 //! messages come.
 
+use super::chunk::Chunk;
 use super::{End, Queue};
 use crate::store::meter::{Meter, QUARTER_MS, Rates, Waited, per_second, roll};
 
@@ -128,13 +129,20 @@ impl Queue {
 
     /// The same for what a push or a pop at either end uses beside its header.
     pub fn ask_reach(&self) -> u64 {
-        let mut words = self.meter.as_ref().map_or(0, |meter| meter.ask());
-        for end in [End::Front, End::Back] {
-            if let Some(chunk) = self.chunks.at_end(end) {
-                words ^= chunk.ask(end);
-            }
-        }
-        words
+        let meter = self.meter.as_ref().map_or(0, |meter| meter.ask());
+        meter ^ self.ask_ends(Chunk::ask)
+    }
+
+    /// The same for what lies one step further.
+    pub fn ask_depth(&self) -> u64 {
+        let meter = self.meter.as_ref().map_or(0, |meter| meter.ask_waits());
+        meter ^ self.ask_ends(|chunk, _| chunk.ask_arrivals())
+    }
+
+    fn ask_ends(&self, ask: impl Fn(&Chunk, End) -> u64) -> u64 {
+        let ends = [End::Front, End::Back].into_iter();
+        let asked = ends.filter_map(|end| Some(ask(self.chunks.at_end(end)?, end)));
+        asked.fold(0, |a, b| a ^ b)
     }
 
     /// Bytes that measuring takes.

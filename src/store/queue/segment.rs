@@ -210,10 +210,15 @@ impl Segment {
         }
     }
 
-    /// Something from the memory of the record at one end, and of the runs of arrivals.
+    /// Something from the memory of the record at one end, and of the list of arrivals.
     pub(super) fn ask(&self, end: End) -> u64 {
         let record = self.record_at(end);
-        (record.start ^ record.end) as u64 ^ u64::from(self.arrivals.ask())
+        (record.start ^ record.end ^ self.arrivals.ask_list()) as u64
+    }
+
+    /// Something from the memory of the runs of arrivals.
+    pub(super) fn ask_arrivals(&self) -> u64 {
+        self.arrivals.ask().into()
     }
 
     /// Tick of the message at `index`.

@@ -1,13 +1,13 @@
 //! A key with its value.
 
+use crate::store::key::{Hasher, Key, Name};
 use crate::store::meter::{QUARTER_MS, quarters};
 use crate::store::value::Value;
 
 /// A key with its value: one cache line.
 #[derive(Debug)]
 pub struct Entry {
-    pub(super) name: Box<[u8]>,
-    pub(super) hash: u64,
+    pub(super) name: Name,
     /// Wall clock in milliseconds; 0 is never.
     pub(super) deadline_ms: u64,
     /// Wall clock of the last access in quarters of a second (see [`quarters`]), for OBJECT IDLETIME.
@@ -25,8 +25,15 @@ impl Entry {
     }
 
     /// The hash of its name.
-    pub fn hash(&self) -> u64 {
-        self.hash
+    #[inline]
+    pub(in crate::store) fn hash(&self, hasher: &Hasher) -> u64 {
+        hasher.hash(&self.name)
+    }
+
+    /// Its key in a database.
+    pub(in crate::store) fn key(&self, db: u8, hasher: &Hasher) -> Key<'_> {
+        let (hash, name) = (self.hash(hasher), &*self.name);
+        Key { db, hash, name }
     }
 
     /// When it expires, in milliseconds since the epoch.
@@ -49,14 +56,14 @@ impl Entry {
         u64::from(quarters(now_ms).wrapping_sub(self.used))
     }
 
-    /// Name, hash and value, the last for changing what is measured of it.
-    pub(in crate::store) fn parts_mut(&mut self) -> (&[u8], u64, &mut Value) {
-        (&self.name, self.hash, &mut self.value)
+    /// Name and value, the latter for changing what is measured of it.
+    pub(in crate::store) fn parts_mut(&mut self) -> (&[u8], &mut Value) {
+        (&self.name, &mut self.value)
     }
 
     /// Bytes that the key and its value take.
     pub fn heap_bytes(&self) -> usize {
-        size_of::<Self>() + self.name.len() + self.value.heap_bytes()
+        size_of::<Self>() + self.name.heap_bytes() + self.value.heap_bytes()
     }
 
     /// Whether its time is over: it is gone for every reader, though not yet removed.
@@ -75,8 +82,7 @@ mod tests {
     fn the_second_of_the_last_access_does_not_depend_on_who_asks_when() {
         let accessed_ms = 1_795_314_390_900;
         let entry = Entry {
-            name: Box::default(),
-            hash: 0,
+            name: Name::default(),
             deadline_ms: 0,
             used: quarters(accessed_ms),
             value: Value::Text(Text::new(b"")),

@@ -121,12 +121,13 @@ impl Shard {
             let Some((db, hash)) = self.deadlines.pop_due(now_ms) else {
                 break;
             };
-            let database = &mut self.dbs[usize::from(db)];
-            if let Some(mut entry) =
-                database
-                    .table
-                    .remove(hash, |entry| entry.is_due(now_ms), Entry::hash)
-            {
+            let (database, hasher) = (&mut self.dbs[usize::from(db)], &self.hasher);
+            let found = database.table.remove(
+                hash,
+                |entry| entry.is_due(now_ms) && entry.hash(hasher) == hash,
+                |entry| entry.hash(hasher),
+            );
+            if let Some(mut entry) = found {
                 database.expiring_len -= 1;
                 // LOSS: expired-key
                 database.lose(Cause::ExpiredKey, &entry.value);
@@ -153,10 +154,11 @@ impl Shard {
             let Some((db, hash)) = self.field_deadlines.pop_due(now_ms) else {
                 break;
             };
-            let database = &mut self.dbs[usize::from(db)];
+            let (database, hasher) = (&mut self.dbs[usize::from(db)], &self.hasher);
             let is_due = |entry: &Entry| {
                 matches!(&entry.value, Value::Hash(fields)
                     if (1..=now_ms).contains(&fields.noted_ms()))
+                    && entry.hash(hasher) == hash
             };
             let Some(entry) = database.table.find_mut(hash, is_due) else {
                 continue;
@@ -216,5 +218,36 @@ impl Shard {
     /// The sum of the deadlines of a database's keys, in milliseconds since the epoch.
     pub fn deadlines_sum_ms(&self, db: u8) -> u128 {
         self.deadlines.sum_ms(db)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::store::Keyspace;
+    use crate::store::key::ShardSet;
+    use crate::store::value::{Text, Value};
+    use crate::store::watch::WatchFlag;
+
+    #[test]
+    fn whose_deadline_passed_is_who_is_told_of() {
+        let keyspace = Keyspace::new(7);
+        let mut held = keyspace.hold();
+        held.need(ShardSet::ALL);
+        let names: Vec<_> = (0..20_000).map(|n| format!("key:{n}")).collect();
+        let flags: Vec<Arc<WatchFlag>> = names.iter().map(|_| Arc::default()).collect();
+        for (name, flag) in names.iter().zip(&flags) {
+            let key = keyspace.key(0, name.as_bytes());
+            let shard = held.shard_of(&key);
+            shard.insert_new(&key, Value::Text(Text::new(b"value")), Some(5));
+            shard.watched.watch(&key, flag);
+        }
+        for (_, shard) in held.shards() {
+            // All are due at once, so that many could be taken for each other.
+            while !shard.expire_due(10, 100).is_empty() {}
+            assert_eq!(shard.keys_len(0), 0);
+        }
+        assert!(flags.iter().all(|flag| flag.is_raised()));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::overflow::QueueBounds;
 use crate::policy::{Governed, Kind, Policies};
-use crate::store::key::{Key, ShardSet};
+use crate::store::key::{Hasher, Key, ShardSet};
 use crate::store::ledger::{Cause, Ledger, Tally};
 use crate::store::lines::{Line, Lines, WaitKey};
 use crate::store::meter::quarters;
@@ -176,7 +176,6 @@ impl Shard {
             }
             Entry {
                 name: key.name.into(),
-                hash: key.hash,
                 deadline_ms: 0,
                 used,
                 value: Value::Queue(queue),
@@ -186,7 +185,8 @@ impl Shard {
         entry.used = used;
         self.mark_ready(key);
         let Database { table, ledger, .. } = &mut self.dbs[usize::from(key.db)];
-        let entry = table.insert_unique(key.hash, entry, Entry::hash);
+        let hasher = &self.hasher;
+        let entry = table.insert_unique(key.hash, entry, |entry| entry.hash(hasher));
         let Value::Queue(queue) = &mut entry.value else {
             unreachable!("only queues vanish and come back")
         };
@@ -229,19 +229,16 @@ impl Shard {
                 if let Value::Queue(queue) = &mut entry.value {
                     queue.govern(policies.governing(Kind::Queue, &entry.name));
                     if queue.is_over() || queue.is_timed() {
-                        self.unsettled.push(WaitKey {
-                            db,
-                            hash: entry.hash,
-                            name: (&*entry.name).into(),
-                        });
+                        let key = entry.key(db, &self.hasher);
+                        self.unsettled.push((&key).into());
                     }
                 }
             }
         }
-        for (db, entry) in self.vanished.iter_mut() {
+        for (db, hash, entry) in self.vanished.iter_mut() {
             if let Value::Queue(queue) = &mut entry.value {
                 // When it comes back it may have to be looked after earlier than before.
-                self.timed.remove(queue.scheduled(), db, entry.hash);
+                self.timed.remove(queue.scheduled(), db, hash);
                 queue.set_scheduled(0);
                 queue.govern(policies.governing(Kind::Queue, &entry.name));
             }
@@ -292,7 +289,7 @@ impl Shard {
     pub fn remove_drained(&mut self, key: &Key) {
         if let Some(entry) = self.remove(key) {
             debug_assert!(entry.value.held().is_zero(), "it has drained");
-            self.vanished.remember(key.db, entry);
+            self.vanished.remember(key.db, key.hash, entry);
         }
     }
 
@@ -309,7 +306,8 @@ impl Shard {
         self.write_off(db, cause, &entry.value);
         if let Value::Queue(queue) = &mut entry.value {
             queue.lose_all(cause);
-            self.vanished.remember(db, entry);
+            let hash = entry.hash(&self.hasher);
+            self.vanished.remember(db, hash, entry);
         } else {
             entry.value.free();
         }
@@ -342,9 +340,9 @@ impl Shard {
     pub(in crate::store) fn measured(
         &mut self,
         db: u8,
-    ) -> (&mut Table<Entry>, &mut Vanished, &Lines) {
+    ) -> (&mut Table<Entry>, &mut Vanished, &Lines, &Hasher) {
         let table = &mut self.dbs[usize::from(db)].table;
-        (table, &mut self.vanished, &self.lines)
+        (table, &mut self.vanished, &self.lines, &self.hasher)
     }
 
     /// The keys that clients wait for and that are neither there nor remembered, with the number
@@ -385,11 +383,7 @@ impl Shard {
                     has_consumer: queue.consumed() > consumed_since,
                     bytes: queue.bytes(),
                     oldest: queue.oldest_arrival().unwrap_or(0),
-                    key: WaitKey {
-                        db,
-                        hash: entry.hash,
-                        name: (&*entry.name).into(),
-                    },
+                    key: (&entry.key(db, &self.hasher)).into(),
                 });
             }
         }

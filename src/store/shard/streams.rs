@@ -203,18 +203,10 @@ impl Shard {
                 };
                 stream.govern(policies.governing(Kind::Stream, &entry.name));
                 if cut(stream, &mut database.streams) > 0 {
-                    self.watched.changed(&Key {
-                        db,
-                        hash: entry.hash,
-                        name: &entry.name,
-                    });
+                    self.watched.changed(&entry.key(db, &self.hasher));
                 }
-                if stream.wants_tending() {
-                    tended.push(WaitKey {
-                        db,
-                        hash: entry.hash,
-                        name: (&*entry.name).into(),
-                    });
+                if wants_tending(&entry.value) {
+                    tended.push(WaitKey::from(&entry.key(db, &self.hasher)));
                 }
             }
         }

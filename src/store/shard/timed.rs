@@ -86,9 +86,10 @@ impl Shard {
         {
             let is_it =
                 |value: &Value| matches!(value, Value::Queue(queue) if queue.scheduled() == due);
-            let found = self.dbs[usize::from(db)]
-                .table
-                .find_mut(hash, |entry| is_it(&entry.value));
+            let (table, hasher) = (&mut self.dbs[usize::from(db)].table, &self.hasher);
+            let found = table.find_mut(hash, |entry| {
+                is_it(&entry.value) && entry.hash(hasher) == hash
+            });
             let found = match found {
                 Some(entry) => {
                     taken.push(WaitKey {
