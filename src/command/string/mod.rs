@@ -109,7 +109,11 @@ pub(super) enum Deadline {
 
 /// Sets a key to a string, whatever it held. One probe, none of them for an allocation where the
 /// old string's will do.
-#[inline]
+#[inline(always)]
+#[allow(
+    clippy::inline_always,
+    reason = "the calls are 50 of a SET's 850 instructions"
+)]
 pub(super) fn put(
     call: &mut Call<'_, '_>,
     key: &Key<'_>,
@@ -162,7 +166,8 @@ pub(super) fn put_text(call: &mut Call<'_, '_>, key: &Key<'_>, text: Text) -> Be
 }
 
 /// Says that a key was set to a whole new value.
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as for `put`")]
 pub(super) fn announce_put(call: &mut Call<'_, '_>, key: &Key<'_>, before: Before) {
     match before {
         Before::Nothing => call.notify(key, Events::NEW, "new"),
