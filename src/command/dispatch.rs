@@ -34,23 +34,17 @@ pub fn execute(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
     if call.session.is_special || gates != 0 {
         return execute_special(call, args, gates);
     }
+    // Apart, so that a request that came alone does not pay for looking at others.
     if call.ahead.has_more() {
-        return execute_among(call, args);
+        execute_plain::<true>(call, args)
+    } else {
+        execute_plain::<false>(call, args)
     }
-    execute_plain::<false>(call, args)
 }
 
-/// The same for a request that is not the last of those that came: compiled apart, so that one that
-/// came alone does not pay for looking at others.
-#[inline(never)]
-fn execute_among(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
-    execute_plain::<true>(call, args)
-}
-
-/// The same where nothing is special. Among others a request may repeat the one before, and some
+/// The same where nothing is special. `AMONG` others a request may repeat the one before, and some
 /// take those that follow with them.
-#[inline(always)]
-#[allow(clippy::inline_always, reason = "as for `run`")]
+#[inline(never)]
 fn execute_plain<const AMONG: bool>(call: &mut Call<'_, '_>, args: Args<'_>) -> Outcome {
     let found = match call.session.recent.find(args, AMONG && call.repeats) {
         Some(found) => found,
