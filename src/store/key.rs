@@ -156,14 +156,14 @@ impl ShardSet {
     /// The shards that are in both sets.
     #[inline]
     #[must_use]
-    pub fn common(self, other: Self) -> Self {
+    pub fn shared_with(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
     /// Whether it has any shard in common with `other`.
     #[inline]
     pub fn meets(self, other: Self) -> bool {
-        !self.common(other).is_empty()
+        !self.shared_with(other).is_empty()
     }
 
     /// Those of its shards that come before `shard`.

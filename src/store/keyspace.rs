@@ -307,7 +307,7 @@ impl<'k> Held<'k> {
 
     fn touched_has_aftermath(&mut self) -> bool {
         // A command that was postponed has let go of them.
-        let mut touched = self.touched.common(self.set).iter();
+        let mut touched = self.touched.shared_with(self.set).iter();
         let has = touched.any(|shard| self.view(shard).has_aftermath());
         if !has {
             self.touched = ShardSet::EMPTY;
