@@ -17,18 +17,18 @@ pub const ROOM: usize = 20;
 /// When they are not.
 #[inline]
 pub fn put(text: &mut [u8], at: usize, number: u64) -> usize {
-    if number < EIGHT_END {
-        return put_first(text, at, number);
+    let (head, tail) = (number / EIGHT_END, number % EIGHT_END);
+    if head == 0 {
+        return put_first(text, at, tail);
     }
-    let end = match number / EIGHT_END {
-        head if head < EIGHT_END => put_first(text, at, head),
-        head => {
-            let end = put_first(text, at, head / EIGHT_END);
-            put_eight(text, end, spread(head % EIGHT_END));
-            end + EIGHT
-        }
+    let end = if head < EIGHT_END {
+        put_first(text, at, head)
+    } else {
+        let end = put_first(text, at, head / EIGHT_END);
+        put_eight(text, end, spread(head % EIGHT_END));
+        end + EIGHT
     };
-    put_eight(text, end, spread(number % EIGHT_END));
+    put_eight(text, end, spread(tail));
     end + EIGHT
 }
 
@@ -37,7 +37,7 @@ pub fn put(text: &mut [u8], at: usize, number: u64) -> usize {
 fn put_first(text: &mut [u8], at: usize, number: u64) -> usize {
     let digits = spread(number);
     // A last digit stays in any case.
-    let zeros = digits.trailing_zeros().min(u64::BITS - 1) / u8::BITS;
+    let zeros = (digits | 1 << (u64::BITS - 1)).trailing_zeros() / u8::BITS;
     put_eight(text, at, digits >> (zeros * u8::BITS));
     at + EIGHT - zeros as usize
 }
@@ -50,14 +50,16 @@ fn put_eight(text: &mut [u8], at: usize, digits: u64) {
 
 /// The eight digits of a number below 10^8, one in each byte, the first one in the lowest: halves
 /// are divided into hundreds and those into tens, all at once. Quotients are products with a
-/// rounded reciprocal, exact for numbers as small as these.
+/// rounded reciprocal, exact for numbers as small as these; what a division takes off one half is
+/// put into the other by the same product.
 #[inline]
 fn spread(number: u64) -> u64 {
-    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    let high = (number * 109_951_163) >> 40;
+    let fours = (number << 32) - high * ((10_000 << 32) - 1);
     let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
-    let twos = hundreds | ((fours - hundreds * 100) << 16);
+    let twos = (fours << 16) - hundreds * ((100 << 16) - 1);
     let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
-    tens | ((twos - tens * 10) << 8)
+    (twos << 8) - tens * ((10 << 8) - 1)
 }
 
 #[cfg(test)]

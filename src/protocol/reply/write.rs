@@ -337,6 +337,8 @@ impl Reply {
         }
     }
 
+    /// Out of line, so that the short way lies in its callers.
+    #[inline(never)]
     fn long_head(&mut self, marker: u8, value: i64) {
         let mut line = [marker; LONG_LINE_BYTES];
         line[1] = b'-';
