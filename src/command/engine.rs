@@ -350,6 +350,14 @@ impl Engine {
         self.gates.load() & Gates::BUSY != 0
     }
 
+    /// Holds a shard for looking at what is measured there, which changes nothing that a step that
+    /// rests sees. `None` while a script is over its time, when nobody is told anything.
+    pub fn hold_to_measure(&self, shard: u32) -> Option<Held<'_>> {
+        let mut held = self.keyspace.hold();
+        held.need(ShardSet::one(shard));
+        (!self.is_busy()).then_some(held)
+    }
+
     /// Holds a shard, unless a step that rests keeps it.
     pub fn hold_calm(&self, shard: u32) -> Option<Held<'_>> {
         let set = ShardSet::one(shard);

@@ -178,7 +178,7 @@ impl<'w> Survey<'w> {
         for shard in 0..SHARDS {
             let mut place = Place::default();
             loop {
-                let mut held = engine.hold_calm(shard)?;
+                let mut held = engine.hold_to_measure(shard)?;
                 if !self.visit_part(held.shard(shard), &mut place) {
                     break;
                 }
@@ -279,7 +279,7 @@ pub fn glance_at(
     count: usize,
 ) -> Option<(Row, Vec<Glimpse>)> {
     let key = engine.keyspace.key(db, name);
-    let mut held = engine.hold_calm(engine.keyspace.shard_of(&key))?;
+    let mut held = engine.hold_to_measure(engine.keyspace.shard_of(&key))?;
     let row = row_of(&mut held, &key, now);
     Some((row, glance::at(&held, &key, now, count)))
 }
