@@ -10,13 +10,14 @@
 //! the largest, and only where the policy of the queue says `memory shed`.
 
 use std::cmp::Reverse;
+use std::mem;
 use std::sync::atomic::Ordering;
 
 use crate::clock::Now;
 use crate::limits::DATABASES;
 use crate::policy::Kind;
 use crate::protocol::Args;
-use crate::store::{SHARDS, ShardSet, WaitKey};
+use crate::store::{SHARDS, ShardSet, Sheddable, WaitKey};
 
 use super::engine::{Engine, Gates};
 use super::spec::{Command, KeyPositions};
@@ -29,6 +30,10 @@ const PATIENCE_US: u64 = 300_000;
 const PATIENCE_OVER_US: u64 = 100_000;
 /// A queue that somebody popped from or waited for within so many milliseconds has a consumer.
 const CONSUMER_MS: u64 = 60_000;
+
+/// Keys among which one look searches for queues whose messages may go: half a millisecond where
+/// they lie in no cache.
+const SEARCHED_MAX: usize = if cfg!(test) { 500 } else { 4000 };
 
 /// Whether the server takes what it is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,12 +59,53 @@ impl Health {
 }
 
 /// What is known of the pressure on memory.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Pressure {
     /// Payload bytes that queues may hold while there is pressure.
     ceiling_bytes: Option<u64>,
     /// Monotonic microseconds when the ceiling was set.
     set_us: u64,
+    search: Search,
+}
+
+/// A search for queues whose messages may go, among all keys: as far as it has come.
+#[derive(Debug, Default)]
+struct Search {
+    shard: u32,
+    db: usize,
+    /// Where it goes on in that database.
+    cursor: u64,
+    found: Vec<Sheddable>,
+}
+
+impl Search {
+    /// Looks at some thousand keys more, each shard let go after some hundred. Gives what it found
+    /// when there are no more, and begins anew.
+    fn go_on(&mut self, engine: &Engine, now: Now) -> Option<Vec<Sheddable>> {
+        let consumed_since = now.mono_ms().saturating_sub(CONSUMER_MS);
+        let mut seen_len = 0;
+        let mut held = engine.keyspace.hold();
+        while self.shard < SHARDS {
+            if seen_len >= SEARCHED_MAX {
+                return None;
+            }
+            held.need(ShardSet::one(self.shard));
+            let shard = held.shard(self.shard);
+            match u8::try_from(self.db) {
+                Ok(db) if self.db < DATABASES && shard.keys_len(db) > 0 => {
+                    let found = &mut self.found;
+                    let (len, next) = shard.sheddable(db, self.cursor, consumed_since, found);
+                    seen_len += len;
+                    self.cursor = next;
+                    self.db += usize::from(next == 0);
+                    held.release();
+                }
+                Ok(_) if self.db < DATABASES => self.db += 1,
+                _ => (self.shard, self.db) = (self.shard + 1, 0),
+            }
+        }
+        Some(mem::take(self).found)
+    }
 }
 
 /// A part of the budget, in hundredths.
@@ -129,17 +175,21 @@ pub(super) fn is_near(engine: &Engine) -> bool {
 }
 
 /// Lets messages go if memory is over the budget and policies allow it. For the tick of one
-/// worker, after a fresh reading of the resident size. Costs nothing while there is no pressure,
-/// and a walk of all keys when something has to go.
+/// worker, after a fresh reading of the resident size. Costs nothing while there is no pressure;
+/// when something has to go, a walk of all keys, of some thousand in each look.
 pub(super) fn relieve(engine: &Engine, now: Now) {
+    let pressure = mem::take(&mut *engine.pressure.lock());
+    let pressure = relieved(pressure, engine, now);
+    *engine.pressure.lock() = pressure;
+}
+
+fn relieved(mut pressure: Pressure, engine: &Engine, now: Now) -> Pressure {
     let budget_bytes = engine.config.live().maxmemory_bytes();
     let resident_bytes = engine.resident_bytes.load(Ordering::Relaxed);
     let is_calm = resident_bytes <= share(budget_bytes, 90);
     if budget_bytes == 0 || is_calm || !engine.sheds.load(Ordering::Relaxed) {
-        *engine.pressure.lock() = Pressure::default();
-        return;
+        return Pressure::default();
     }
-    let mut pressure = *engine.pressure.lock();
     let patience_us = if resident_bytes > budget_bytes {
         PATIENCE_OVER_US
     } else {
@@ -147,7 +197,7 @@ pub(super) fn relieve(engine: &Engine, now: Now) {
     };
     let has_patience = now.mono_us < pressure.set_us + patience_us;
     if pressure.ceiling_bytes.is_none() && resident_bytes <= share(budget_bytes, 95) {
-        return;
+        return pressure;
     }
     let held_bytes = held_bytes(engine);
     if resident_bytes > share(budget_bytes, 95)
@@ -157,12 +207,17 @@ pub(super) fn relieve(engine: &Engine, now: Now) {
         let from = pressure.ceiling_bytes.unwrap_or(held_bytes).min(held_bytes);
         pressure.ceiling_bytes = Some(from.saturating_sub(surplus_bytes));
         pressure.set_us = now.mono_us;
-        *engine.pressure.lock() = pressure;
     }
     let ceiling_bytes = pressure.ceiling_bytes.unwrap_or(u64::MAX);
-    if held_bytes > ceiling_bytes {
-        shed(engine, now, held_bytes - ceiling_bytes);
+    if held_bytes <= ceiling_bytes {
+        pressure.search = Search::default();
+    } else if let Some(candidates) = pressure.search.go_on(engine, now) {
+        shed(engine, candidates, held_bytes - ceiling_bytes);
+    } else {
+        // After others had their turns.
+        engine.early.call(0, now.mono_us);
     }
+    pressure
 }
 
 /// Payload bytes in all queues.
@@ -180,15 +235,7 @@ fn held_bytes(engine: &Engine) -> u64 {
 }
 
 /// Lets go of about so many bytes.
-fn shed(engine: &Engine, now: Now, bytes: u64) {
-    let mut candidates = Vec::new();
-    let mut held = engine.keyspace.hold();
-    for shard in 0..SHARDS {
-        held.need(ShardSet::one(shard));
-        let consumed_since = now.mono_ms().saturating_sub(CONSUMER_MS);
-        held.shard(shard).sheddable(consumed_since, &mut candidates);
-        held.release();
-    }
+fn shed(engine: &Engine, mut candidates: Vec<Sheddable>, bytes: u64) {
     candidates.sort_by_key(|found| (found.has_consumer, Reverse(found.bytes), found.oldest));
     let mut left = bytes;
     while left > 0 {
@@ -290,6 +337,26 @@ mod tests {
         relieve(&bench.engine, bench.now);
         let same = len(&bench, "celeryev.1") + len(&bench, "celeryev.2");
         assert_eq!(same, before);
+    }
+
+    #[test]
+    fn a_search_among_many_keys_is_done_in_pieces() {
+        let bench = bench();
+        bench.run("WEIR.POLICY SET celeryev.* MEMORY shed");
+        fill(&bench);
+        for number in 0..2000 {
+            bench.run(&format!("SET key:{number} x"));
+        }
+        bench.engine.note_memory(BUDGET / 100 * 95 + 1);
+        let left = || len(&bench, "celeryev.1") + len(&bench, "celeryev.2");
+        let mut looks_len = 0;
+        while left() == 400 {
+            relieve(&bench.engine, bench.now);
+            looks_len += 1;
+            assert!(looks_len < 100, "the search ends");
+        }
+        assert!(looks_len > 2, "{looks_len}");
+        assert!((80..=100).contains(&left()), "{}", left());
     }
 
     #[test]

@@ -369,24 +369,32 @@ impl Shard {
         self.look(key, now_ms).map(|entry| &mut entry.value)
     }
 
-    /// Adds the queues whose messages may go when memory is short. O(keys).
-    pub fn sheddable(&self, consumed_since: u64, out: &mut Vec<Sheddable>) {
-        for (db, database) in (0..).zip(&self.dbs) {
-            for entry in &database.table {
-                let Value::Queue(queue) = &entry.value else {
-                    continue;
-                };
-                if !queue.bounds().is_some_and(|bounds| bounds.sheds) {
-                    continue;
-                }
-                out.push(Sheddable {
-                    has_consumer: queue.consumed() > consumed_since,
-                    bytes: queue.bytes(),
-                    oldest: queue.oldest_arrival().unwrap_or(0),
-                    key: (&entry.key(db, &self.hasher)).into(),
-                });
+    /// Adds the queues whose messages may go when memory is short, of some hundred keys from a
+    /// cursor on; says how many keys these were, and where to go on, or 0 at the end.
+    pub fn sheddable(
+        &mut self,
+        db: u8,
+        cursor: u64,
+        consumed_since: u64,
+        out: &mut Vec<Sheddable>,
+    ) -> (usize, u64) {
+        let (entries, next) = self.dbs[usize::from(db)].table.part_at(cursor);
+        let len = entries.len();
+        for entry in entries {
+            let Value::Queue(queue) = &entry.value else {
+                continue;
+            };
+            if !queue.bounds().is_some_and(|bounds| bounds.sheds) {
+                continue;
             }
+            out.push(Sheddable {
+                has_consumer: queue.consumed() > consumed_since,
+                bytes: queue.bytes(),
+                oldest: queue.oldest_arrival().unwrap_or(0),
+                key: (&entry.key(db, &self.hasher)).into(),
+            });
         }
+        (len, next)
     }
 
     /// Lets go of whole segments at the old end of a queue, if memory may take its messages, until
