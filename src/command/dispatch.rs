@@ -299,6 +299,8 @@ fn run_beside(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: b
     if may_settle && call.held.has_aftermath() {
         settle(call);
     }
+    #[cfg(debug_assertions)]
+    call.held.check_ledgers();
     outcome
 }
 
@@ -380,6 +382,10 @@ fn give_way(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>) -> Option<Ou
 /// What becomes of a request that reaches for these shards, if a step that rests keeps one of them:
 /// it is tried again after that.
 pub(super) fn postponed(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outcome> {
+    // Transactions always ask.
+    if call.engine.gates.load() & Gates::RESTING == 0 {
+        return None;
+    }
     let awaited = call.engine.rest.wait(reach, &call.session.client.mailbox)?;
     call.session.postponed = Some(awaited);
     call.held.release();

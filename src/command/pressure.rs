@@ -17,7 +17,7 @@ use crate::clock::Now;
 use crate::limits::DATABASES;
 use crate::policy::Kind;
 use crate::protocol::Args;
-use crate::store::{SHARDS, ShardSet, Sheddable, WaitKey};
+use crate::store::{SHARDS, ShardSet, Sheddable, WaitKey, Walk};
 
 use super::engine::{Engine, Gates};
 use super::spec::{Command, KeyPositions};
@@ -72,9 +72,7 @@ pub struct Pressure {
 #[derive(Debug, Default)]
 struct Search {
     shard: u32,
-    db: usize,
-    /// Where it goes on in that database.
-    cursor: u64,
+    walk: Walk,
     found: Vec<Sheddable>,
 }
 
@@ -91,18 +89,14 @@ impl Search {
             }
             held.need(ShardSet::one(self.shard));
             let shard = held.shard(self.shard);
-            match u8::try_from(self.db) {
-                Ok(db) if self.db < DATABASES && shard.keys_len(db) > 0 => {
-                    let found = &mut self.found;
-                    let (len, next) = shard.sheddable(db, self.cursor, consumed_since, found);
-                    seen_len += len;
-                    self.cursor = next;
-                    self.db += usize::from(next == 0);
-                    held.release();
-                }
-                Ok(_) if self.db < DATABASES => self.db += 1,
-                _ => (self.shard, self.db) = (self.shard + 1, 0),
-            }
+            let Some((db, cursor)) = self.walk.next_part(|db| shard.keys_len(db) == 0) else {
+                (self.shard, self.walk) = (self.shard + 1, Walk::default());
+                continue;
+            };
+            let (len, next) = shard.sheddable(db, cursor, consumed_since, &mut self.found);
+            seen_len += len;
+            self.walk.advance(next);
+            held.release();
         }
         Some(mem::take(self).found)
     }

@@ -62,10 +62,9 @@ impl Rest {
         true
     }
 
-    /// The step that rests keeps these too.
-    pub fn keep_more(&self, shards: ShardSet) {
-        let mut state = self.0.lock();
-        state.kept = state.kept.union(shards);
+    /// The step that rests has used more by now: it keeps these, and held all of them still.
+    pub fn keep(&self, shards: ShardSet) {
+        self.0.lock().kept = shards;
     }
 
     /// Whether a step that rests keeps any of these shards.

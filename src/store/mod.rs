@@ -28,6 +28,7 @@ pub mod stream;
 pub mod table;
 mod value;
 mod vanished;
+mod walk;
 mod watch;
 
 pub use backlog::{Backlog, Figures, GroupBacklog, Sight, State};
@@ -46,4 +47,5 @@ pub use shard::{
 };
 pub use sorted_set::SortedSet;
 pub use value::{Kind, Text, Value};
+pub use walk::Walk;
 pub use watch::WatchFlag;

@@ -17,10 +17,10 @@ use std::sync::Arc;
 use crate::clock::Now;
 use crate::command::engine::Engine;
 use crate::glob;
-use crate::limits::DATABASES;
 use crate::policy::Governed;
 use crate::store::{
     Backlog, Cause, Figures, Held, Key, Kind, Ledger, SHARDS, Shard, ShardSet, Sight, State, Tally,
+    Walk,
 };
 
 pub use facts::{Fact, facts_of, facts_of_sums};
@@ -113,14 +113,6 @@ pub struct Survey<'w> {
     pub ledgers: [Ledger; 2],
 }
 
-/// How far a survey has come within a shard.
-#[derive(Debug, Default)]
-struct Place {
-    db: usize,
-    /// Where it goes on in that database.
-    cursor: u64,
-}
-
 impl<'w> Survey<'w> {
     /// A survey that has seen nothing yet.
     pub fn new(wanted: Wanted<'w>, now: Now) -> Self {
@@ -137,30 +129,22 @@ impl<'w> Survey<'w> {
 
     /// Looks at one shard.
     pub fn visit(&mut self, shard: &mut Shard) {
-        let mut place = Place::default();
-        while self.visit_part(shard, &mut place) {}
+        let mut walk = Walk::default();
+        while self.visit_part(shard, &mut walk) {}
     }
 
     /// Looks at some hundred keys of a shard, and moves on; false when there are no more.
-    fn visit_part(&mut self, shard: &mut Shard, place: &mut Place) -> bool {
-        while place.db < DATABASES {
-            let Ok(db) = u8::try_from(place.db) else {
-                return false;
-            };
-            if place.cursor == 0 && self.passes_over(shard, db) {
-                place.db += 1;
-                continue;
-            }
-            if place.cursor == 0 {
-                self.ledgers[0].add(shard.ledger(db));
-                self.ledgers[1].add(shard.streams_ledger(db));
-            }
-            let (cursor, now) = (place.cursor, self.now);
-            place.cursor = shard.survey_part(db, cursor, now, |sight| self.see(&sight));
-            place.db += usize::from(place.cursor == 0);
-            return true;
+    fn visit_part(&mut self, shard: &mut Shard, walk: &mut Walk) -> bool {
+        let Some((db, cursor)) = walk.next_part(|db| self.passes_over(shard, db)) else {
+            return false;
+        };
+        if cursor == 0 {
+            self.ledgers[0].add(shard.ledger(db));
+            self.ledgers[1].add(shard.streams_ledger(db));
         }
-        false
+        let now = self.now;
+        walk.advance(shard.survey_part(db, cursor, now, |sight| self.see(&sight)));
+        true
     }
 
     /// Whether a database is not asked for, or nothing ever was in it.
@@ -176,10 +160,10 @@ impl<'w> Survey<'w> {
     /// hold any meanwhile. `None` while a script is over its time and has a claim to them.
     pub fn walk(mut self, engine: &Engine) -> Option<Self> {
         for shard in 0..SHARDS {
-            let mut place = Place::default();
+            let mut walk = Walk::default();
             loop {
                 let mut held = engine.hold_to_measure(shard)?;
-                if !self.visit_part(held.shard(shard), &mut place) {
+                if !self.visit_part(held.shard(shard), &mut walk) {
                     break;
                 }
                 drop(held);

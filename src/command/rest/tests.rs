@@ -235,7 +235,7 @@ fn who_leaves_word_is_called_once_at_the_end() {
     let one = ShardSet::one;
     assert_eq!(rest.wait(one(3), mailbox), None);
     assert!(rest.begin(one(3)) && !rest.begin(one(4)));
-    rest.keep_more(one(5));
+    rest.keep(one(3).union(one(5)));
     assert!(rest.keeps(one(5)) && rest.keeps(ShardSet::ALL) && !rest.keeps(one(4)));
     let awaited = rest.wait(one(3).union(one(4)), mailbox).unwrap();
     assert!(!rest.is_over(awaited));

@@ -111,8 +111,9 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
         if self.kept.is_none() {
             let is_alone = engine.begin_rest(kept);
             debug_assert!(is_alone, "who holds all shards is alone");
+        } else {
+            engine.rest.keep(kept);
         }
-        engine.rest.keep_more(kept);
         self.kept = Some(kept);
         self.call.held.unpin();
         self.call.held.release();
