@@ -318,6 +318,9 @@ impl Selector {
             return Err(RuleError::Syntax);
         }
         if catalogue.get(command).subcommands.is_empty() {
+            if has_blank(part) {
+                return Err(RuleError::Syntax);
+            }
             let is_known =
                 |(of, known): &(usize, Vec<u8>)| *of == command && known.eq_ignore_ascii_case(part);
             if !self.first_arguments.iter().any(is_known) {

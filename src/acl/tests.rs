@@ -212,6 +212,9 @@ fn what_is_no_rule_is_refused() {
         ("+config|nosuch", RuleError::Unknown),
         ("+config|get|x", RuleError::ArgumentOfSubcommand),
         ("+get|", RuleError::Syntax),
+        // A line of a file could not hold it, or would hold another user.
+        ("+get|a\tb", RuleError::Syntax),
+        ("+get|a\nuser\tb\ton", RuleError::Syntax),
         ("+@nosuch", RuleError::Unknown),
         ("~* ~a", RuleError::KeysAfterAll),
         ("&* &a", RuleError::ChannelsAfterAll),
