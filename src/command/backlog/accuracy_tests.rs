@@ -188,3 +188,19 @@ fn what_is_told_is_what_the_clients_saw() {
     assert_eq!(row.backlog.waited, None);
     assert!(run.checks > 250);
 }
+
+#[test]
+fn the_rate_of_a_stream_that_is_only_written_to_is_told_from_the_first_look() {
+    let mut bench = Bench::new();
+    for _ in 0..90 * 10 {
+        bench.run("XADD log * field value");
+        bench.pass(100);
+    }
+    let key = bench.engine.keyspace.key(0, b"log");
+    let row = row_of(&mut bench.engine.keyspace.hold(), &key, bench.now);
+    let rates = row.backlog.figures.rates.came;
+    assert!(
+        rates.iter().all(|rate| is_near(*rate, 10.0, 1.0)),
+        "{rates:?}"
+    );
+}

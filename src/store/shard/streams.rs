@@ -147,10 +147,13 @@ impl Shard {
             entry.used = used;
         }
         match &mut entry.value {
-            Value::Stream(stream) => Ok(Some(StreamSlot {
-                stream,
-                ledger: streams,
-            })),
+            Value::Stream(stream) => {
+                stream.touch(used);
+                Ok(Some(StreamSlot {
+                    stream,
+                    ledger: streams,
+                }))
+            }
             _ => Err(WrongType),
         }
     }
