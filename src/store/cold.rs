@@ -10,6 +10,7 @@ use std::hint::black_box;
 use smallvec::SmallVec;
 
 use super::shard::Entry;
+use super::table::Table;
 use super::value::Value;
 
 /// Elements or keys that are asked for together: about as many as a core can wait for at the same time.
@@ -38,11 +39,34 @@ pub trait Cold {
     }
 }
 
+/// The elements of a table that probably have these hashes, as far as there are any like them. None
+/// is looked at yet, only the place where it stands.
+///
+/// Nothing is compared: a core goes on with what it expects while it waits for what a comparison
+/// needs, and has asked for the next ones in vain where it finds another.
+#[inline]
+pub(super) fn likely<T>(
+    table: &Table<T>,
+    hashes: impl Iterator<Item = u64>,
+) -> SmallVec<[&T; AHEAD_LEN]> {
+    hashes
+        .filter_map(|hash| table.find(hash, |_| true))
+        .collect()
+}
+
+/// Something from where a name ends, to be asked for.
+#[inline]
+pub(super) fn end_of(name: &[u8]) -> u64 {
+    u64::from(name.last().copied().unwrap_or_default())
+}
+
 /// Asks for the memory behind entries, as far as a command that uses them mostly goes.
 pub(super) fn ask<'a>(entries: impl Iterator<Item = &'a Entry>) {
     // Step by step for all of them: what a step leads to is known once its memory has come.
     let entries: SmallVec<[&Entry; AHEAD_LEN]> = entries.collect();
-    black_box(entries.iter().fold(0, |a, entry| a ^ head_of(&entry.value)));
+    black_box(entries.iter().fold(0, |a, entry| {
+        a ^ end_of(entry.name()) ^ head_of(&entry.value)
+    }));
     black_box(
         entries
             .iter()

@@ -8,7 +8,7 @@ use ahash::RandomState;
 use smallvec::SmallVec;
 
 use crate::ends::is_same;
-use crate::store::cold::{AHEAD_LEN, Cold, Names as Wanted};
+use crate::store::cold::{AHEAD_LEN, Cold, Names as Wanted, end_of, likely};
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 use crate::store::table::{IntoIter, Table};
 
@@ -150,12 +150,9 @@ impl Large {
             next.extend(before.map(|entry| entry.id));
         }
         let names = next.iter().map(|&id| self.names.get(id));
-        black_box(names.clone().filter_map(<[u8]>::last).fold(0, |a, b| a ^ b));
-        let places = names.zip(&next).map(|(name, id)| {
-            let found = self.table.find(hash(name), |other| other == id);
-            found.is_some()
-        });
-        black_box(places.fold(false, |a, b| a ^ b));
+        black_box(names.clone().fold(0, |a, name| a ^ end_of(name)));
+        let places = likely(&self.table, names.map(hash));
+        black_box(places.iter().fold(0, |a, &&id| a ^ id));
     }
 
     /// The rank and the score of a member.
@@ -250,8 +247,12 @@ impl Cold for Large {
     }
 
     fn ask(&self, names: &Wanted<'_>) {
-        let found = names.iter().map(|name| self.find(hash(name), name));
-        black_box(found.flatten().fold(0, |a, b| a ^ b));
+        let ids = likely(&self.table, names.iter().map(|name| hash(name)));
+        let scores: SmallVec<[_; AHEAD_LEN]> =
+            ids.iter().map(|&&id| self.names.score(id)).collect();
+        black_box(ids.iter().fold(0, |a, &&id| a ^ end_of(self.names.get(id))));
+        // Who names members gives them other scores, or removes them.
+        black_box(scores.iter().fold(0, |a, &score| a ^ self.tree.ask(score)));
     }
 }
 

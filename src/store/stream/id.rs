@@ -72,16 +72,56 @@ impl StreamId {
     /// Writes the text form into `buffer` and returns the part that was used. About 5 ns.
     #[inline]
     pub fn write(self, buffer: &mut [u8; Self::TEXT_BYTES_MAX]) -> &[u8] {
+        let seq_at = self.write_ms(buffer);
+        let end = digits::put(buffer, seq_at, self.seq);
+        &buffer[..end]
+    }
+
+    /// Writes what stands before the sequence; returns where that begins.
+    #[inline]
+    fn write_ms(self, buffer: &mut [u8; Self::TEXT_BYTES_MAX]) -> usize {
         let dash = digits::put(buffer, 0, self.ms);
         buffer[dash] = b'-';
-        let end = digits::put(buffer, dash + 1, self.seq);
-        &buffer[..end]
+        dash + 1
     }
 
     /// The sixteen bytes that sort as the id does.
     pub(super) fn sort_bytes(self) -> [u8; 16] {
         let wide = (u128::from(self.ms) << 64) | u128::from(self.seq);
         wide.to_be_bytes()
+    }
+}
+
+/// The text of ids one after the other: the milliseconds, which most have in common with the one
+/// before, are made digits once.
+#[derive(Debug)]
+pub struct IdText {
+    bytes: [u8; StreamId::TEXT_BYTES_MAX],
+    /// The milliseconds that stand there, and where the sequence begins; 0 before the first.
+    ms: u64,
+    seq_at: usize,
+}
+
+impl Default for IdText {
+    fn default() -> Self {
+        Self {
+            bytes: [0; StreamId::TEXT_BYTES_MAX],
+            ms: 0,
+            seq_at: 0,
+        }
+    }
+}
+
+impl IdText {
+    /// The text form of an id.
+    #[inline]
+    pub fn of(&mut self, id: StreamId) -> &[u8] {
+        if self.seq_at == 0 || self.ms != id.ms {
+            self.seq_at = id.write_ms(&mut self.bytes);
+            self.ms = id.ms;
+        }
+        let end = digits::put(&mut self.bytes, self.seq_at, id.seq);
+        &self.bytes[..end]
     }
 }
 
@@ -142,6 +182,18 @@ mod tests {
         }
         assert_eq!(StreamId::parse(b"5", 9), Some(StreamId::new(5, 9)));
         assert_eq!(StreamId::parse(b" +05-007", 9), Some(StreamId::new(5, 7)));
+    }
+
+    #[test]
+    fn ids_one_after_the_other_have_their_text() {
+        let mut text = IdText::default();
+        let parts = [0, 7, 99_999_999, 100_000_000, 1_700_000_000_000, u64::MAX];
+        let pairs = parts.iter().flat_map(|ms| parts.map(|seq| (*ms, seq)));
+        // Seldom and always with other milliseconds.
+        for (ms, seq) in pairs.clone().chain(pairs.map(|(ms, seq)| (seq, ms))) {
+            let id = StreamId::new(ms, seq);
+            assert_eq!(text.of(id), id.to_string().into_bytes());
+        }
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub use claim::{AutoclaimOptions, ClaimOptions, Claimed, ClaimedEntry, Exhausted
 pub use consumer::{Consumer, ConsumerIndex};
 pub use entry::{Entry, Fields};
 pub use group::{Group, GroupLedger, GroupMut, GroupPolicy, NackMode, PendingQuery};
-pub use id::StreamId;
+pub use id::{IdText, StreamId};
 pub use idempotence::{EntryMark, Idempotence, IdempotenceLimits};
 pub use log::{AddError, Log, NewId, SetIdError};
 pub use pending::{DELIVERIES_MAX, Pending};

@@ -43,6 +43,23 @@ pub(super) struct ByScore<F> {
     pub tie: F,
 }
 
+/// Entries of one score that are counted one by one before the end of their run is searched for.
+const RUN_LEN_COUNTED: usize = 4;
+
+impl<F> ByScore<F> {
+    /// How many of the scores, from the first on, are the one looked for: mostly very few.
+    #[inline]
+    fn run(&self, scores: &[f64]) -> usize {
+        let is_same = |&&score: &&f64| score == self.score;
+        let counted = scores.iter().take(RUN_LEN_COUNTED);
+        let run = counted.take_while(is_same).count();
+        if run < RUN_LEN_COUNTED {
+            return run;
+        }
+        scores.partition_point(|&score| score == self.score)
+    }
+}
+
 impl<F: Fn(Id) -> bool> Probe for ByScore<F> {
     #[inline]
     fn partition(&self, scores: &[f64], ids: &[Id]) -> usize {
@@ -50,7 +67,7 @@ impl<F: Fn(Id) -> bool> Probe for ByScore<F> {
         if scores.get(low).is_none_or(|&score| score != self.score) {
             return low;
         }
-        let run = scores[low..].partition_point(|&score| score == self.score);
+        let run = self.run(&scores[low..]);
         low + ids[low..low + run].partition_point(|&id| (self.tie)(id))
     }
 }
@@ -196,6 +213,21 @@ impl Tree {
                     rank += inner.entries_before(at);
                     node = inner.child(at);
                 }
+            }
+        }
+    }
+
+    /// Looks at the leaf of a score as a search does, for its memory to come. What it returns says
+    /// nothing.
+    pub fn ask(&self, score: f64) -> usize {
+        let probe = ByScoreOnly(|other| other < score);
+        let Some(mut node) = self.root.as_ref() else {
+            return 0;
+        };
+        loop {
+            match node {
+                Node::Leaf(leaf) => return leaf.partition(&probe) ^ leaf.entry(0).id as usize,
+                Node::Inner(inner) => node = inner.child(inner.child_for(&probe)),
             }
         }
     }
