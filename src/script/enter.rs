@@ -17,11 +17,12 @@ use super::to_lua::{c_len, fill_list};
 use crate::protocol::Args;
 
 /// Upvalues of `enter`: the table in which scripts find their globals, what is called with what a
-/// script raises, and for each list its name and its table.
+/// script raises, for each list its name and its table, and where plain scripts find these first.
 const CONTENTS: c_int = 1;
 const FINISH: c_int = 2;
 const NAMES: [c_int; 2] = [3, 4];
 const TABLES: [c_int; 2] = [5, 6];
+const OPEN: c_int = 7;
 
 /// Longest list whose table is used again: looking through a longer one takes as long as a new one.
 const REUSED_LEN_MAX: usize = 4;
@@ -51,16 +52,22 @@ struct Words<'a> {
 }
 
 impl Enter {
-    /// `contents` is the table in which scripts find their globals; `finish` is called with what
-    /// a script raises and nothing in it catches.
-    pub(super) fn new(lua: &Lua, contents: &Table, finish: &Function) -> mlua::Result<Self> {
-        let upvalues = (contents, finish, "KEYS", "ARGV", false, false);
-        // SAFETY: `exec_raw` puts the six values on a stack of its own and catches errors;
+    /// `contents` is the table in which scripts find their globals, `open` the one in which plain
+    /// ones find the lists first; `finish` is called with what a script raises and nothing in it
+    /// catches.
+    pub(super) fn new(
+        lua: &Lua,
+        contents: &Table,
+        open: &Table,
+        finish: &Function,
+    ) -> mlua::Result<Self> {
+        let upvalues = (contents, finish, "KEYS", "ARGV", false, false, open);
+        // SAFETY: `exec_raw` puts the seven values on a stack of its own and catches errors;
         // `lua_pushcclosure` takes them off as upvalues and leaves the closure as the one result.
         // The block captures nothing.
         let function = unsafe {
             lua.exec_raw(upvalues, |state| {
-                ffi::lua_pushcclosure(state, enter, 6);
+                ffi::lua_pushcclosure(state, enter, 7);
             })?
         };
         let lists = Default::default();
@@ -139,9 +146,11 @@ unsafe fn set_list(state: *mut ffi::lua_State, words: &Words<'_>, list: usize) {
         kept.set(Kept::default());
         ffi::lua_createtable(state, c_len(room(len)), 0);
         fill_list(state, words);
-        ffi::lua_pushvalue(state, name);
-        ffi::lua_pushvalue(state, 3);
-        ffi::lua_rawset(state, ffi::lua_upvalueindex(CONTENTS));
+        for globals in [CONTENTS, OPEN] {
+            ffi::lua_pushvalue(state, name);
+            ffi::lua_pushvalue(state, 3);
+            ffi::lua_rawset(state, ffi::lua_upvalueindex(globals));
+        }
         ffi::lua_replace(state, table);
     }
     let uses_left = if len <= REUSED_LEN_MAX { USES_MAX } else { 0 };

@@ -16,6 +16,7 @@ use super::arguments::as_bytes;
 use super::enter::Enter;
 use super::failure::{self, Failure, failure_in};
 use super::host::{Host, Verdict, hosted, with_host};
+use super::plain::is_plain;
 use super::redis::Shared;
 use super::source::{Script, Sha};
 use super::{bit, from_lua, json, msgpack, random, redis, structs};
@@ -72,6 +73,8 @@ pub struct Interpreter {
     generation: u64,
     lua: Lua,
     enter: Enter,
+    /// Where plain scripts find their globals.
+    open: Table,
     shared: Rc<Shared>,
     scripts: HashMap<Sha, Rc<Compiled>, ahash::RandomState>,
     /// The one of them that was asked for last.
@@ -125,9 +128,10 @@ impl Interpreter {
         let shared = Shared::new(MEMORY_BYTES_MAX);
         let natives = natives(&lua, &shared)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name("=sandbox");
-        let (globals, contents): (Table, Table) = sandbox.into_function()?.call(natives)?;
+        let tables = sandbox.into_function()?.call(natives)?;
+        let (globals, contents, open): (Table, Table, Table) = tables;
         lua.set_globals(globals)?;
-        let enter = Enter::new(&lua, &contents, &finish(&lua, &shared)?)?;
+        let enter = Enter::new(&lua, &contents, &open, &finish(&lua, &shared)?)?;
         let ours = Rc::clone(&shared);
         lua.set_global_hook(
             HookTriggers::new().every_nth_instruction(LOOK_INSTRUCTIONS),
@@ -143,6 +147,7 @@ impl Interpreter {
             generation,
             lua,
             enter,
+            open,
             shared,
             scripts: HashMap::default(),
             recent: None,
@@ -164,7 +169,10 @@ impl Interpreter {
 
     /// Compiles a script and keeps it; what Lua says against it otherwise.
     pub fn compile(&mut self, script: &Arc<Script>) -> Result<Rc<Compiled>, Vec<u8>> {
-        let chunk = self.lua.load(script.code()).set_name(CHUNK);
+        let mut chunk = self.lua.load(script.code()).set_name(CHUNK);
+        if is_plain(script.code()) {
+            chunk = chunk.set_environment(self.open.clone());
+        }
         let function = chunk
             .set_mode(ChunkMode::Text)
             .into_function()

@@ -20,6 +20,7 @@ mod interpreter;
 mod json;
 mod msgpack;
 mod number;
+mod plain;
 mod random;
 mod redis;
 mod source;

@@ -212,4 +212,7 @@ end
 raw_setmetatable(globals, { __index = nonexistent })
 globals._G = seal(globals, seal({ __index = nonexistent }))
 
-return globals._G, globals
+-- What plain scripts ask of their globals most often lies open: they cannot change it.
+local open = raw_setmetatable({ redis = native.redis }, raw_getmetatable(globals._G))
+
+return globals._G, globals, open

@@ -350,6 +350,35 @@ fn scripts_catch_errors_as_redis_gives_them() {
 }
 
 #[test]
+fn what_lies_open_for_plain_scripts_cannot_be_changed_either() {
+    let bench = Bench::new();
+    for script in [
+        "KEYS,x=1,2",
+        "KEYS --[[ ]] = 1",
+        "local x x,ARGV=1,2",
+        "redis=nil",
+        "redis.call --[[ ]] = 1",
+        "function KEYS() end",
+        "function redis.call() end",
+        "function --[[ ]] redis.call() end",
+    ] {
+        let readonly = "-ERR user_script:1: Attempt to modify a readonly table";
+        assert_eq!(error(&bench, script), readonly, "{script}");
+        assert_eq!(
+            eval(&bench, "return redis.call('ECHO', type(KEYS))"),
+            "$5 table"
+        );
+    }
+    // Tables of their own are theirs, and gone with them.
+    assert_eq!(eval(&bench, "KEYS.x = 1 ARGV[7] = 2 return KEYS.x"), ":1");
+    assert_eq!(eval(&bench, "return {type(KEYS.x), #ARGV}"), "*2 $3 nil :0");
+    assert_eq!(
+        eval(&bench, "return type(loadstring('return redis')().call)"),
+        "$8 function"
+    );
+}
+
+#[test]
 fn the_world_of_scripts_is_read_only() {
     let bench = Bench::new();
     let place = "-ERR user_script:1: ";
