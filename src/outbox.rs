@@ -283,6 +283,7 @@ impl Mailbox {
 
     /// Has the connection look whether what it waits for is over.
     pub fn prompt(self: &Arc<Self>, wakes: &mut WakeList) {
+        wakes.prompted_len += 1;
         self.notify(wakes);
     }
 
@@ -301,12 +302,12 @@ impl Mailbox {
     /// takes more, but must not go on waiting for that when it is to end.
     fn call(self: &Arc<Self>, wakes: &mut WakeList) {
         self.notified.set();
-        wakes.0.push(Arc::clone(self));
+        wakes.mailboxes.push(Arc::clone(self));
     }
 
     fn notify(self: &Arc<Self>, wakes: &mut WakeList) {
         if !self.notified.raise() {
-            wakes.0.push(Arc::clone(self));
+            wakes.mailboxes.push(Arc::clone(self));
         }
     }
 
@@ -356,18 +357,29 @@ impl Mailbox {
 
 /// Connections to wake once the locks are let go.
 #[derive(Debug, Default)]
-pub struct WakeList(SmallVec<[Arc<Mailbox>; 4]>);
+pub struct WakeList {
+    mailboxes: SmallVec<[Arc<Mailbox>; 4]>,
+    /// How many of them wait for something.
+    prompted_len: usize,
+}
 
 impl WakeList {
     /// Whether nobody is to be woken.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.mailboxes.is_empty()
+    }
+
+    /// How many of them wait for something that may be over now.
+    #[inline]
+    pub fn prompted_len(&self) -> usize {
+        self.prompted_len
     }
 
     /// Has each of them get a turn.
     pub fn wake(&mut self) {
-        let mut mailboxes = self.0.drain(..).peekable();
+        self.prompted_len = 0;
+        let mut mailboxes = self.mailboxes.drain(..).peekable();
         while let Some(mailbox) = mailboxes.next() {
             let Seat { slot, bell, .. } = &mailbox.seat;
             let mut ringing = bell.0.lock();

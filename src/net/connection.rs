@@ -7,9 +7,9 @@
 //! itself and costs bounded memory.
 
 mod reading;
+mod sending;
 
 use std::cell::Cell;
-use std::io::{self, IoSlice};
 use std::mem;
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -26,17 +26,15 @@ use crate::worker::{self, Ready, Turn};
 use super::early::Early;
 use super::stream::Stream;
 
-use reading::LARGE_BYTES_MIN;
+use reading::{LARGE_BYTES_MIN, READ_BYTES};
 
 /// Replies waiting beyond this keep further requests of the client from being executed.
 const OUTPUT_BYTES_MAX: usize = 256 << 10;
-/// Bytes sent in a turn before other connections of the worker get theirs: a large reply is copied
-/// into the socket in pieces of about a tenth of a millisecond.
-const SEND_BYTES_MAX: usize = 256 << 10;
 /// Rounds of reading and executing before other connections of the worker get their turn.
 const ROUNDS_MAX: usize = 4;
-/// Slices of one vectored write; Linux takes 1024, and 64 large values fill any socket buffer.
-const SLICES_MAX: usize = 64;
+/// Clients that are sent what they were waiting for before who brought it has his reply: each is a
+/// system call, in which the message would be late.
+const HANDED_ON_MAX: usize = 4;
 
 thread_local! {
     /// The worker's reply buffer, while no connection has its turn: what is written in a turn is
@@ -85,6 +83,10 @@ pub struct Connection {
     /// again before its socket took the one before.
     in_flight: Vec<InFlight>,
     sent_bytes: u64,
+    /// Whom it handed messages on is to have them before its own replies go.
+    is_behind: bool,
+    /// A reply of several pieces is on its way.
+    is_long_reply: bool,
     /// The socket took less than there was, when it was last tried.
     is_stuck: bool,
     is_closing: bool,
@@ -109,6 +111,8 @@ impl Connection {
             until_us: None,
             in_flight: Vec::new(),
             sent_bytes: 0,
+            is_behind: false,
+            is_long_reply: false,
             is_stuck: false,
             is_closing: false,
         }
@@ -133,6 +137,7 @@ impl Connection {
         if self.stream.handshake_until_us().is_some_and(late) {
             return Turn::Over;
         }
+        let mut is_long = false;
         for _ in 0..ROUNDS_MAX {
             let is_called = self.session.client.mailbox.is_notified();
             if is_called && self.take_mail(now) {
@@ -143,6 +148,9 @@ impl Connection {
             }
             if self.has_requests && self.held == Held::No {
                 self.execute_input(now);
+                if mem::take(&mut self.is_behind) {
+                    return Turn::Behind;
+                }
             }
             match self.flush() {
                 Poll::Ready(Err(_)) => return Turn::Over,
@@ -158,6 +166,9 @@ impl Connection {
                     self.waiting()
                 };
             }
+            if is_long {
+                return Turn::Again;
+            }
             if self.has_requests && self.held == Held::No
                 || self.session.client.mailbox.is_notified()
             {
@@ -166,7 +177,9 @@ impl Connection {
             match self.read(now) {
                 Poll::Pending => return self.waiting(),
                 Poll::Ready(Ok(0) | Err(_)) => return Turn::Over,
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(_)) if mem::take(&mut self.is_behind) => return Turn::Behind,
+                // A thousand requests: a long pipeline, with more behind it.
+                Poll::Ready(Ok(len)) => is_long = len == READ_BYTES,
             }
         }
         Turn::Again
@@ -333,8 +346,7 @@ impl Connection {
                 }
                 Parsed::Request { consumed } => {
                     call.come_to(rest, consumed, &self.parser);
-                    let outcome = command::execute(&mut call, self.parser.args(rest));
-                    match outcome {
+                    match command::execute(&mut call, self.parser.args(rest)) {
                         Outcome::Done | Outcome::Block(_) => {}
                         Outcome::Blocked => self.held = Held::Blocked,
                         Outcome::Close => self.is_closing = true,
@@ -353,6 +365,7 @@ impl Connection {
                 break;
             }
         }
+        self.is_behind = (1..=HANDED_ON_MAX).contains(&call.wakes.prompted_len());
         command::finish(&mut call);
         command::note_activity(&call, commands_len);
         self.early
@@ -393,41 +406,6 @@ impl Connection {
             Held::Blocked => self.session.blocked.and_then(|blocked| blocked.deadline_us),
         };
         self.has_requests = false;
-    }
-
-    /// Writes what waits; ready when all of it is written, or as much as one turn may.
-    fn flush(&mut self) -> Poll<io::Result<()>> {
-        let mut left = SEND_BYTES_MAX;
-        while !self.output.is_empty() {
-            if left == 0 {
-                return Poll::Ready(Ok(()));
-            }
-            let sent = match send(&mut self.stream, &self.output, left) {
-                Poll::Ready(Ok(sent)) => sent,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    self.is_stuck = true;
-                    self.note_buffers();
-                    return Poll::Pending;
-                }
-            };
-            left -= sent;
-            self.output.advance(sent);
-            self.sent_bytes += sent as u64;
-            let stats = &self.engine.workers[self.worker];
-            stats.writes.add(1);
-            stats.sent_bytes.add(sent as u64);
-            let is_safe = |flight: &InFlight| flight.from_byte < self.sent_bytes;
-            if self.in_flight.last().is_some_and(is_safe) {
-                self.in_flight.clear();
-            } else if !self.in_flight.is_empty() {
-                self.in_flight.retain(|flight| !is_safe(flight));
-            }
-        }
-        if mem::take(&mut self.is_stuck) {
-            self.note_buffers();
-        }
-        self.stream.flush()
     }
 
     /// Whether more replies wait for the client than may, now that its socket takes no more. Who
@@ -529,29 +507,4 @@ impl worker::Connection for Connection {
         });
         self.engine.clients.remove(self.session.client.id);
     }
-}
-
-/// Writes of the replies that wait at most so many bytes, as far as the socket takes them at once.
-/// Most batches are one run of bytes: they are spared the long list of slices that large values by
-/// reference need.
-fn send(stream: &mut Stream, output: &Reply, bytes_max: usize) -> Poll<io::Result<usize>> {
-    let mut slices = [IoSlice::new(&[]); 2];
-    if output.slices(&mut slices) < slices.len() {
-        let [slice, _] = &slices;
-        return stream.write(&[IoSlice::new(&slice[..slice.len().min(bytes_max)])]);
-    }
-    let mut whole = [IoSlice::new(&[]); SLICES_MAX];
-    let len = output.slices(&mut whole);
-    let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-    let (mut left, mut used) = (bytes_max, 0);
-    for slice in &whole[..len] {
-        if left == 0 {
-            break;
-        }
-        let part = &slice[..slice.len().min(left)];
-        left -= part.len();
-        slices[used] = IoSlice::new(part);
-        used += 1;
-    }
-    stream.write(&slices[..used])
 }

@@ -87,57 +87,24 @@ pub fn give_back(mut buffer: Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use crate::clock::Now;
     use crate::command::ask_together;
     use crate::command::testing::Bench;
-    use crate::net::{Connection, Socket, Stream, VirtualSocket};
+    use crate::net::testing::Wire;
     use crate::worker::{Connection as _, Ready, Turn};
 
-    /// A client, and its connection after a first request for a key.
-    struct Wire {
-        socket: VirtualSocket,
-        connection: Connection,
-        now: Now,
-    }
-
-    impl Wire {
-        fn new(bench: &Bench) -> Self {
-            let socket = VirtualSocket::new(1 << 10);
-            let stream = Stream::new(Socket::Virtual(socket.clone()));
-            let (engine, session) = (Arc::clone(&bench.engine), bench.client().session);
-            let mut wire = Self {
-                socket,
-                connection: Connection::new(engine, 0, stream, session),
-                now: bench.now,
-            };
-            wire.socket.send(b"*2\r\n$3\r\nGET\r\n$1\r\nx\r\n");
-            assert!(!wire.read_early(), "it was not asked for a key yet");
-            assert_eq!(wire.turn(), b"$-1\r\n");
-            wire
-        }
-
-        fn read_early(&mut self) -> bool {
-            let mut ready = self.socket.news().unwrap_or_default();
-            self.connection.read_early(&mut ready)
-        }
-
-        fn turn_ends(&mut self) -> Turn {
-            let ready = self.socket.news().unwrap_or_default();
-            self.connection.turn(ready, &mut self.now)
-        }
-
-        fn turn(&mut self) -> Vec<u8> {
-            assert_eq!(self.turn_ends(), Turn::Wait { until_us: None });
-            self.socket.receive(usize::MAX)
-        }
+    /// A client that asked for a key, and was not read early for that.
+    fn asked_for_a_key(bench: &Bench) -> Wire {
+        let mut wire = Wire::new(bench, 1 << 10);
+        wire.socket.send(b"*2\r\n$3\r\nGET\r\n$1\r\nx\r\n");
+        assert!(!wire.read_early(), "it was not asked for a key yet");
+        assert_eq!(wire.turn(), b"$-1\r\n");
+        wire
     }
 
     #[test]
     fn what_is_read_early_is_executed_in_its_turn() {
         let bench = Bench::new();
-        let (mut one, mut two) = (Wire::new(&bench), Wire::new(&bench));
+        let (mut one, mut two) = (asked_for_a_key(&bench), asked_for_a_key(&bench));
         one.socket.send(b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n");
         two.socket
             .send(b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n*1\r\n$4\r\nPI");
@@ -159,7 +126,7 @@ mod tests {
     fn an_end_that_is_read_early_is_found_in_its_turn() {
         let bench = Bench::new();
         for is_reset in [false, true] {
-            let mut wire = Wire::new(&bench);
+            let mut wire = asked_for_a_key(&bench);
             wire.socket.close(is_reset);
             assert!(!wire.read_early());
             let turn = wire.connection.turn(Ready::default(), &mut wire.now);

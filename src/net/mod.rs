@@ -8,6 +8,8 @@ mod duty;
 mod early;
 mod listener;
 mod stream;
+#[cfg(test)]
+mod testing;
 mod tls;
 #[cfg(test)]
 mod virtual_socket;

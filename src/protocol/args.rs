@@ -208,6 +208,7 @@ impl OwnedArgs {
     }
 
     /// Adds one argument at the end.
+    #[inline]
     pub fn push(&mut self, argument: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(argument);

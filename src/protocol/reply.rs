@@ -28,6 +28,9 @@ const COMPACT_BYTES_MIN: usize = 64 << 10;
 /// buffer does not grow meanwhile, and moving megabytes is felt by others.
 const MOVED_BYTES_MAX: usize = 256 << 10;
 
+/// What is set aside of a large reply is at least this.
+const PIECE_BYTES_MIN: usize = 64 << 10;
+
 /// Version of the protocol that a connection speaks; HELLO changes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Resp {
@@ -233,6 +236,36 @@ impl Reply {
         self.shared_bytes += other.shared_bytes;
         self.own.extend_from_slice(&other.own[other.sent..]);
         other.clear();
+    }
+
+    /// Sets aside what was written so far if it is much: it becomes a piece that is not moved when
+    /// more is written, and that goes as soon as it is sent. For a reply that grows step by step to
+    /// megabytes. Earlier marks are worthless then.
+    pub fn set_aside(&mut self) {
+        let len = self.own.len();
+        if len - self.sent < PIECE_BYTES_MIN {
+            return;
+        }
+        // The next piece will be much like this one.
+        let next = Vec::with_capacity(len + len / 8);
+        let own = Bytes::from(mem::replace(&mut self.own, next));
+        let mut from = mem::take(&mut self.sent);
+        self.shared_bytes += len - from;
+        let aside_len = self.shared.partition_point(|shared| shared.at == 0);
+        for Shared { at, bytes } in self.shared.split_off(aside_len) {
+            if from < at {
+                self.set_aside_piece(own.slice(from..at));
+                from = at;
+            }
+            self.set_aside_piece(bytes);
+        }
+        if from < len {
+            self.set_aside_piece(own.slice(from..));
+        }
+    }
+
+    fn set_aside_piece(&mut self, bytes: Bytes) {
+        self.shared.push_back(Shared { at: 0, bytes });
     }
 
     /// Takes everything that waits and leaves an empty buffer of the same version.

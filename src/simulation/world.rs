@@ -94,7 +94,7 @@ impl Seated {
         };
         match self.connection.turn(ready, &mut now) {
             Turn::Wait { until_us } => self.until_us = until_us,
-            Turn::Again => self.is_again = true,
+            Turn::Again | Turn::Behind => self.is_again = true,
             Turn::Over => served.is_over = true,
         }
         served

@@ -107,6 +107,8 @@ pub enum Turn {
     },
     /// It could go on, and lets others go first.
     Again,
+    /// It could go on, right after those whom it has called.
+    Behind,
     /// The connection is over.
     Over,
 }

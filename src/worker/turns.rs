@@ -126,6 +126,8 @@ pub(super) struct Turns<A, D: Duty<A>> {
     unread: u32,
     /// The end of the last pass in which anybody had a turn, in monotonic microseconds.
     busy_us: u64,
+    /// Somebody rang for the worker itself, which has not looked yet.
+    is_rung: bool,
     /// The door was found closed.
     is_closed: bool,
     /// A turn has others served.
@@ -150,6 +152,7 @@ impl<A, D: Duty<A>> Turns<A, D> {
             tick_us: now.mono_us,
             unread: 0,
             busy_us: 0,
+            is_rung: false,
             is_closed: false,
             is_inside: false,
         }
@@ -209,13 +212,10 @@ impl<A, D: Duty<A>> Turns<A, D> {
             self.foreseen_len = self.foreseen_len.saturating_sub(1);
             self.turn(slot, ready);
         }
-        let is_rung = self.bell.answer(&mut self.wanted);
-        while let Some(slot) = self.wanted.pop_front() {
-            self.turn(slot, Ready::default());
-        }
+        self.serve_wanted();
         self.run_timers();
         self.run_again();
-        if is_rung {
+        if mem::take(&mut self.is_rung) {
             self.open_door();
         }
     }
@@ -286,11 +286,40 @@ impl<A, D: Duty<A>> Turns<A, D> {
         self.unread = 0;
     }
 
-    /// Gives a connection a turn. A slot that was left since it was called is passed over; if
-    /// another took it, that gets a turn for nothing.
+    /// Gives a connection a turn, and another one behind those whom it has called if it wants that.
     fn turn(&mut self, slot: usize, ready: Ready) {
+        if self.has_turn(slot, ready) {
+            self.serve_wanted();
+            if self.has_turn(slot, Ready::default()) {
+                self.put_again(slot);
+            }
+        }
+    }
+
+    /// Those whom others have called get their turns.
+    fn serve_wanted(&mut self) {
+        self.is_rung |= self.bell.answer(&mut self.wanted);
+        while let Some(slot) = self.wanted.pop_front() {
+            if self.has_turn(slot, Ready::default()) {
+                self.put_again(slot);
+            }
+        }
+    }
+
+    /// It gets a turn in the next pass, or at the end of this one.
+    fn put_again(&mut self, slot: usize) {
+        let seated = &mut self.seated[slot];
+        if !mem::replace(&mut seated.is_again, true) {
+            self.again.push_back(slot);
+        }
+    }
+
+    /// Gives a connection a turn, and says whether it wants to go on behind those whom it has called.
+    /// A slot that was left since it was called is passed over; if another took it, that gets a turn
+    /// for nothing.
+    fn has_turn(&mut self, slot: usize, ready: Ready) -> bool {
         let Some(seated) = self.seated.get_mut(slot) else {
-            return;
+            return false;
         };
         if self.unread == UNREAD_TURNS_MAX {
             self.now = clock::now();
@@ -300,18 +329,19 @@ impl<A, D: Duty<A>> Turns<A, D> {
         let Some(mut connection) = seated.connection.take() else {
             // Its turn is not over: it computes, and the others are served meanwhile.
             seated.missed.get_or_insert_default().add(ready);
-            return;
+            return false;
         };
         let mut now = self.now;
         let turn = OTHERS.set(AtWork(self), || connection.turn(ready, &mut now));
         self.now = now;
         let seated = &mut self.seated[slot];
         seated.connection = Some(connection);
-        if seated.missed.is_some() && !mem::replace(&mut seated.is_again, true) {
-            self.again.push_back(slot);
+        if seated.missed.is_some() {
+            self.put_again(slot);
         }
         match turn {
             Turn::Wait { until_us } => {
+                let seated = &mut self.seated[slot];
                 if seated.until_us != until_us {
                     let old = mem::replace(&mut seated.until_us, until_us);
                     if let Some(old_us) = old {
@@ -322,13 +352,11 @@ impl<A, D: Duty<A>> Turns<A, D> {
                     }
                 }
             }
-            Turn::Again => {
-                if !mem::replace(&mut seated.is_again, true) {
-                    self.again.push_back(slot);
-                }
-            }
+            Turn::Again => self.put_again(slot),
+            Turn::Behind => return true,
             Turn::Over => self.leave(slot),
         }
+        false
     }
 
     fn run_timers(&mut self) {

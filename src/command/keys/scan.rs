@@ -23,42 +23,42 @@ const KEYS_AT_ONCE: usize = 1000;
 /// KEYS pattern
 pub fn keys(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let pattern = args.at(1);
-    let later = call.reply.array_later();
-    let mut len = 0;
     if glob::is_literal(pattern) {
         let key = call.key(pattern);
         call.held
             .need(ShardSet::one(call.engine.keyspace.shard_of(&key)));
         let now_ms = call.now_ms();
         if call.shard(&key).exists(&key, now_ms) {
+            call.reply.array(1);
             call.reply.bulk(pattern);
-            len = 1;
+        } else {
+            call.reply.empty_array();
         }
     } else {
-        let before = call.reply.len();
+        let mut names = Reply::new(call.reply.resp());
+        let mut len = 0;
         for shard in 0..SHARDS {
-            len += keys_of_shard(call, shard, pattern);
-            // The shards that follow are much like those before.
-            let of_each = (call.reply.len() - before) / (shard as usize + 1);
-            call.reply.reserve(of_each * (SHARDS - 1 - shard) as usize);
+            len += keys_of_shard(call, shard, pattern, &mut names);
         }
+        call.reply.array(len);
+        call.reply.append(&mut names);
     }
-    call.reply.close_array(later, len);
     Ok(Outcome::Done)
 }
 
-/// Writes the names in a shard that match, and says how many they are. Others have their turns after
+/// Adds the names in a shard that match, and says how many they are. Others have their turns after
 /// each piece of a large shard, so names that come or go meanwhile may be there or not.
-fn keys_of_shard(call: &mut Call<'_, '_>, shard: u32, pattern: &[u8]) -> usize {
+fn keys_of_shard(call: &mut Call<'_, '_>, shard: u32, pattern: &[u8], names: &mut Reply) -> usize {
     let (db, now_ms) = (call.session.db, call.now_ms());
     let (mut cursor, mut len) = (Keyspace::first_cursor(shard), 0);
     loop {
+        names.set_aside();
         call.held.need(ShardSet::one(shard));
         let held = call.held.shard(shard);
         let is_small = held.keys_len(db) <= KEYS_AT_ONCE;
         let mut visit = |entry: &Entry| {
             if !entry.is_due(now_ms) && matches(pattern, entry.name()) {
-                call.reply.bulk(entry.name());
+                names.bulk(entry.name());
                 len += 1;
             }
         };

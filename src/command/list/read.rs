@@ -69,10 +69,10 @@ pub fn lrange(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         None => call.reply.empty_array(),
         Some(((first, len), queue)) => {
             call.reply.array(len);
-            call.reply.reserve(range_bytes(queue, len));
             if len > RANGE_AT_ONCE {
                 write_range(call, &key, first, len);
             } else {
+                call.reply.reserve(range_bytes(queue, len));
                 for message in queue.range(first, len) {
                     write_message(call.reply, &message);
                 }
@@ -89,18 +89,21 @@ pub fn lrange(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 fn write_range(call: &mut Call<'_, '_>, key: &Key<'_>, first: usize, len: usize) {
     let now_ms = call.now_ms();
     let end = first + len;
+    let mut range = Reply::new(call.reply.resp());
     let mut rests = Rests::default();
     for first in (first..end).step_by(RANGE_AT_ONCE) {
         let found = call.held.shard_of(key).queue(key, now_ms).ok().flatten();
         debug_assert!(found.is_some(), "what is kept stays as it is");
         let queue = found.into_iter();
         for message in queue.flat_map(|queue| queue.range(first, RANGE_AT_ONCE.min(end - first))) {
-            write_message(call.reply, &message);
+            write_message(&mut range, &message);
         }
+        range.set_aside();
         if end - first > RANGE_AT_ONCE {
             rests.rest(call);
         }
     }
+    call.reply.append(&mut range);
     rests.end(call);
 }
 

@@ -14,7 +14,7 @@ use super::{Connection, Held};
 
 /// Bytes of the worker's read buffer: a thousand small requests, and small enough to stay in the
 /// second-level cache.
-const READ_BYTES: usize = 64 << 10;
+pub(super) const READ_BYTES: usize = 64 << 10;
 /// A request from this size on, most of which is one argument, is taken for the first of many: the
 /// next is read into a buffer of its own, which can become the value. A copy of 16 KiB costs a
 /// microsecond.

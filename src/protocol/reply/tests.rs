@@ -209,6 +209,47 @@ fn a_reader_that_never_catches_up_does_not_make_the_buffer_grow() {
 }
 
 #[test]
+fn what_is_set_aside_is_not_moved_and_goes_when_it_is_sent() {
+    let mut reply = Reply::new(Resp::V2);
+    reply.set_aside();
+    reply.raw(&vec![b'a'; PIECE_BYTES_MIN - 1]);
+    reply.set_aside();
+    assert!(reply.shared.is_empty(), "little stays where it is");
+    reply.bulk_shared(&large(b'b'));
+    reply.advance(1);
+    reply.set_aside();
+    assert_eq!(reply.own.len(), 0);
+    let places: Vec<_> = reply
+        .shared
+        .iter()
+        .map(|piece| piece.bytes.as_ptr())
+        .collect();
+    assert_eq!(
+        places.len(),
+        3,
+        "before the large value, itself, its line end"
+    );
+    let room = reply.own.capacity();
+    reply.raw(&vec![b'c'; PIECE_BYTES_MIN]);
+    assert_eq!(
+        reply.own.capacity(),
+        room,
+        "there is room for a piece of the same size"
+    );
+    reply.set_aside();
+    let after: Vec<_> = reply
+        .shared
+        .iter()
+        .map(|piece| piece.bytes.as_ptr())
+        .collect();
+    assert_eq!(&after[..3], places);
+    let head_bytes = b"$8192\r\n".len();
+    reply.advance(PIECE_BYTES_MIN - 2 + head_bytes);
+    assert_eq!(reply.shared.len(), 3, "the first piece is gone");
+    assert_eq!(reply.len(), SHARED_BYTES_MIN + 2 + PIECE_BYTES_MIN);
+}
+
+#[test]
 #[should_panic(expected = "more than was waiting")]
 fn sending_more_than_was_waiting_is_a_fault() {
     let mut reply = Reply::new(Resp::V2);
@@ -223,15 +264,17 @@ enum Step {
     Sent(prop::sample::Index),
     Append(usize, bool),
     Take,
+    SetAside,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        (0..20_000usize).prop_map(Step::Small),
+        (0..40_000usize).prop_map(Step::Small),
         Just(Step::Large),
         any::<prop::sample::Index>().prop_map(Step::Sent),
         (0..300usize, any::<bool>()).prop_map(|(small, large)| Step::Append(small, large)),
         Just(Step::Take),
+        Just(Step::SetAside),
     ]
 }
 
@@ -273,6 +316,7 @@ proptest! {
                     prop_assert!(reply.is_empty());
                     reply.append(&mut taken);
                 }
+                Step::SetAside => reply.set_aside(),
             }
             prop_assert_eq!(reply.len(), model.len());
             prop_assert_eq!(reply.is_empty(), model.is_empty());
