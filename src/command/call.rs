@@ -48,6 +48,9 @@ pub struct Call<'c, 'k> {
     /// Whether the request has the command and the first argument of the one before, of which then
     /// holds what [`Call::remembered`] and the session's recent command say.
     pub repeats: bool,
+    /// The clock in microseconds as it was read at the end of a request that was timed; only of use
+    /// if that was the one before this.
+    pub read_us: Option<u64>,
     /// The buffer of its own that a large request came in.
     pub carrier: Option<&'c Carrier>,
     /// The requests that follow.
@@ -77,6 +80,7 @@ impl<'c, 'k> Call<'c, 'k> {
             worker,
             remembered: None,
             repeats: false,
+            read_us: None,
             carrier: None,
             ahead: Ahead::default(),
         }

@@ -4,6 +4,7 @@
 //! command, arity, authentication, permissions, subscribed mode, transaction, pause, memory.
 
 use std::borrow::Cow;
+use std::mem;
 use std::sync::atomic::Ordering;
 
 use crate::acl::Context;
@@ -313,13 +314,18 @@ fn timed<const AMONG: bool>(
     args: Args<'_>,
     is_timed: bool,
 ) -> Outcome {
-    call.session.last_command = found.index;
+    let before = mem::replace(&mut call.session.last_command, found.index);
     let stats = &call.stats.commands[found.index];
     let calls = stats.calls.get();
     stats.calls.add(1);
     let alone =
         is_timed || !found.command.flags.any(Flags::FAST.and(Flags::CHEAP)) || calls < TIMED_ONE_IN;
-    let started_us = (alone || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
+    let is_sampled = alone || calls.is_multiple_of(TIMED_ONE_IN);
+    // What is always timed was so the last time, which ended as this came.
+    let started_us = is_sampled.then(|| match call.read_us {
+        Some(read_us) if AMONG && alone && before == found.index => read_us,
+        _ => clock::mono_us(),
+    });
     let may_run_on = AMONG
         && found.command.flags.any(Flags::RUNS_ON)
         && started_us.is_none()
@@ -334,9 +340,8 @@ fn timed<const AMONG: bool>(
         call.stats.commands[found.index].calls.add(ran - 1);
     }
     if let Some(started_us) = started_us {
-        let took_us = clock::mono_us().saturating_sub(started_us);
         let stands_for = if alone { 1 } else { TIMED_ONE_IN };
-        call.stats.commands[found.index].note_time(took_us, stands_for);
+        let took_us = note_time(call, found.index, started_us, stands_for);
         // A command that waits is judged when it is served.
         if !matches!(outcome, Outcome::Blocked) {
             note_slow(call, found.command, args, took_us, false);
@@ -345,8 +350,19 @@ fn timed<const AMONG: bool>(
     outcome
 }
 
+/// Notes how long a command took that ends now, for as many calls as it stands for.
+#[inline(never)]
+fn note_time(call: &mut Call<'_, '_>, index: usize, started_us: u64, stands_for: u64) -> u64 {
+    let ended_us = clock::mono_us();
+    let took_us = ended_us.saturating_sub(started_us);
+    call.read_us = Some(ended_us);
+    call.stats.commands[index].note_time(took_us, stands_for);
+    took_us
+}
+
 /// Does what commands left to do in the shards held: bounds, waiters, news of what expired.
 fn settle(call: &mut Call<'_, '_>) {
+    call.read_us = None;
     bounds::settle(call);
     serve::serve_ready(call);
     call.notify_expired();
@@ -381,7 +397,7 @@ fn give_way(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>) -> Option<Ou
 
 /// What becomes of a request that reaches for these shards, if a step that rests keeps one of them:
 /// it is tried again after that.
-pub(super) fn postponed(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outcome> {
+fn postponed(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outcome> {
     // Transactions always ask.
     if call.engine.gates.load() & Gates::RESTING == 0 {
         return None;
@@ -390,6 +406,14 @@ pub(super) fn postponed(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outc
     call.session.postponed = Some(awaited);
     call.held.release();
     Some(Outcome::Postponed)
+}
+
+/// The same of a command that runs and reaches for more: it is counted when it runs again.
+pub(super) fn postponed_midway(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outcome> {
+    let outcome = postponed(call, reach)?;
+    let stats = &call.stats.commands[call.session.last_command];
+    stats.calls.subtract(1);
+    Some(outcome)
 }
 
 /// Runs a command that a script asked for, which holds all that it may need.
@@ -409,9 +433,8 @@ pub(super) fn run_inside(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) 
     let started_us = (is_timed || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
     invoke(call, found, args);
     if let Some(started_us) = started_us {
-        let took_us = clock::mono_us().saturating_sub(started_us);
         let stands_for = if is_timed { 1 } else { TIMED_ONE_IN };
-        call.stats.commands[found.index].note_time(took_us, stands_for);
+        let took_us = note_time(call, found.index, started_us, stands_for);
         note_slow(call, found.command, args, took_us, true);
     }
 }

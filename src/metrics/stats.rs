@@ -25,6 +25,14 @@ impl Counter {
         );
     }
 
+    /// Takes back what was added, as the only writer.
+    pub fn subtract(&self, n: u64) {
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_sub(n),
+            Ordering::Relaxed,
+        );
+    }
+
     /// Adds, as one of several writers.
     #[inline]
     pub fn add_shared(&self, n: u64) {

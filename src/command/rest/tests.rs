@@ -32,14 +32,16 @@ fn bench() -> Rc<Bench> {
         unless_inside: at_rest,
     };
     bench.engine.meanwhile.set(meanwhile).unwrap();
-    let shard = |name: &str| {
-        let keyspace = &bench.engine.keyspace;
-        keyspace.shard_of(&keyspace.key(0, name.as_bytes()))
-    };
-    assert_ne!(shard("used"), shard("free"), "by the seed");
+    assert_ne!(shard(&bench, "used"), shard(&bench, "free"), "by the seed");
     // A script that uses anything keeps the first.
-    assert_ne!(shard("free"), 0, "by the seed");
+    assert_ne!(shard(&bench, "free"), 0, "by the seed");
     Rc::new(bench)
+}
+
+/// Where a key lies.
+fn shard(bench: &Bench, name: &str) -> u32 {
+    let keyspace = &bench.engine.keyspace;
+    keyspace.shard_of(&keyspace.key(0, name.as_bytes()))
 }
 
 /// Runs the script, and `act` once while it rests.
@@ -130,6 +132,37 @@ fn a_transaction_stays_whole_until_it_may_run() {
     assert_eq!(replies, ["+OK", "+QUEUED", "+QUEUED", "(postponed)"]);
     assert_eq!(bench.run("EXISTS free"), ":0");
     assert_eq!(bench.play(&mut player, "EXEC"), "*2 +OK :2");
+    let stats = bench.run("INFO commandstats");
+    assert!(stats.contains("cmdstat_exec:calls=1,"), "{stats}");
+}
+
+#[test]
+fn a_claim_does_not_bury_in_a_stream_that_it_uses() {
+    let bench = bench();
+    assert_ne!(shard(&bench, "dead"), shard(&bench, "free"), "by the seed");
+    for command in [
+        "WEIR.POLICY SET free KIND stream MAX-DELIVERIES 1 DEAD-LETTER dead",
+        "XADD free 1-1 field value",
+        "XGROUP CREATE free group 0",
+        "XREADGROUP GROUP group one STREAMS free >",
+    ] {
+        assert!(!bench.run(command).starts_with('-'), "{command}");
+    }
+    let script = "redis.call('xadd', 'dead', '*', 'a', 'b') for i = 1, 2000 do end \
+         return redis.call('xlen', 'dead')";
+    let claims = [
+        "XCLAIM free group two 0 1-1",
+        "XAUTOCLAIM free group two 0 0",
+        "XREADGROUP GROUP group two CLAIM 0 STREAMS free >",
+    ];
+    let (reply, (mut player, replies)) =
+        beside_request(&bench, &["EVAL", script, "0"], move |bench| {
+            plays(bench, &claims)
+        });
+    assert_eq!(reply, ":1");
+    assert_eq!(replies, ["(postponed)"; 3]);
+    assert_eq!(bench.play(&mut player, claims[0]), "*0");
+    assert_eq!(bench.run("XLEN dead"), ":2");
 }
 
 #[test]

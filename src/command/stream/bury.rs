@@ -2,7 +2,7 @@
 //! where they came from, or dropped and counted.
 
 use crate::command::call::Call;
-use crate::command::serve;
+use crate::command::{dispatch, serve};
 use crate::store::stream::{Exhausted, NodeLimits, StreamId};
 use crate::store::{Key, ShardSet};
 
@@ -43,23 +43,26 @@ fn place(call: &mut Call<'_, '_>, key: &Key<'_>) -> Option<Box<[u8]>> {
 
 /// Sees to it that dead letters of a stream can be put away, before a claim makes any: holds the
 /// shard of the place to which they go. False where that cannot be had, because a transaction or
-/// a push that serves a waiter holds what it holds; such entries then stay pending.
-pub(super) fn prepare(call: &mut Call<'_, '_>, key: &Key<'_>) -> bool {
+/// a push that serves a waiter holds what it holds; such entries then stay pending. `None` if a step
+/// that rests keeps a shard of these: the command is postponed, and has to end so.
+pub(super) fn prepare(call: &mut Call<'_, '_>, key: &Key<'_>) -> Option<bool> {
     let Some(name) = place(call, key) else {
-        return true;
+        return Some(true);
     };
     let target = call.key(&name);
     let shard = ShardSet::one(call.engine.keyspace.shard_of(&target));
     if call.held.set().contains(shard) {
-        return true;
+        return Some(true);
     }
     if call.held.is_pinned() || call.session.is_atomic || call.session.taken.is_some() {
-        return false;
+        return Some(false);
     }
     let wanted = call.held.set().union(shard);
     call.held.need(wanted);
     serve::hold_waiters(call, wanted);
-    true
+    // Its own shard was let go for a moment.
+    let is_postponed = dispatch::postponed_midway(call, call.held.set()).is_some();
+    (!is_postponed).then_some(true)
 }
 
 /// The shards beside its own that a claim on a stream may touch: that of its dead letters.

@@ -22,7 +22,9 @@ const COUNT_DEFAULT: u64 = 100;
 pub fn xclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let can_bury = prepare(call, &key);
+    let Some(can_bury) = prepare(call, &key) else {
+        return Ok(Outcome::Postponed);
+    };
     let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
     let is_found = stream.is_some();
     let Some(mut group) = stream.and_then(|stream| stream.group_mut(args.at(2))) else {
@@ -132,7 +134,9 @@ pub fn xautoclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         call.looked_up(&key, false);
     }
     let (start, options) = parsed?;
-    let can_bury = prepare(call, &key);
+    let Some(can_bury) = prepare(call, &key) else {
+        return Ok(Outcome::Postponed);
+    };
     let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
     let is_found = stream.is_some();
     let Some(mut group) = stream.and_then(|stream| stream.group_mut(args.at(2))) else {

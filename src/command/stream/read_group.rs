@@ -34,7 +34,10 @@ pub fn xreadgroup(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         // Before anything is looked at: other shards may have to be held.
         for name in args.from(wanted.keys_at).take(wanted.keys_len) {
             let key = call.key(name);
-            can_bury &= prepare(call, &key);
+            let Some(can) = prepare(call, &key) else {
+                return Ok(Outcome::Postponed);
+            };
+            can_bury &= can;
         }
     }
     let mut from: SmallVec<[From; 4]> = SmallVec::new();
