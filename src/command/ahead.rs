@@ -25,6 +25,8 @@ pub struct Ahead<'c> {
     bytes: &'c [u8],
     /// Bytes of the request that name its command and its key; 0 where that is not known.
     head_bytes: usize,
+    /// Where the request begins that was taken last; 0 is the one that runs.
+    at: usize,
     /// Bytes of the request that runs, with those that were taken with it.
     taken_bytes: usize,
     /// Requests that were taken with the one that runs.
@@ -61,6 +63,7 @@ impl<'c> Ahead<'c> {
         } else {
             Default::default()
         };
+        self.at = 0;
         self.taken_bytes = request_bytes;
         self.taken_len = 0;
         self.taken_max = 0;
@@ -79,6 +82,12 @@ impl<'c> Ahead<'c> {
         self.taken_max = taken_max;
     }
 
+    /// Whether [`Self::take`] may find any.
+    #[inline]
+    pub fn may_take(&self) -> bool {
+        self.taken_len < self.taken_max
+    }
+
     /// How many requests ran, those that were taken with the first included, and their bytes.
     #[inline]
     pub fn taken(&self) -> (u64, usize) {
@@ -86,26 +95,43 @@ impl<'c> Ahead<'c> {
     }
 
     /// Takes the request that follows, if it has the command, the first argument and the number of
-    /// arguments of the one that runs, `N` besides those two, and the handler wants it. Who takes it
-    /// does all that it asks for, and writes its reply, which is no error.
-    #[inline]
-    pub fn take<const N: usize>(
+    /// arguments of the one that runs, `N` besides those two, and the handler can `read` these: what
+    /// it makes of them. Who takes it does all that it asks for, and writes its reply, which is no
+    /// error; who [asks](Self::ask) for the memory of elements does so for each that is taken as well.
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "most requests end here, whoever else takes some"
+    )]
+    pub fn take<const N: usize, R>(
         &mut self,
         reply: &Reply,
-        is_wanted: impl FnOnce(&[&'c [u8]; N]) -> bool,
-    ) -> Option<[&'c [u8]; N]> {
-        if self.taken_len >= self.taken_max || reply.len() > TAKEN_REPLY_BYTES_MAX {
+        read: impl FnOnce([&'c [u8]; N]) -> Option<R>,
+    ) -> Option<R> {
+        if self.may_take() {
+            self.take_next(reply, read)
+        } else {
+            None
+        }
+    }
+
+    #[inline]
+    fn take_next<const N: usize, R>(
+        &mut self,
+        reply: &Reply,
+        read: impl FnOnce([&'c [u8]; N]) -> Option<R>,
+    ) -> Option<R> {
+        if reply.len() > TAKEN_REPLY_BYTES_MAX {
             return None;
         }
         let head = &self.bytes[..self.head_bytes];
         let (arguments, bytes) = following::next(head, self.bytes.get(self.taken_bytes..)?)?;
-        if !is_wanted(&arguments) {
-            return None;
-        }
+        let read = read(arguments)?;
+        self.at = self.taken_bytes;
         self.taken_bytes += bytes;
         self.taken_len += 1;
         self.asked_keys_len = self.asked_keys_len.saturating_sub(1);
-        Some(arguments)
+        Some(read)
     }
 
     /// Whether any request so far named a key among so many that it probably lay in no cache.
@@ -132,8 +158,8 @@ impl<'c> Ahead<'c> {
         names
     }
 
-    /// Asks for the memory of the elements that this request and the next ones name at `index`.
-    /// Cheap where the collection is small.
+    /// Asks for the memory of the elements that this request, the one taken last if any was, and the
+    /// next ones name at `index`. Cheap where the collection is small.
     #[inline]
     pub fn ask(&mut self, collection: &impl Cold, index: usize) {
         if !collection.is_cold() {
@@ -144,7 +170,8 @@ impl<'c> Ahead<'c> {
             return;
         }
         let head = &self.bytes[..self.head_bytes];
-        let names: Names<'_> = following::arguments(head, 2, self.bytes, index)
+        let bytes = &self.bytes[self.at..];
+        let names: Names<'_> = following::arguments(head, 2, bytes, index)
             .take(AHEAD_LEN)
             .collect();
         if names.len() > 1 {
@@ -159,7 +186,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::Ahead;
-    use crate::protocol::{Limits, Parsed, Parser};
+    use crate::protocol::{Limits, Parsed, Parser, Reply, Resp};
     use crate::store::{Cold, Names};
 
     /// Notes what it is asked for.
@@ -257,6 +284,37 @@ mod tests {
         );
         assert_eq!(keys(&["GET a", "DEL b", "DEL c"]), ["b c"]);
         assert_eq!(keys(&["RPOP q", "RPOP q", "RPOP q"]), [""; 0]);
+    }
+
+    #[test]
+    fn requests_that_are_taken_ask_as_if_they_ran_alone() {
+        let requests: Vec<_> = (0..18).map(|n| format!("HGET h f{n:02}")).collect();
+        let requests: Vec<_> = requests.iter().map(String::as_str).collect();
+        let alone = asked(&requests, true);
+        let bytes = encode(&requests);
+        let collection = Collection {
+            len: usize::MAX,
+            asked: RefCell::default(),
+        };
+        let (mut ahead, mut parser) = (Ahead::default(), Parser::default());
+        let Parsed::Request { consumed } = parser.parse(&bytes, &Limits::default()) else {
+            panic!("there is a request");
+        };
+        ahead.advance(&bytes, consumed, parser.head_bytes());
+        ahead.let_take(16);
+        ahead.ask(&collection, 2);
+        let reply = Reply::new(Resp::V2);
+        let mut fields = Vec::new();
+        while let Some([field]) = ahead.take(&reply, Some) {
+            ahead.ask(&collection, 2);
+            fields.push(field.escape_ascii().to_string());
+        }
+        assert!(!ahead.may_take());
+        let (ran, bytes_len) = ahead.taken();
+        assert_eq!((ran, bytes_len), (17, bytes.len() / 18 * 17));
+        assert_eq!(fields.first().map(String::as_str), Some("f01"));
+        assert_eq!(fields.last().map(String::as_str), Some("f16"));
+        assert_eq!(collection.asked.into_inner(), alone);
     }
 
     #[test]

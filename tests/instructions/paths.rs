@@ -14,7 +14,7 @@ type Path = (&'static str, Box<dyn FnMut()>);
 /// A message of 64 bytes, as in all measurements of the project.
 const MESSAGE: &str = "mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm";
 /// Requests that come in one read, where they do.
-const PIPELINE: usize = 16;
+const PIPELINE: u32 = 16;
 const SUBSCRIBERS: usize = 100;
 const CONSUMERS: usize = 100;
 /// Members of collections that are not small.
@@ -183,7 +183,8 @@ fn script() -> Path {
 
 /// Whole turns of a connection: system calls are made, and only their preparation is counted.
 fn turns() -> Vec<Path> {
-    let turn = |name, request: &str, reply: &'static str, pipeline| -> Path {
+    let turn = |name, request: &str, reply: &'static str, pipeline: u32| -> Path {
+        let pipeline = pipeline as usize;
         let mut wire = Stage::new().wire();
         wire.ask("SET key value", b"+OK\r\n");
         let (requests, replies) = (
@@ -205,7 +206,30 @@ fn turns() -> Vec<Path> {
         turn("a turn of 1 SET", &set, "+OK\r\n", 1),
         turn("a turn of 16 SET", &set, "+OK\r\n", PIPELINE),
         turn("a turn of 16 PUBLISH", &publish, ":0\r\n", PIPELINE),
+        run_of("a turn of 16 HSET", |n| format!("HSET key field{n} value")),
+        run_of("a turn of 16 SADD", |n| format!("SADD key member{n}")),
+        run_of("a turn of 16 ZADD", |n| {
+            format!("ZADD key {} member{n}", n % 100)
+        }),
     ]
+}
+
+/// A turn of requests that add or change members of one large collection.
+fn run_of(name: &'static str, request: fn(u32) -> String) -> Path {
+    let mut wire = Stage::new().wire();
+    for n in 0..MEMBERS {
+        wire.ask(&request(n), b":1\r\n");
+    }
+    let mut turn = 0;
+    let run = move || {
+        turn += 1;
+        let members = (0..PIPELINE).map(|n| spread(turn * PIPELINE + n));
+        let requests = members.flat_map(|n| encoded(&words(&request(n))));
+        wire.send(&requests.collect::<Vec<_>>());
+        counted(&mut || wire.turn());
+        wire.expect(&b":0\r\n".repeat(PIPELINE as usize));
+    };
+    (name, Box::new(run))
 }
 
 /// A push that a blocked pop waits for, until the message is with both.
@@ -221,8 +245,9 @@ fn hand_off() -> Path {
         producer.send(&push);
         counted(&mut || {
             consumer.turn();
-            producer.turn();
+            producer.turn_to_hand_on();
             consumer.called();
+            producer.called();
         });
         producer.expect(b":1\r\n");
         consumer.expect(b"*2\r\n$5\r\nqueue\r\n$7\r\nmessage\r\n");
@@ -248,8 +273,9 @@ fn hand_off_of_many() -> Path {
         consumers.rotate_left(1);
         let first = &mut consumers[CONSUMERS - 1];
         counted(&mut || {
-            producer.turn();
+            producer.turn_to_hand_on();
             first.called();
+            producer.called();
         });
         producer.expect(b":1\r\n");
         first.expect(b"*2\r\n$5\r\nqueue\r\n$7\r\nmessage\r\n");

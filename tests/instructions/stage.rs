@@ -21,6 +21,13 @@ const NOW: Now = Now {
     mono_us: 1_000_000,
 };
 
+/// What the system says of a socket to which something came.
+const READABLE: Ready = Ready {
+    readable: true,
+    writable: false,
+    hung_up: false,
+};
+
 /// A server without threads.
 pub struct Stage {
     engine: Arc<Engine>,
@@ -122,21 +129,22 @@ impl Wire {
 
     /// Gives the connection a turn because its socket can be read.
     pub fn turn(&mut self) {
-        let ready = Ready {
-            readable: true,
-            ..Ready::default()
-        };
-        self.turn_for(ready);
+        self.turn_for(READABLE, Turn::Wait { until_us: None });
+    }
+
+    /// The same, in which it hands a message on: its reply goes in the turn after that.
+    pub fn turn_to_hand_on(&mut self) {
+        self.turn_for(READABLE, Turn::Behind);
     }
 
     /// Gives the connection a turn because somebody left something for it.
     pub fn called(&mut self) {
-        self.turn_for(Ready::default());
+        self.turn_for(Ready::default(), Turn::Wait { until_us: None });
     }
 
-    fn turn_for(&mut self, ready: Ready) {
+    fn turn_for(&mut self, ready: Ready, ends: Turn) {
         let turn = self.connection.turn(ready, &mut self.now);
-        assert_eq!(turn, Turn::Wait { until_us: None });
+        assert_eq!(turn, ends);
     }
 
     /// Reads what the client must have got by now.

@@ -11,7 +11,10 @@ use crate::server::Server;
 /// What ends a batch: nothing else answers this.
 const END: &[u8] = b"$3\r\nend\r\n";
 
-/// Steps: a request, or several that must not be parted.
+/// Elements that the collections called `large` have: so many that their memory is asked for ahead.
+const LARGE_LEN: u32 = 40_000;
+
+/// Steps: a request, or several that must not be parted. Each `#` stands for some number.
 const STEPS: &[&str] = &[
     "LPUSH q message",
     "RPUSH q other",
@@ -43,12 +46,69 @@ const STEPS: &[&str] = &[
     "XADD q 1-* field value",
     "XADD capped MAXLEN 3 2-* field value",
     "XLEN stream",
+    "XGROUP CREATE stream group 0",
+    "XGROUP CREATE stream other 0",
+    "XREADGROUP GROUP group consumer COUNT 20 STREAMS stream >",
+    "XREADGROUP GROUP other consumer COUNT 5 STREAMS stream >",
+    "XACK stream group 1-#",
+    "XACK stream group 1-# 1-#",
+    "XACK stream group x",
+    "XACK stream other 1-#",
+    "XACK stream none 1-#",
+    "XACK q group 1-#",
+    "XPENDING stream group",
     "SADD set a b",
     "SADD set c",
+    "SADD set #",
+    "SADD set member:#",
+    "SADD set",
+    "SADD large:set #",
+    "SADD text a",
     "SCARD set",
+    "SISMEMBER set member:#",
     "ZADD scores 1 a",
     "ZADD scores x a",
+    "ZADD scores # member:#",
+    "ZADD scores nx #",
+    "ZADD scores NX # member:#",
+    "ZADD scores CH # member:#",
+    "ZADD scores INCR # member:#",
+    "ZADD scores XX 5",
+    "ZADD scores inf #",
+    "ZADD scores nan #",
+    "ZADD scores # a # b",
+    "ZADD large:scores # #",
+    "ZADD text 1 a",
+    "ZINCRBY scores # member:#",
+    "ZINCRBY scores inf #",
+    "ZINCRBY scores -inf #",
+    "ZCARD scores",
+    "ZRANGE scores 0 -1 WITHSCORES",
+    "ZPOPMIN scores",
+    "ZPOPMAX scores",
+    "ZPOPMIN scores 2",
+    "ZPOPMAX scores many",
+    "ZPOPMIN scores 0",
+    "ZPOPMIN large:scores",
+    "ZPOPMIN text",
+    "ZPOPMIN none",
+    "BZPOPMIN scores none 0.001",
     "HSET hash field value",
+    "HSET hash # #",
+    "HSET hash field:# value",
+    "HSET hash field:# one other:# two",
+    "HSET hash field:#",
+    "HSET large:hash # #",
+    "HSET text field value",
+    "HGET hash #",
+    "HLEN hash",
+    "HPEXPIRE hash 10000000 FIELDS 1 field:#",
+    "HPERSIST hash FIELDS 1 field:#",
+    "HPEXPIRE hash 0 FIELDS 1 field:#",
+    "DEL set",
+    "DEL scores",
+    "DEL hash",
+    "PEXPIRE scores 0",
     "EXPIRE q 1000",
     "PEXPIRE q2 0",
     "PERSIST q",
@@ -76,14 +136,31 @@ fn encoded(step: &str) -> Vec<u8> {
 }
 
 /// Steps in no order, most of them several times in a row.
-fn batch(rng: &mut Rng) -> Vec<&'static str> {
+fn batch(rng: &mut Rng) -> Vec<String> {
     let mut batch = Vec::new();
     for _ in 0..=rng.below(12) {
         let step = rng.pick(STEPS);
         let times = if rng.percent(30) { 1 } else { rng.below(100) };
-        batch.extend((0..times).map(|_| *step));
+        batch.extend((0..times).map(|_| with_numbers(step, rng)));
     }
     batch
+}
+
+/// A step with its numbers, few enough that many come again.
+fn with_numbers(step: &str, rng: &mut Rng) -> String {
+    let number = |step: String, _| step.replacen('#', &rng.below(150).to_string(), 1);
+    step.matches('#').fold(step.to_owned(), number)
+}
+
+/// Makes the collections that are large.
+fn prepare(client: &mut Raw) {
+    let numbers: Vec<_> = (0..LARGE_LEN).map(|n| n.to_string()).collect();
+    let members: Vec<_> = numbers.iter().map(String::as_str).collect();
+    let pairs: Vec<_> = members.iter().flat_map(|n| [*n, *n]).collect();
+    let made = format!(":{LARGE_LEN}\r\n");
+    client.ask(&[&["SADD", "large:set"], &members[..]].concat(), &made);
+    client.ask(&[&["HSET", "large:hash"], &pairs[..]].concat(), &made);
+    client.ask(&[&["ZADD", "large:scores"], &pairs[..]].concat(), &made);
 }
 
 /// Everything that is answered before the end.
@@ -117,6 +194,8 @@ fn check(flags: &[&str]) {
     let (together, apart) = (Server::weir(flags), Server::weir(flags));
     let mut together = Raw::open(together.address);
     let mut apart = Raw::open(apart.address);
+    prepare(&mut together);
+    prepare(&mut apart);
     for _ in 0..crate::amount(40, 1000) {
         let batch = batch(&mut rng);
         let end = request(&["ECHO", "end"]);

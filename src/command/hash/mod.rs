@@ -45,7 +45,7 @@ macro_rules! hash {
 /// Commands on hashes.
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
-    hash!("hset", -4, flags![WRITE, DENYOOM, FAST], "2.0.0",
+    hash!("hset", -4, flags![WRITE, DENYOOM, FAST, RUNS_ON], "2.0.0",
         "Sets the values of one or more fields of a hash.", write::hset),
     hash!("hmset", -4, flags![WRITE, DENYOOM, FAST], "2.0.0",
         "Sets the values of one or more fields of a hash.", write::hmset),

@@ -13,7 +13,29 @@ use super::{expire_field, is_due, make, remove_if_empty, shape};
 pub fn hset(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let added = set_all(call, args, "hset")?;
     call.reply.integer(added);
+    if args.len() == 4 && call.ahead.may_take() {
+        set_following(call, &call.key(args.at(1)))?;
+    }
     Ok(Outcome::Done)
+}
+
+/// Sets the fields of the requests that follow, in the same hash, which is there.
+fn set_following(call: &mut Call<'_, '_>, key: &Key<'_>) -> Result<()> {
+    let shape = shape(call, key);
+    let now_ms = call.now_ms();
+    let (shard, reply) = (call.held.shard_of(key), &mut *call.reply);
+    let Some(hash) = shard.hash(key, now_ms)? else {
+        return Ok(());
+    };
+    while let Some([field, value]) = call.ahead.take(reply, Some) {
+        call.ahead.ask(hash, 2);
+        let is_new = hash.set(field, value, false, &shape);
+        reply.integer(i64::from(is_new));
+    }
+    if hash.needs_note() {
+        shard.note_fields(key);
+    }
+    Ok(())
 }
 
 /// HMSET key field value [field value ...]

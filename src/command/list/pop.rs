@@ -67,7 +67,7 @@ pub(super) fn pop_one(
     if slot.queue.is_plain() {
         head(call.reply);
         let (taken, ahead) = (&mut call.session.taken, &mut call.ahead);
-        let goes_on = |reply: &Reply| ahead.take(reply, |[]| true).is_some();
+        let goes_on = |reply: &Reply| ahead.take(reply, |[]| Some(())).is_some();
         let wanted = Wanted {
             key,
             end,

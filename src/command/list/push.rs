@@ -50,7 +50,7 @@ fn push(call: &mut Call<'_, '_>, args: Args<'_>, end: End, only_if_exists: bool)
     }
     call.reply.integer(reply_len(slot.queue.len()));
     if args.len() == 3 {
-        while let Some([message]) = call.ahead.take(call.reply, |_| true) {
+        while let Some([message]) = call.ahead.take(call.reply, Some) {
             slot.queue.push(end, message, tick);
             call.reply.integer(reply_len(slot.queue.len()));
         }

@@ -31,7 +31,7 @@ macro_rules! set {
 /// Commands on sets.
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
-    set!("sadd", -3, flags![WRITE, DENYOOM, FAST], Keys::FIRST, "1.0.0",
+    set!("sadd", -3, flags![WRITE, DENYOOM, FAST, RUNS_ON], Keys::FIRST, "1.0.0",
         "Adds one or more members to a set.", write::sadd),
     set!("srem", -3, flags![WRITE, FAST], Keys::FIRST, "1.0.0",
         "Removes one or more members from a set, and the set with the last of them.", write::srem),

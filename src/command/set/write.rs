@@ -1,10 +1,11 @@
 //! SADD SREM SMOVE.
 
+use crate::command::ahead::Ahead;
 use crate::command::call::Call;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
-use crate::protocol::Args;
-use crate::store::{Set, Value};
+use crate::protocol::{Args, Reply};
+use crate::store::{Set, Shape, Value};
 
 use super::{remove_if_empty, shape};
 
@@ -22,19 +23,37 @@ pub fn sadd(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         for member in members {
             added += i64::from(set.insert(member, &shape));
         }
+        call.reply.integer(added);
+        if args.len() == 3 {
+            added += add_following(set, &shape, &mut call.ahead, call.reply);
+        }
     } else {
         let mut set = Set::suited(members.at(0), members.len(), &shape);
         for member in members {
             added += i64::from(set.insert(member, &shape));
         }
+        call.reply.integer(added);
         shard.insert_new(&key, Value::Set(set), None);
         call.notify(&key, Events::NEW, "new");
     }
     if added > 0 {
         call.changed(&key, Events::SET, "sadd");
     }
-    call.reply.integer(added);
     Ok(Outcome::Done)
+}
+
+/// Adds the members of the requests that follow, to the same set; returns how many are new.
+#[inline]
+fn add_following(set: &mut Set, shape: &Shape, ahead: &mut Ahead<'_>, reply: &mut Reply) -> i64 {
+    let mut added = 0;
+    while let Some([member]) = ahead.take(reply, Some) {
+        ahead.ask(set, 2);
+        set.expect(1, shape);
+        let is_new = i64::from(set.insert(member, shape));
+        reply.integer(is_new);
+        added += is_new;
+    }
+    added
 }
 
 /// SREM key member [member ...]

@@ -2,14 +2,15 @@
 
 use smallvec::SmallVec;
 
+use crate::command::ahead::Ahead;
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
-use crate::protocol::Args;
 use crate::protocol::number::parse_f64;
-use crate::store::Value;
+use crate::protocol::{Args, Reply};
 use crate::store::sorted_set::{Limits, SortedSet};
+use crate::store::{Key, Value};
 
 use super::limits;
 
@@ -91,6 +92,10 @@ impl Wish {
         Ok(())
     }
 
+    fn event(self) -> &'static str {
+        if self.incr { "zincr" } else { "zadd" }
+    }
+
     /// The score that a member gets which had `old`, if it gets any.
     #[inline]
     fn decide(self, old: Option<f64>, given: f64) -> Decision {
@@ -136,35 +141,45 @@ fn add(call: &mut Call<'_, '_>, args: Args<'_>, mut wish: Wish) -> Result {
     }
     let key = call.key(args.at(1));
     let (now_ms, limits) = (call.now_ms(), limits(call));
-    let shard = call.held.shard_of(&key);
-    let found = shard.sorted_set(&key, now_ms)?;
-    let is_new = found.is_none();
-    let done = match found {
-        Some(set) => {
-            call.ahead.ask(set, first + 1);
-            set.expect(scores.len(), limits);
-            add_pairs(set, pairs, &scores, wish, limits)?
-        }
-        None if wish.xx => Done::default(),
-        None => {
-            let mut set = SortedSet::sized(scores.len(), pairs.at(1).len(), limits);
-            let done = add_pairs(&mut set, pairs, &scores, wish, limits)?;
-            shard.insert_new(&key, Value::SortedSet(Box::new(set)), None);
-            done
-        }
+    let Some(set) = call.held.shard_of(&key).sorted_set(&key, now_ms)? else {
+        return add_to_absent(call, &key, pairs, &scores, wish);
     };
-    match done.last {
-        Some(score) if wish.incr => call.reply.double(score),
-        None if wish.incr => call.reply.null(),
-        _ if wish.ch => call.reply.integer(done.added + done.updated),
-        _ => call.reply.integer(done.added),
+    call.ahead.ask(set, first + 1);
+    set.expect(scores.len(), limits);
+    let mut done = Done::default();
+    done.give_all(set, pairs, &scores, wish, limits)?;
+    done.answer(call.reply, wish);
+    // A score and a member, and nothing else to heed.
+    if args.len() == 4 && !wish.incr {
+        done.add_following(set, limits, &mut call.ahead, call.reply);
     }
     if done.added + done.updated > 0 {
-        if is_new {
-            call.notify(&key, Events::NEW, "new");
-        }
-        let event = if wish.incr { "zincr" } else { "zadd" };
-        call.changed(&key, Events::SORTED_SET, event);
+        call.changed(&key, Events::SORTED_SET, wish.event());
+    }
+    Ok(Outcome::Done)
+}
+
+/// Adds to a set that is not there yet.
+#[cold]
+fn add_to_absent(
+    call: &mut Call<'_, '_>,
+    key: &Key<'_>,
+    pairs: Args<'_>,
+    scores: &[f64],
+    wish: Wish,
+) -> Result {
+    let limits = limits(call);
+    let mut done = Done::default();
+    if !wish.xx {
+        let mut set = SortedSet::sized(scores.len(), pairs.at(1).len(), limits);
+        done.give_all(&mut set, pairs, scores, wish, limits)?;
+        let shard = call.held.shard_of(key);
+        shard.insert_new(key, Value::SortedSet(Box::new(set)), None);
+    }
+    done.answer(call.reply, wish);
+    if done.added > 0 {
+        call.notify(key, Events::NEW, "new");
+        call.changed(key, Events::SORTED_SET, wish.event());
     }
     Ok(Outcome::Done)
 }
@@ -178,39 +193,89 @@ struct Done {
     last: Option<f64>,
 }
 
-/// Gives scores to members. Only an increment can fail, and comes alone: all or nothing is done.
-#[allow(clippy::float_cmp, reason = "scores that differ at all differ")]
-#[inline]
-fn add_pairs(
-    set: &mut SortedSet,
-    pairs: Args<'_>,
-    scores: &[f64],
-    wish: Wish,
-    limits: Limits,
-) -> Result<Done> {
-    let mut done = Done::default();
-    let mut is_number = true;
-    for (at, &given) in scores.iter().enumerate() {
-        set.update(pairs.at(at * 2 + 1), limits, |old| {
+impl Done {
+    /// Gives a score to a member, if `wish` has it; says whether it is a number.
+    #[inline(always)]
+    #[allow(clippy::float_cmp, reason = "scores that differ at all differ")]
+    #[allow(
+        clippy::inline_always,
+        reason = "as it was with one caller: 100 of ZADD's 2600 instructions"
+    )]
+    fn give(
+        &mut self,
+        set: &mut SortedSet,
+        member: &[u8],
+        given: f64,
+        wish: Wish,
+        limits: Limits,
+    ) -> bool {
+        let mut is_number = true;
+        set.update(member, limits, |old| {
             let decision = wish.decide(old, given);
-            is_number &= decision != Decision::NotANumber;
-            done.last = match decision {
+            is_number = decision != Decision::NotANumber;
+            self.last = match decision {
                 Decision::Given(score) => Some(score),
                 Decision::Refused | Decision::NotANumber => None,
             };
-            match (old, done.last) {
-                (None, Some(_)) => done.added += 1,
+            match (old, self.last) {
+                (None, Some(_)) => self.added += 1,
                 // Zero of the other sign is no other score.
                 (Some(old), Some(score)) if old == score => return Some(old),
-                (Some(_), Some(_)) => done.updated += 1,
+                (Some(_), Some(_)) => self.updated += 1,
                 (_, None) => {}
             }
-            done.last
+            self.last
         });
+        is_number
     }
-    if is_number {
-        Ok(done)
-    } else {
-        Err(Error::text("resulting score is not a number (NaN)"))
+
+    /// Gives scores to members. Only an increment can fail, and comes alone: all or nothing is done.
+    #[inline]
+    fn give_all(
+        &mut self,
+        set: &mut SortedSet,
+        pairs: Args<'_>,
+        scores: &[f64],
+        wish: Wish,
+        limits: Limits,
+    ) -> Result<()> {
+        let mut is_number = true;
+        for (at, &given) in scores.iter().enumerate() {
+            is_number &= self.give(set, pairs.at(at * 2 + 1), given, wish, limits);
+        }
+        if is_number {
+            Ok(())
+        } else {
+            Err(Error::text("resulting score is not a number (NaN)"))
+        }
+    }
+
+    /// Adds the members of the requests that follow, to the same set, each with a score and no more.
+    #[inline]
+    fn add_following(
+        &mut self,
+        set: &mut SortedSet,
+        limits: Limits,
+        ahead: &mut Ahead<'_>,
+        reply: &mut Reply,
+    ) {
+        let pair = |[score, member]: [_; 2]| Some((parse_f64(score)?, member));
+        while let Some((score, member)) = ahead.take(reply, pair) {
+            ahead.ask(set, 3);
+            set.expect(1, limits);
+            let before = self.added;
+            self.give(set, member, score, Wish::default(), limits);
+            reply.integer(self.added - before);
+        }
+    }
+
+    #[inline]
+    fn answer(&self, reply: &mut Reply, wish: Wish) {
+        match self.last {
+            Some(score) if wish.incr => reply.double(score),
+            None if wish.incr => reply.null(),
+            _ if wish.ch => reply.integer(self.added + self.updated),
+            _ => reply.integer(self.added),
+        }
     }
 }

@@ -56,7 +56,7 @@ const STORE: Keys = Keys::Numbered { at: 2, also: 1 };
 /// Commands on sorted sets.
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
-    sorted!("zadd", -4, flags![WRITE, DENYOOM, FAST], Keys::FIRST, "1.2.0",
+    sorted!("zadd", -4, flags![WRITE, DENYOOM, FAST, RUNS_ON], Keys::FIRST, "1.2.0",
         "Adds one or more members to a sorted set, or updates their scores. Creates the key if it doesn't exist.", add::zadd),
     sorted!("zincrby", 4, flags![WRITE, DENYOOM, FAST], Keys::FIRST, "1.2.0",
         "Increments the score of a member in a sorted set.", add::zincrby),
@@ -96,9 +96,9 @@ pub const COMMANDS: &[Command] = &[
         "Removes members in a sorted set within a range of scores. Deletes the sorted set if all members were removed.", remove::zremrangebyscore),
     sorted!("zremrangebylex", 4, flags![WRITE], Keys::FIRST, "2.8.9",
         "Removes members in a sorted set within a lexicographical range. Deletes the sorted set if all members were removed.", remove::zremrangebylex),
-    sorted!("zpopmin", -2, flags![WRITE, FAST], Keys::FIRST, "5.0.0",
+    sorted!("zpopmin", -2, flags![WRITE, FAST, RUNS_ON], Keys::FIRST, "5.0.0",
         "Returns the lowest-scoring members from a sorted set after removing them. Deletes the sorted set if the last member was popped.", pop::zpopmin),
-    sorted!("zpopmax", -2, flags![WRITE, FAST], Keys::FIRST, "5.0.0",
+    sorted!("zpopmax", -2, flags![WRITE, FAST, RUNS_ON], Keys::FIRST, "5.0.0",
         "Returns the highest-scoring members from a sorted set after removing them. Deletes the sorted set if the last member was popped.", pop::zpopmax),
     sorted!("zmpop", -4, flags![WRITE, MOVABLE_KEYS], KEYS, "7.0.0",
         "Returns the highest- or lowest-scoring members from one or more sorted sets after removing them. Deletes the sorted set if the last member was popped.", pop::zmpop),

@@ -1,12 +1,12 @@
 //! ZPOPMIN ZPOPMAX ZMPOP, and the pop that all forms share.
 
-use crate::clients::{Place, Taken};
+use crate::clients::{Place, Taken, TakenList};
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::multi_pop::MultiPop;
 use crate::command::outcome::{Outcome, Result};
 use crate::protocol::number::parse_i64;
-use crate::protocol::{Args, Resp};
+use crate::protocol::{Args, Reply, Resp};
 use crate::store::sorted_set::{Order, SortedSet};
 use crate::store::{Key, Value, WaitKey, WrongType};
 
@@ -34,15 +34,64 @@ fn pop(call: &mut Call<'_, '_>, args: Args<'_>, order: Order) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
     let found = call.held.shard_of(&key).sorted_set(&key, now_ms)?;
-    let len = found.map_or(0, |set| set.len().min(count));
-    if len == 0 {
+    let Some(set) = found.filter(|set| count > 0 && !set.is_empty()) else {
         call.reply.empty_array();
         return Ok(Outcome::Done);
+    };
+    let (reply, taken) = (&mut *call.reply, &mut call.session.taken);
+    let wanted = Wanted {
+        key: &key,
+        order,
+        in_pairs: args.len() == 3 && reply.resp() == Resp::V3,
+    };
+    let len = set.len().min(count);
+    reply.array(if wanted.in_pairs { len } else { len * 2 });
+    for _ in 0..len {
+        wanted.pop_one(set, reply, taken);
     }
-    let in_pairs = args.len() == 3 && call.reply.resp() == Resp::V3;
-    call.reply.array(if in_pairs { len } else { len * 2 });
-    pop_into_reply(call, &key, order, len, in_pairs);
+    while args.len() == 2 && !set.is_empty() && call.ahead.take(reply, |[]| Some(())).is_some() {
+        reply.array(2);
+        wanted.pop_one(set, reply, taken);
+    }
+    let is_drained = set.is_empty();
+    members_left(call, &key, wanted.event(), is_drained);
     Ok(Outcome::Done)
+}
+
+/// What is to be popped, and how it is shown.
+struct Wanted<'a> {
+    key: &'a Key<'a>,
+    order: Order,
+    /// Each member with its score is an array of its own.
+    in_pairs: bool,
+}
+
+impl Wanted<'_> {
+    /// Pops a member into the reply, if there is one, and notes it for who may have to give it back.
+    #[inline]
+    fn pop_one(&self, set: &mut SortedSet, reply: &mut Reply, taken: &mut Option<TakenList>) {
+        set.pop(self.order, |member, score| {
+            if self.in_pairs {
+                reply.array(2);
+            }
+            reply.bulk(member);
+            reply.double(score);
+            if let Some(taken) = taken {
+                taken.push(Taken {
+                    key: WaitKey::from(self.key),
+                    message: member.to_vec(),
+                    place: Place::SortedSet { score },
+                });
+            }
+        });
+    }
+
+    fn event(&self) -> &'static str {
+        match self.order {
+            Order::Up => "zpopmin",
+            Order::Down => "zpopmax",
+        }
+    }
 }
 
 /// Pops `count` members, of which the set has as many, straight into the reply; removes the key of
@@ -55,33 +104,20 @@ pub(super) fn pop_into_reply(
     in_pairs: bool,
 ) {
     let now_ms = call.now_ms();
-    let taken = &mut call.session.taken;
-    let reply = &mut *call.reply;
+    let (reply, taken) = (&mut *call.reply, &mut call.session.taken);
     let Ok(Some(set)) = call.held.shard_of(key).sorted_set(key, now_ms) else {
         return;
     };
+    let wanted = Wanted {
+        key,
+        order,
+        in_pairs,
+    };
     for _ in 0..count {
-        set.pop(order, |member, score| {
-            if in_pairs {
-                reply.array(2);
-            }
-            reply.bulk(member);
-            reply.double(score);
-            if let Some(taken) = taken {
-                taken.push(Taken {
-                    key: WaitKey::from(key),
-                    message: member.to_vec(),
-                    place: Place::SortedSet { score },
-                });
-            }
-        });
+        wanted.pop_one(set, reply, taken);
     }
     let is_drained = set.is_empty();
-    let event = match order {
-        Order::Up => "zpopmin",
-        Order::Down => "zpopmax",
-    };
-    members_left(call, key, event, is_drained);
+    members_left(call, key, wanted.event(), is_drained);
 }
 
 /// Puts a member back that was popped for a client who went before its reply was written, unless it

@@ -11,7 +11,7 @@ use crate::config::Events;
 use crate::policy::Kind;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Reply};
-use crate::store::stream::{AddError, NewId, NodeLimits, SetIdError, Stream, StreamId};
+use crate::store::stream::{AddError, IdText, NewId, NodeLimits, SetIdError, Stream, StreamId};
 use crate::store::{Key, StreamSlot};
 
 use super::bury::limits;
@@ -103,10 +103,11 @@ fn add_following(
     ahead: &mut Ahead<'_>,
     reply: &mut Reply,
 ) {
+    let mut text = IdText::default();
     // Beyond lies the one id that has no next.
     while slot.stream.log().last_id().ms < u64::MAX {
-        let is_alike = |[id, ..]: &[&[u8]; 3]| *id == b"*";
-        let Some([_, name, value]) = ahead.take(reply, is_alike) else {
+        let field = |[id, name, value]: [_; 3]| (id == b"*").then_some([name, value]);
+        let Some([name, value]) = ahead.take(reply, field) else {
             return;
         };
         match slot.add(
@@ -116,7 +117,7 @@ fn add_following(
             entry.now_ms,
             None,
         ) {
-            Ok(id) => write_id(reply, id),
+            Ok(id) => reply.bulk(text.of(id)),
             Err(error) => unreachable!("a short entry with the next id is added: {error:?}"),
         }
     }

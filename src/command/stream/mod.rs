@@ -66,7 +66,7 @@ pub const COMMANDS: &[Command] = &[
         "Returns messages from streams past the IDs given, waiting until there are any.", read::xread),
     stream!("xreadgroup", -7, flags![WRITE, BLOCKING, MOVABLE_KEYS], Keys::Found(read::find_keys), "5.0.0",
         "Returns new or pending messages for a consumer of a group, waiting until there are any.", read_group::xreadgroup),
-    stream!("xack", -4, flags![WRITE, FAST], Keys::FIRST, "5.0.0",
+    stream!("xack", -4, flags![WRITE, FAST, RUNS_ON], Keys::FIRST, "5.0.0",
         "Returns the number of messages that were successfully acknowledged by the consumer group member of a stream.", pending::xack),
     stream!("xnack", -7, flags![WRITE, FAST], Keys::FIRST, "8.8.0",
         "Gives pending messages back to the group, to be claimed at once.", pending::xnack),

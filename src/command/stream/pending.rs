@@ -1,11 +1,13 @@
 //! XACK XNACK XPENDING.
 
+use crate::command::ahead::Ahead;
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
+use crate::metrics::WorkerStats;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Reply};
-use crate::store::stream::{Group, NackMode, Pending, PendingQuery, Stream};
+use crate::store::stream::{Group, GroupMut, NackMode, Pending, PendingQuery, Stream};
 
 use super::ids::{
     Ids, error_with, no_group, parse_end, parse_id, parse_ids, parse_start, write_id,
@@ -32,7 +34,32 @@ pub fn xack(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         ids.iter().filter(|&&id| group.ack(id)).count() as u64
     };
     call.reply.integer(reply_len(acknowledged));
+    if args.len() == 4 {
+        ack_following(
+            &mut group,
+            args.at(2),
+            &mut call.ahead,
+            call.reply,
+            call.stats,
+        );
+    }
     Ok(Outcome::Done)
+}
+
+/// Acknowledges the entries of the requests that follow, in the same group.
+#[inline]
+fn ack_following(
+    group: &mut GroupMut<'_>,
+    name: &[u8],
+    ahead: &mut Ahead<'_>,
+    reply: &mut Reply,
+    stats: &WorkerStats,
+) {
+    let in_group = |[group, id]: [_; 2]| parse_id(id, 0).ok().filter(|_| group == name);
+    while let Some(id) = ahead.take(reply, in_group) {
+        stats.hits.add(1);
+        reply.integer(i64::from(group.ack(id)));
+    }
 }
 
 /// XNACK key group <SILENT | FAIL | FATAL> IDS numids id [id ...] [RETRYCOUNT count] [FORCE]
