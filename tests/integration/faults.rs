@@ -36,6 +36,8 @@ impl<'a> Watch<'a> {
     /// Waits until the one who asks is the only client, and finds nothing left of the others: no
     /// descriptor, no wait, nothing in an outbox, no message without an account. Gives the ledger.
     fn finds_all_gone(&mut self) -> BTreeMap<String, u64> {
+        // Arrivals are taken in their order: when one more is served, all of the others have come in.
+        Raw::open(self.server.address).is_served();
         let pid = self.server.pid();
         let mut left = String::new();
         for _ in 0..1_000_000 {

@@ -154,21 +154,22 @@ def no_descriptors(port, pid, stop):
     return f"{count} arrivals for 3 descriptors"
 
 
+def flood(client):
+    """Pushes a hundred messages to a queue whose policy sheds; how many were taken."""
+    client.socket.sendall(Client.encode("LPUSH", "flood", b"x" * 2000) * 100)
+    return sum(isinstance(client.read(), int) for _ in range(100))
+
+
 def full(port, pid, stop):
     """A queue whose policy sheds is pushed to without end while memory is at its budget."""
-    client = Client(port)
-    used = int(dict(
-        line.split(":", 1) for line in client.must("INFO", "memory").decode().split() if ":" in line
-    )["used_memory_rss"])  # fmt: skip
-    client.must("CONFIG", "SET", "maxmemory", used + (64 << 20))
-    push, count = Client.encode("LPUSH", "flood", b"x" * 2000) * 100, 0
+    client, count = Client(port), 0
+    before = ledger(client)["memory_pressure"]
     for _ in paced(stop, 0.004):
-        client.socket.sendall(push)
-        count += sum(isinstance(client.read(), int) for _ in range(100))
+        count += flood(client)
+    shed = ledger(client)["memory_pressure"] - before
     client.must("CONFIG", "SET", "maxmemory", 0)
     client.must("UNLINK", "flood")
-    shed = ledger(client)["memory_pressure"]
-    return f"{count} messages pushed, {shed} shed"
+    return f"{'' if shed else 'FAILED: '}{count} messages pushed, {shed} shed"
 
 
 def slow_script(port, pid, stop):
@@ -182,7 +183,7 @@ def slow_script(port, pid, stop):
 
 def storm(port, pid, stop):
     """Ten thousand connections a second, each for one PING."""
-    count, ping = 0, Client.encode("PING")
+    count, ping, began = 0, Client.encode("PING"), time.monotonic()
     for _ in paced(stop, 0.005):
         sockets = []
         for _ in range(50):
@@ -197,32 +198,31 @@ def storm(port, pid, stop):
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HARD)
             client.close()
             count += 1
-    return count
+    return f"{count / (time.monotonic() - began):.0f} connections a second"
 
 
 def deaf(port, pid, stop):
-    """Fifty subscribers that never read, and a publisher."""
-    subscribers = [Client(port, receive_bytes=4096) for _ in range(50)]
-    for client in subscribers:
-        client.must("SUBSCRIBE", "news")
+    """Fifty subscribers whose buffers are full, because they never read, and a publisher."""
     publisher, count = Client(port), 0
+    before = ledger(publisher)["outbox_dropped_oldest"]
     for _ in paced(stop, 0.004):
         publisher.must("PUBLISH", "news", b"y" * 1000)
         count += 1
-    counts = ledger(publisher)
-    return f"{count} messages to each of 50, {counts['outbox_dropped_oldest']} dropped"
+    dropped = ledger(publisher)["outbox_dropped_oldest"] - before
+    return f"{'' if dropped else 'FAILED: '}{count} messages to each of 50, {dropped} dropped"
 
 
 def long_pipelines(port, pid, stop):
-    """A megabyte of commands in one write, again and again."""
+    """A megabyte of commands before the first reply is read, again and again."""
     client, count = Client(port), 0
     commands = (1 << 20) // len(Client.encode("SET", "k", "0123456789"))
     batch = Client.encode("SET", "k", "0123456789") * commands
     while not stop.is_set():
-        client.socket.sendall(batch)
+        for first in range(0, len(batch), 1 << 16):
+            client.socket.sendall(batch[first : first + (1 << 16)])
         left = commands * len(b"+OK\r\n")
         while left:
-            left -= len(client.socket.recv(1 << 20))
+            left -= len(client.socket.recv(1 << 16))
         count += 1
     return f"{count} pipelines of {commands} commands"
 
@@ -234,7 +234,8 @@ def repeat(port, stop, reply_bytes_min, *words):
         client.send(*words)
         left = reply_bytes_min
         while left > 0:
-            left -= len(client.socket.recv(1 << 22))
+            # In small pieces: the system does not put who times first in the middle of one.
+            left -= len(client.socket.recv(1 << 16))
         count += 1
     reset(client)
     return count
@@ -280,7 +281,7 @@ def clock_jumps(port, pid, stop):
     """The wall clock jumps a day forwards and an hour backwards in turn."""
     count = 0
     for jump in ("+86400", "-3600", "+0") * 1000:
-        if stop.wait(0.3):
+        if stop.wait(0.15):
             break
         write_clock(jump)
         count += 1
@@ -335,12 +336,33 @@ def prepare(client, names):
     if "whole-list" in names:
         for _ in range(100):
             client.must("RPUSH", "long", *["m" * 60] * 1000)
-    if "large-delete" in names:
+
+
+def prepare_round(server, client, name):
+    """What a fault uses up, or begins with; returns the clients that are part of it."""
+    if name == "large-delete":
         push = Client.encode("RPUSH", "huge", *["0123456789abcdef"] * 10_000)
         for _ in range(1000):
             client.socket.sendall(push)
             client.read()
         client.must("RPUSH", "huge2", *["0123456789abcdef"] * 10_000)
+    elif name == "full":
+        client.must("CONFIG", "SET", "maxmemory", server.rss_bytes() + (64 << 20))
+        before = ledger(client)["memory_pressure"]
+        while ledger(client)["memory_pressure"] == before:
+            flood(client)
+    elif name == "deaf":
+        subscribers = [Client(server.port, receive_bytes=4096) for _ in range(50)]
+        for subscriber in subscribers:
+            subscriber.must("SUBSCRIBE", "news")
+        dropped, before = 0, ledger(client)["outbox_dropped_oldest"]
+        # Until each publication drops one for everybody.
+        while dropped < 50:
+            client.must("PUBLISH", "news", b"y" * 30_000)
+            now = ledger(client)["outbox_dropped_oldest"]
+            dropped, before = now - before, now
+        return subscribers
+    return []
 
 
 def settle(server, client, descriptors):
@@ -352,31 +374,34 @@ def settle(server, client, descriptors):
     return server.descriptors()
 
 
-def measure(server, names, seconds):
-    """The untouched queue, calm and beside each fault; what was seen, by the name of the fault."""
+def measure(server, names, seconds, rounds):
+    """The untouched queue beside each fault and without it, in turns; what was seen, by the name of
+    the fault."""
     client = Client(server.port)
     prepare(client, names)
     timer, seen = probe.Probe(server.port), {}
     time.sleep(0.3)
-    descriptors = server.descriptors()
-    ticks = lambda: sum(map(int, open(f"/proc/{server.process.pid}/stat").read().split()[13:15]))  # noqa: E731, SIM115
-    used = ticks()
-    timer.window("calm")
-    time.sleep(2 * seconds)
-    timer.end_window()
-    busy = (ticks() - used) / (2 * seconds)
-    print(f"{timer.rate} messages a second, half of the queue's capacity; calm: {busy:.0f}% of a core", flush=True)
+    descriptors, ticks = server.descriptors(), server.cpu_ticks()
+    time.sleep(1)
+    busy = server.cpu_ticks() - ticks
+    print(f"{timer.rate} messages a second, half of the queue's capacity: {busy}% of a core", flush=True)
     for name in names:
-        rss = server.rss_bytes()
-        load = Load(FAULTS[name], server.port, server.process.pid)
-        timer.window(name)
-        time.sleep(seconds)
-        note = load.end()
-        timer.end_window()
-        if name == "storm":
-            note = f"{note / (timer.windows[-1][2] - timer.windows[-1][1]):.0f} connections a second"
-        left = settle(server, client, descriptors)
-        seen[name] = (note, rss, server.rss_bytes(), descriptors, left)
+        for _ in range(rounds):
+            timer.window(f"calm {name}")
+            time.sleep(seconds)
+            timer.end_window()
+            clients = prepare_round(server, client, name)
+            rss = server.rss_bytes()
+            load = Load(FAULTS[name], server.port, server.process.pid)
+            timer.window(name)
+            time.sleep(seconds)
+            note = load.end()
+            timer.end_window()
+            for one in clients:
+                reset(one)
+            left = settle(server, client, descriptors)
+            rounds_seen = seen.setdefault(name, [])
+            rounds_seen.append((note, rss, server.rss_bytes(), descriptors, left))
     times, refused = timer.end()
     good = expect_balance(ledger(client))
     good &= expect(refused == 0, f"{refused} messages of the untouched queue were refused")
@@ -384,18 +409,20 @@ def measure(server, names, seconds):
 
 
 def report(times, seen):
-    """A line for each fault; whether all of them are within their bars."""
-    calm, good = probe.figures(times["calm"]), True
-    mib = 1 << 20
-    print("| fault | p50 us | p99 us | max us | p99 to calm | sender p99 us | RSS MiB | fds | |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    print(f"| calm | {calm[0]:.0f} | {calm[1]:.0f} | {calm[2]:.0f} | | {calm[3]:.0f} | | | |")
-    for name, (note, rss, rss_after, descriptors, left) in seen.items():
+    """A line for each fault, medians of its rounds; whether all of them are within their bars."""
+    good, mib = True, 1 << 20
+    print("| fault | p50 us | p99 us | max us | calm p50, p99, max us | p99 to calm | sender p99 us | RSS MiB | fds | last round |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for name, rounds in seen.items():
+        note, rss, rss_after, descriptors, left = rounds[-1]
+        good &= all("FAILED" not in round[0] and round[3] == round[4] for round in rounds)
         middle, slow, longest, own = probe.figures(times[name])
+        calm = probe.figures(times[f"calm {name}"])
         ratio = slow / calm[1]
-        good &= ratio <= 3 and left == descriptors
+        good &= ratio <= 3
         print(
-            f"| {name} | {middle:.0f} | {slow:.0f} | {longest:.0f} | {ratio:.2f} | {own:.0f} |"
+            f"| {name} | {middle:.0f} | {slow:.0f} | {longest:.0f} |"
+            f" {calm[0]:.0f}, {calm[1]:.0f}, {calm[2]:.0f} | {ratio:.2f} | {own:.0f} |"
             f" {rss // mib} > {rss_after // mib} | {descriptors} > {left} | {note} |"
         )
     return good
@@ -440,7 +467,7 @@ def faults(binary, args):
         plain = [name for name in names if name != "clock-jumps"]
         if plain:
             server = Server(binary, *flags, core=0, also=OUTSIDE)
-            times, seen, good = measure(server, plain, args.seconds)
+            times, seen, good = measure(server, plain, args.seconds, args.rounds)
             good &= report(times, seen)
             server.stop()
         if "clock-jumps" in names and os.path.exists(FAKETIME):
@@ -450,7 +477,7 @@ def faults(binary, args):
                 "FAKETIME_CACHE_DURATION": "0.1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             }  # fmt: skip
             server = Server(binary, *flags, core=0, environment=fake)
-            times, seen, balanced = measure(server, ["clock-jumps"], args.seconds)
+            times, seen, balanced = measure(server, ["clock-jumps"], args.seconds, args.rounds)
             good &= report(times, seen) and balanced
             server.stop()
     if not args.only:

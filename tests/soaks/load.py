@@ -87,6 +87,11 @@ class Server:
     def rss_bytes(self):
         return rss_bytes(self.process.pid)
 
+    def cpu_ticks(self):
+        """Its processor time so far, in hundredths of a second."""
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            return sum(map(int, stat.read().split()[13:15]))
+
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 

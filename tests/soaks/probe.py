@@ -6,6 +6,7 @@ import bisect
 import gc
 import os
 import select
+import statistics
 import time
 
 from load import Client, Load, percentile
@@ -99,8 +100,8 @@ class Probe:
         self.windows[-1][2] = time.monotonic()
 
     def end(self):
-        """Times of each window and the sender's part in them, both sorted, by its name; and how
-        many messages were refused."""
+        """The windows of each name: times and the sender's part in them, both sorted. And how many
+        messages were refused."""
         began, numbers, late, own, refused = self.load.end()
         numbers = array.array("q", numbers)
         late, own = array.array("d", late), array.array("d", own)
@@ -109,13 +110,16 @@ class Probe:
             edges = [(at - began) * self.rate for at in moments]
             came = slice(*(bisect.bisect_left(numbers, edge) for edge in edges))
             sent = slice(*map(int, edges))
-            found[name] = sorted(late[came]), sorted(own[sent])
+            window = sorted(late[came]), sorted(own[sent])
+            found.setdefault(name, []).append(window)
         return found, refused
 
 
-def figures(window):
+def figures(windows):
     """The middle, the 99th percentile and the longest, and the 99th percentile of the sender's own
-    delay, in microseconds."""
-    late, own = window
-    found = [percentile(late, 0.5), percentile(late, 0.99), late[-1], percentile(own, 0.99)]
-    return [seconds * 1e6 for seconds in found]
+    delay, in microseconds: of each the median of the windows."""
+    of_each = (
+        (percentile(late, 0.5), percentile(late, 0.99), late[-1], percentile(own, 0.99))
+        for late, own in windows
+    )  # fmt: skip
+    return [statistics.median(column) * 1e6 for column in zip(*of_each)]
