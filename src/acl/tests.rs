@@ -224,6 +224,9 @@ fn what_is_no_rule_is_refused() {
         ("nosuch", RuleError::Syntax),
         ("(+nosuch)", RuleError::Unknown),
         ("(on)", RuleError::Syntax),
+        // A file's line would end the selector here.
+        ("(~a)\t~b)", RuleError::Syntax),
+        ("(+get|a))", RuleError::Syntax),
     ] {
         assert_eq!(refusal(rules), error, "{rules}");
     }

@@ -84,10 +84,13 @@ impl User {
             }
             [b'(', rules @ .., b')'] => {
                 let mut selector = Selector::new(catalogue, all_channels);
-                for rule in rules.split(u8::is_ascii_whitespace) {
-                    if !rule.is_empty() {
-                        selector.apply(catalogue, rule)?;
+                let words = rules.split(u8::is_ascii_whitespace);
+                for rule in words.filter(|word| !word.is_empty()) {
+                    // In a line of a file it would end the selector.
+                    if rule.ends_with(b")") {
+                        return Err(RuleError::Syntax);
                     }
+                    selector.apply(catalogue, rule)?;
                 }
                 self.selectors.push(selector);
             }
