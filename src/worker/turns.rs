@@ -289,7 +289,20 @@ impl<A, D: Duty<A>> Turns<A, D> {
     /// Gives a connection a turn, and another one behind those whom it has called if it wants that.
     fn turn(&mut self, slot: usize, ready: Ready) {
         if self.has_turn(slot, ready) {
+            // One of them may compute for long, and the others be served meanwhile: it is among these.
+            self.put_again(slot);
             self.serve_wanted();
+            self.hasten(slot);
+        }
+    }
+
+    /// Gives the connection that was put again last its turn now. Another one keeps its place.
+    fn hasten(&mut self, slot: usize) {
+        if self.again.back() == Some(&slot) {
+            self.again.pop_back();
+            if let Some(seated) = self.seated.get_mut(slot) {
+                seated.is_again = false;
+            }
             if self.has_turn(slot, Ready::default()) {
                 self.put_again(slot);
             }

@@ -1,6 +1,6 @@
 //! Scripts that run for too long: what others hear, and how they end.
 
-use crate::raw::{Raw, request};
+use crate::raw::{Raw, blocked_clients, request};
 use crate::server::Server;
 
 const BUSY: &str =
@@ -141,5 +141,22 @@ fn others_are_served_beside_a_script_that_computes() {
         let reply = slow.read_line();
         assert!(reply.starts_with("-ERR Script killed by user"), "{reply}");
         assert_eq!(another.read_line(), ":1");
+    }
+}
+
+#[test]
+fn a_producer_has_its_reply_though_the_consumer_computes_next() {
+    for workers in ["1", "2"] {
+        let (_server, mut connections) = start_with(workers, "0");
+        let (mut consumer, mut producer) = (connections.remove(0), connections.remove(0));
+        consumer.send(&request(&["BLPOP", "queue", "0"]));
+        run(&mut consumer, "while true do end");
+        assert!((0..1_000_000).any(|_| blocked_clients(&mut producer) == 1));
+        producer.ask(&["RPUSH", "queue", "m"], ":1\r\n");
+        let killed = |raw: &mut Raw| raw.line(&["SCRIPT", "KILL"]) == "+OK";
+        assert!((0..1_000_000).any(|_| killed(&mut producer)));
+        consumer.expect(b"*2\r\n$5\r\nqueue\r\n$1\r\nm\r\n");
+        let reply = consumer.read_line();
+        assert!(reply.starts_with("-ERR Script killed by user"), "{reply}");
     }
 }
