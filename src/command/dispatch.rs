@@ -335,6 +335,11 @@ fn timed<const AMONG: bool>(
         call.ahead.let_take(TIMED_ONE_IN - 1 - calls % TIMED_ONE_IN);
     }
     let outcome = invoke(call, found, args);
+    if matches!(outcome, Outcome::Postponed) {
+        // It counts when it runs again.
+        call.stats.commands[found.index].calls.subtract(1);
+        return outcome;
+    }
     if may_run_on {
         let (ran, _) = call.ahead.taken();
         call.stats.commands[found.index].calls.add(ran - 1);
@@ -397,7 +402,7 @@ fn give_way(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>) -> Option<Ou
 
 /// What becomes of a request that reaches for these shards, if a step that rests keeps one of them:
 /// it is tried again after that.
-fn postponed(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outcome> {
+pub(super) fn postponed(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outcome> {
     // Transactions always ask.
     if call.engine.gates.load() & Gates::RESTING == 0 {
         return None;
@@ -406,14 +411,6 @@ fn postponed(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outcome> {
     call.session.postponed = Some(awaited);
     call.held.release();
     Some(Outcome::Postponed)
-}
-
-/// The same of a command that runs and reaches for more: it is counted when it runs again.
-pub(super) fn postponed_midway(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outcome> {
-    let outcome = postponed(call, reach)?;
-    let stats = &call.stats.commands[call.session.last_command];
-    stats.calls.subtract(1);
-    Some(outcome)
 }
 
 /// Runs a command that a script asked for, which holds all that it may need.
@@ -532,7 +529,7 @@ fn hold<const AMONG: bool>(call: &mut Call<'_, '_>, command: &Command, args: Arg
         let hash = call.hash_of_repeated().filter(|_| AMONG);
         let key = keyspace.key_of_hash(call.session.db, name, hash);
         let set = ShardSet::one(keyspace.shard_of(&key));
-        call.held.need(set);
+        take(call, set);
         call.remember(&key);
         let shard = call.held.shard_of(&key);
         let (is_cold, reaches_out) = (shard.is_cold(key.db), writes && shard.reaches_out());
@@ -561,16 +558,26 @@ fn hold_several(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, writ
         shards_of(call, command, args)
     };
     if !set.is_empty() {
-        call.held.need(set);
+        take(call, set);
         if writes && call.held.any(Shard::reaches_out) {
             hold_more(call, command, args, set);
         }
     }
 }
 
+/// Holds these shards. The wait for them is not a part of the command, so what the clock said before
+/// is of no use for it.
+#[inline]
+fn take(call: &mut Call<'_, '_>, set: ShardSet) {
+    if call.held.need(set) {
+        call.read_us = None;
+    }
+}
+
 /// Holds what may follow from a command beside `set`, the shards of its keys.
 #[cold]
 fn hold_more(call: &mut Call<'_, '_>, command: &Command, args: Args<'_>, set: ShardSet) {
+    call.read_us = None;
     loop {
         let mut wanted = set;
         if call.held.any(|shard| !shard.dead_letters().is_empty()) {

@@ -151,7 +151,7 @@ fn exec(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
              can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
         ));
     }
-    if let Some(postponed) = dispatch::postponed_midway(call, set) {
+    if let Some(postponed) = dispatch::postponed(call, set) {
         call.session.transaction = Some(transaction);
         return Ok(postponed);
     }

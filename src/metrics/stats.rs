@@ -25,10 +25,10 @@ impl Counter {
         );
     }
 
-    /// Takes back what was added, as the only writer.
+    /// Takes back what was added, as the only writer, unless it was reset meanwhile.
     pub fn subtract(&self, n: u64) {
         self.0.store(
-            self.0.load(Ordering::Relaxed).wrapping_sub(n),
+            self.0.load(Ordering::Relaxed).saturating_sub(n),
             Ordering::Relaxed,
         );
     }

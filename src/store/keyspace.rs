@@ -135,15 +135,18 @@ impl<'k> Held<'k> {
         self.set
     }
 
-    /// Holds the shards of `set`, and no others unless it held them all along.
+    /// Holds the shards of `set`, and no others unless it held them all along. True if it had to take
+    /// them, for which it may have waited.
     ///
     /// # Panics
     /// While pinned, when the set is not held already: EXEC or a script held too little.
     #[inline]
-    pub fn need(&mut self, set: ShardSet) {
-        if !self.set.contains(set) {
+    pub fn need(&mut self, set: ShardSet) -> bool {
+        let takes = !self.set.contains(set);
+        if takes {
             self.take(set);
         }
+        takes
     }
 
     fn take(&mut self, set: ShardSet) {

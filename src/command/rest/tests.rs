@@ -134,6 +134,8 @@ fn a_transaction_stays_whole_until_it_may_run() {
     assert_eq!(bench.play(&mut player, "EXEC"), "*2 +OK :2");
     let stats = bench.run("INFO commandstats");
     assert!(stats.contains("cmdstat_exec:calls=1,"), "{stats}");
+    let times = bench.run("LATENCY HISTOGRAM exec");
+    assert!(times.contains("calls :1 "), "{times}");
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub(super) fn prepare(call: &mut Call<'_, '_>, key: &Key<'_>) -> Option<bool> {
     call.held.need(wanted);
     serve::hold_waiters(call, wanted);
     // Its own shard was let go for a moment.
-    let is_postponed = dispatch::postponed_midway(call, call.held.set()).is_some();
+    let is_postponed = dispatch::postponed(call, call.held.set()).is_some();
     (!is_postponed).then_some(true)
 }
 
