@@ -140,14 +140,22 @@ fn each(
 
 fn collections() -> Vec<Path> {
     let mut of_ten = Stage::new().player();
-    let (mut large, mut scored) = (Stage::new().player(), Stage::new().player());
+    let mut large = Stage::new().player();
+    let [mut scored, mut ranged] = [(); 2].map(|()| Stage::new().player());
     for field in 0..10 {
         of_ten.ask(&format!("HSET hash field{field} value"));
     }
     for member in 0..MEMBERS {
         large.ask(&format!("HSET hash field{member} value"));
-        scored.ask(&format!("ZADD set {} member{member}", spread(member)));
+        for player in [&mut scored, &mut ranged] {
+            player.ask(&format!("ZADD set {} member{member}", spread(member)));
+        }
     }
+    // The delayed jobs that are due by now, as frameworks ask for them.
+    let due = move || {
+        let request = words("ZRANGEBYSCORE set 0 5000 LIMIT 0 10");
+        ranged.count(&request, b"*10\r\n");
+    };
     vec![
         each("HSET, ten fields", of_ten, |turn| {
             words(&format!("HSET hash field{} value{turn}", turn % 10))
@@ -162,6 +170,7 @@ fn collections() -> Vec<Path> {
                 spread(turn)
             ))
         }),
+        ("ZRANGEBYSCORE, ten of many", Box::new(due)),
     ]
 }
 
