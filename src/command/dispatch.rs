@@ -279,7 +279,7 @@ fn run<const AMONG: bool>(
     }
     let outcome = timed::<AMONG>(call, found, args, is_timed);
     if call.held.has_aftermath() {
-        settle(call);
+        settle(call, found.command);
     }
     #[cfg(debug_assertions)]
     call.held.check_ledgers();
@@ -298,7 +298,7 @@ fn run_beside(call: &mut Call<'_, '_>, found: Found, args: Args<'_>, is_timed: b
     let may_settle =
         !matches!(outcome, Outcome::Postponed) && !call.engine.is_kept(call.held.set());
     if may_settle && call.held.has_aftermath() {
-        settle(call);
+        settle(call, found.command);
     }
     #[cfg(debug_assertions)]
     call.held.check_ledgers();
@@ -365,9 +365,13 @@ fn note_time(call: &mut Call<'_, '_>, index: usize, started_us: u64, stands_for:
     took_us
 }
 
-/// Does what commands left to do in the shards held: bounds, waiters, news of what expired.
-fn settle(call: &mut Call<'_, '_>) {
+/// Does what a command and those before it left to do in the shards held: bounds, waiters, news of
+/// what expired.
+fn settle(call: &mut Call<'_, '_>, command: &Command) {
     call.read_us = None;
+    if !command.flags.any(Flags::WRITE) && !serve::hold_reach(call) {
+        return;
+    }
     bounds::settle(call);
     serve::serve_ready(call);
     call.notify_expired();

@@ -146,6 +146,16 @@ pub(super) fn hold_waiters(call: &mut Call<'_, '_>, set: ShardSet) {
     }
 }
 
+/// Holds, beside what is held, every shard that serving those who wait there may touch. A command that
+/// only reads holds the shards of its keys, and may find one gone by time that somebody waits for.
+/// False where a script came to keep any of them meanwhile: a tick will try the waiters.
+#[cold]
+pub(super) fn hold_reach(call: &mut Call<'_, '_>) -> bool {
+    let before = call.held.set();
+    hold_waiters(call, before);
+    call.held.set() == before || !call.engine.is_kept(call.held.set())
+}
+
 /// Holds, beside `set`, every shard that the dead letters of a command's keys may go to. Policies
 /// may change while shards are let go to hold more, so it looks again.
 #[cold]
@@ -451,6 +461,42 @@ mod tests {
     use super::{Late, look_after};
     use crate::command::engine::Gates;
     use crate::command::testing::Bench;
+
+    #[test]
+    fn who_waits_for_a_stream_learns_from_any_look_that_it_went_by_time() {
+        for look in [
+            "XLEN stream",
+            "EXISTS stream",
+            "TYPE stream",
+            "WATCH stream",
+            "OBJECT ENCODING stream",
+            "EVAL_RO return(redis.call('XLEN',KEYS[1])) 1 stream",
+            "EVAL return(redis.call('XLEN','stream')) 0",
+            "KEYS stream",
+            "SORT_RO other BY stream*->f",
+            "XADD stream NOMKSTREAM * a b",
+        ] {
+            let mut bench = Bench::new();
+            let names = ["stream", "t", "u", "v", "w", "x", "y", "z"];
+            for name in names {
+                bench.run(&format!("XGROUP CREATE {name} g $ MKSTREAM"));
+            }
+            let mut waiter = bench.client();
+            let read = format!(
+                "XREADGROUP GROUP g c BLOCK 0 STREAMS {}{}",
+                names.join(" "),
+                " >".repeat(names.len())
+            );
+            assert_eq!(bench.play(&mut waiter, &read), "(blocked)");
+            bench.run("PEXPIRE stream 10");
+            bench.now = bench.now.after(std::time::Duration::from_millis(11));
+            bench.run(look);
+            // Not every look removes it; the next write does.
+            bench.run("DEL stream");
+            let reply = waiter.look();
+            assert!(reply.starts_with("-NOGROUP"), "{look}: {reply}");
+        }
+    }
 
     #[test]
     fn what_time_asks_waits_for_the_end_of_a_slow_script() {
