@@ -43,15 +43,14 @@ fn flush(call: &mut Call<'_, '_>, args: Args<'_>, dbs: std::ops::Range<u8>) -> R
     }
     let mut keys_len = 0;
     let taken = call.each_shard(|_, shard| {
-        let dbs = dbs.clone().filter(|&db| shard.keys_len(db) > 0);
-        let dbs: Vec<u8> = dbs.collect();
+        let dbs: Vec<u8> = dbs.clone().filter(|&db| !shard.is_vacant(db)).collect();
         keys_len += dbs.iter().map(|&db| shard.keys_len(db)).sum::<usize>();
         let emptied = dbs.into_iter().map(|db| shard.take_database(db));
         emptied.collect::<Vec<_>>()
     });
     if keys_len > KEYS_FREED_HERE_MAX {
         Shard::free(taken.into_iter().flatten().collect());
-    } else if keys_len > 0 {
+    } else {
         call.held.discard(taken);
     }
     call.reply.ok();

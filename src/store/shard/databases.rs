@@ -39,6 +39,12 @@ impl Shed for Entries {
 }
 
 impl Shard {
+    /// Whether a database has neither keys here nor messages that wait for their time.
+    pub fn is_vacant(&self, db: u8) -> bool {
+        let database = &self.dbs[usize::from(db)];
+        database.table.len() == 0 && database.ledger.delayed.is_zero()
+    }
+
     /// Empties a database. What was in it comes back for freeing after the lock is let go.
     pub fn take_database(&mut self, db: u8) -> Emptied {
         self.flush_delayed(db);
@@ -107,6 +113,7 @@ impl Shard {
             }
         }
         self.swap_delayed(a, b);
+        self.timed.swap_databases(a, b);
         self.dbs.swap(usize::from(a), usize::from(b));
         self.deadlines.swap_databases(a, b);
         self.field_deadlines.swap_databases(a, b);

@@ -4,6 +4,7 @@
 //! later: who looks after it puts it on the list again. Its key may be gone by then.
 
 use std::collections::BTreeSet;
+use std::mem;
 
 use crate::store::key::Key;
 use crate::store::lines::WaitKey;
@@ -31,6 +32,19 @@ impl Timed {
         if tick != 0 && !self.lax.remove(&place) {
             // Its policy may have changed since it came here.
             self.prompt.remove(&place);
+        }
+    }
+
+    /// Gives the queues of two databases each other's places.
+    pub(super) fn swap_databases(&mut self, a: u8, b: u8) {
+        for list in [&mut self.lax, &mut self.prompt] {
+            let places = mem::take(list).into_iter();
+            let swapped = places.map(|(tick, db, hash)| match db {
+                db if db == a => (tick, b, hash),
+                db if db == b => (tick, a, hash),
+                db => (tick, db, hash),
+            });
+            *list = swapped.collect();
         }
     }
 
