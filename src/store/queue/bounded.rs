@@ -90,9 +90,14 @@ impl Queue {
     }
 
     /// Lets go of messages at one end until the rest is within bounds. O(1) for one message, and
-    /// O(chunks) where length alone decides. The caller counts what went for its cause.
+    /// O(chunks) where length alone decides and none has a time of its own. The caller counts what went
+    /// for its cause.
     #[inline]
     pub fn drop_surplus(&mut self, bounds: &QueueBounds, end: End) {
+        if self.has_ttls() {
+            drop(self.take_surplus(bounds, end));
+            return;
+        }
         match self.held().messages.saturating_sub(bounds.length_max) {
             0 => {}
             1 => {
@@ -130,6 +135,7 @@ impl Queue {
     pub fn take_surplus(&mut self, bounds: &QueueBounds, end: End) -> Vec<Popped> {
         let mut taken = Vec::new();
         while !bounds.hold(self.held().messages, self.held().bytes) {
+            self.take_ttl(end);
             taken.extend(self.pop(end));
         }
         taken

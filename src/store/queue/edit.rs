@@ -16,8 +16,13 @@ impl Queue {
         let Some((at, inside)) = self.seek(index) else {
             return false;
         };
-        self.gone += Tally::one(self.chunks[at].get(inside).bytes().len());
+        let old = self.chunks[at].get(inside);
+        self.gone += Tally::one(old.bytes().len());
         self.came += Tally::one(message.len());
+        if self.has_ttls() {
+            let (old, arrival) = (old.to_message(), self.chunks[at].arrival(inside));
+            self.take_ttls(&old, &[arrival]);
+        }
         let before = self.chunks[at].heap_bytes();
         if let Chunk::Segment(segment) = &mut self.chunks[at]
             && message.len() <= PACKED_BYTES_MAX
@@ -115,13 +120,15 @@ impl Queue {
     ) -> usize {
         let chunk = &mut self.chunks[at];
         let mut matches = matches_in(chunk, value, end, limit);
-        let arrivals = arrivals_of(chunk, &matches);
-        for arrival in arrivals {
-            on_removed(value, arrival);
-        }
         if matches.is_empty() {
             return 0;
         }
+        let arrivals = arrivals_of(chunk, &matches);
+        for &arrival in &arrivals {
+            on_removed(value, arrival);
+        }
+        self.take_ttls(value, &arrivals);
+        let chunk = &mut self.chunks[at];
         let before = chunk.heap_bytes();
         match chunk {
             Chunk::Segment(segment) if matches.len() < segment.len() => {

@@ -328,6 +328,7 @@ impl Queue {
         self.note_lost(cause, lost);
         reclaim::free(mem::take(&mut self.chunks), self.heap);
         self.heap = 0;
+        self.forget_ttls();
     }
 
     /// What was delivered: it went, and was not lost.
@@ -498,6 +499,9 @@ impl Queue {
             }
         }
         self.gone += dropped;
+        if self.is_empty() {
+            self.forget_ttls();
+        }
         // What is cut from a long queue may be as heavy as a whole one.
         reclaim::free(gone, heap - self.heap);
         if let Chunks::One(Chunk::Segment(segment)) = &self.chunks
@@ -519,11 +523,15 @@ impl Drop for Queue {
 }
 
 impl Clone for Queue {
-    /// A copy whose segments are no larger than their messages; large messages are shared. Its
-    /// account begins with what it holds.
+    /// A copy whose segments are no larger than their messages, which end when those do; large messages
+    /// are shared. Its account begins with what it holds.
     fn clone(&self) -> Self {
         let chunks = self.chunks.clone();
         let heap = chunks.iter().map(Chunk::heap_bytes).sum();
+        let extra = self.ttls().map(|ttls| Extra {
+            ttls: Some(ttls),
+            ..Extra::default()
+        });
         Self {
             chunks,
             came: self.held(),
@@ -532,7 +540,7 @@ impl Clone for Queue {
             is_booked: false,
             rolled: 0,
             meter: None,
-            extra: None,
+            extra: extra.map(Box::new),
         }
     }
 }

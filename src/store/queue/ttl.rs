@@ -3,7 +3,8 @@
 //! A queue keeps, beside its messages, when those end that have a time: by arrival and a hash of
 //! the bytes, which tell a message from all others but such as nobody can tell apart. So nothing
 //! has to follow a message through the queue, and a queue without such messages pays nothing. A
-//! note whose message has gone otherwise is dropped when its time comes.
+//! note goes with its message, but for messages that go by the thousand: their notes are dropped when
+//! their time comes, or when there are twice as many notes as messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -23,7 +24,12 @@ pub(super) struct Ttls {
     by_deadline: BTreeSet<(u64, u64, u64)>,
     /// How many messages have this arrival, hash and deadline.
     by_message: BTreeMap<(u64, u64, u64), u32>,
+    /// Notes in all.
+    len: usize,
 }
+
+/// Notes that a queue may have beyond twice its messages.
+const SPARE_NOTES_LEN_MAX: usize = 64;
 
 /// The hash by which a message is known; the same for as long as the process runs.
 fn hash_of(message: &[u8]) -> u64 {
@@ -33,6 +39,7 @@ fn hash_of(message: &[u8]) -> u64 {
 
 impl Ttls {
     fn add(&mut self, arrival: u64, hash: u64, deadline: u64) {
+        self.len += 1;
         self.by_deadline.insert((deadline, arrival, hash));
         *self
             .by_message
@@ -45,6 +52,7 @@ impl Ttls {
         let Some(count) = self.by_message.get_mut(&(arrival, hash, deadline)) else {
             return false;
         };
+        self.len -= 1;
         *count -= 1;
         if *count == 0 {
             self.by_message.remove(&(arrival, hash, deadline));
@@ -52,14 +60,69 @@ impl Ttls {
         }
         true
     }
+
+    /// Takes back the first note of a message; returns its deadline.
+    fn take(&mut self, arrival: u64, hash: u64) -> Option<u64> {
+        let of_it = (arrival, hash, 0)..=(arrival, hash, u64::MAX);
+        let (&(.., deadline), _) = self.by_message.range(of_it).next()?;
+        self.remove(arrival, hash, deadline);
+        Some(deadline)
+    }
 }
 
 impl Queue {
-    /// Notes that a message that arrived at `arrival` ends at `deadline`.
+    /// Notes that a message that arrived at `arrival` ends at `deadline`. O(log notes) on average.
     pub fn set_ttl(&mut self, message: &[u8], arrival: u64, deadline: u64) {
+        let notes_len_max = 2 * self.len() + SPARE_NOTES_LEN_MAX;
         let extra = self.extra.get_or_insert_default();
         let ttls = extra.ttls.get_or_insert_default();
         ttls.add(arrival, hash_of(message), deadline);
+        if ttls.len > notes_len_max {
+            self.drop_spare_notes();
+        }
+    }
+
+    /// Drops the notes of messages that have gone. O(messages).
+    #[cold]
+    fn drop_spare_notes(&mut self) {
+        let Some(mut old) = self.extra.as_mut().and_then(|extra| extra.ttls.take()) else {
+            return;
+        };
+        let mut kept = Box::<Ttls>::default();
+        for chunk in self.chunks.iter() {
+            for (inside, arrival) in arrivals_in(chunk).into_iter().enumerate() {
+                let hash = hash_of(chunk.get(inside).bytes());
+                if let Some(deadline) = old.take(arrival, hash) {
+                    kept.add(arrival, hash, deadline);
+                }
+            }
+        }
+        if kept.len > 0 {
+            self.extra.get_or_insert_default().ttls = Some(kept);
+        }
+    }
+
+    /// Forgets when messages end, of a queue that lets go of all of them.
+    pub(super) fn forget_ttls(&mut self) {
+        if let Some(extra) = &mut self.extra {
+            extra.ttls = None;
+        }
+    }
+
+    /// Drops the notes of messages that are taken out at any place.
+    pub(super) fn take_ttls(&mut self, message: &[u8], arrivals: &[u64]) {
+        if let Some(ttls) = self.extra.as_mut().and_then(|extra| extra.ttls.as_mut()) {
+            let hash = hash_of(message);
+            for &arrival in arrivals {
+                ttls.take(arrival, hash);
+            }
+            self.drop_empty_ttls();
+        }
+    }
+
+    /// When its messages end, for a copy of it.
+    pub(super) fn ttls(&self) -> Option<Box<Ttls>> {
+        self.extra.as_ref()?.ttls.clone()
     }
 
     /// Whether any message has, or had, a time of its own.
@@ -89,10 +152,7 @@ impl Queue {
     pub fn take_ttl(&mut self, end: End) -> Option<u64> {
         let (message, arrival) = self.peek(end)?;
         let hash = hash_of(message.bytes());
-        let ttls = self.extra.as_mut()?.ttls.as_mut()?;
-        let of_it = (arrival, hash, 0)..=(arrival, hash, u64::MAX);
-        let (&(.., deadline), _) = ttls.by_message.range(of_it).next()?;
-        ttls.remove(arrival, hash, deadline);
+        let deadline = self.extra.as_mut()?.ttls.as_mut()?.take(arrival, hash)?;
         self.drop_empty_ttls();
         Some(deadline)
     }
@@ -153,11 +213,7 @@ impl Queue {
             if arrival < ends[0].min(ends[1]) || arrival > ends[0].max(ends[1]) {
                 continue;
             }
-            let arrivals = match chunk {
-                Chunk::Segment(segment) => segment.arrivals_in_order(),
-                Chunk::Large(large) => vec![large.arrival],
-            };
-            for (inside, other) in arrivals.into_iter().enumerate() {
+            for (inside, other) in arrivals_in(chunk).into_iter().enumerate() {
                 if other == arrival && hash_of(chunk.get(inside).bytes()) == hash {
                     return Some((at, inside));
                 }
@@ -167,9 +223,18 @@ impl Queue {
     }
 }
 
+fn arrivals_in(chunk: &Chunk) -> Vec<u64> {
+    match chunk {
+        Chunk::Segment(segment) => segment.arrivals_in_order(),
+        Chunk::Large(large) => vec![large.arrival],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::overflow::QueueBounds;
+    use crate::store::ledger::Cause;
 
     #[test]
     fn messages_end_wherever_they_are() {
@@ -195,6 +260,62 @@ mod tests {
             queue.check_invariants();
         }
         assert_eq!((queue.len(), queue.has_ttls()), (25, false));
+    }
+
+    #[test]
+    fn notes_go_with_their_messages() {
+        let mut queue = Queue::new();
+        for tick in 0..100 {
+            queue.push(End::Back, b"same", tick);
+            queue.set_ttl(b"same", tick, 1000);
+        }
+        let notes_len = |queue: &Queue| queue.ttls().map_or(0, |ttls| ttls.len);
+        assert_eq!(
+            queue.remove_matching(b"same", End::Front, 10, |_, _| ()),
+            10
+        );
+        assert_eq!(notes_len(&queue), 90);
+        queue.set(0, b"other");
+        assert_eq!(notes_len(&queue), 89);
+        let bounds = QueueBounds {
+            length_max: 50,
+            ..QueueBounds::default()
+        };
+        queue.drop_surplus(&bounds, End::Front);
+        assert_eq!(notes_len(&queue), 50);
+        assert_eq!(
+            queue
+                .take_surplus(
+                    &QueueBounds {
+                        length_max: 49,
+                        ..bounds
+                    },
+                    End::Back
+                )
+                .len(),
+            1
+        );
+        assert_eq!(notes_len(&queue), 49);
+        let copy = queue.clone();
+        assert_eq!((notes_len(&copy), copy.first_deadline()), (49, Some(1000)));
+        // By the thousand they may stay behind for a while.
+        let _ = queue.drop_front(48);
+        for tick in 100..1000 {
+            queue.push(End::Back, b"same", tick);
+            queue.set_ttl(b"same", tick, 2000);
+            let _ = queue.drop_front(1);
+        }
+        assert!(
+            notes_len(&queue) <= 2 + SPARE_NOTES_LEN_MAX,
+            "{}",
+            notes_len(&queue)
+        );
+        assert_eq!(queue.take_ended(2000).len(), 1);
+        assert!(!queue.has_ttls());
+        queue.push(End::Back, b"last", 3000);
+        queue.set_ttl(b"last", 3000, 4000);
+        queue.lose_all(Cause::Deleted);
+        assert!(!queue.has_ttls());
     }
 
     #[test]
