@@ -248,7 +248,8 @@ impl Engine {
         // The settings were read with the same rules.
         let policies = Policies::parse(&engine.config.policy_text()).unwrap_or_default();
         engine.govern(&mut engine.keyspace.hold(), policies);
-        engine.lead(Routes::parse(&engine.config.route_text()).unwrap_or_default());
+        let routes = Routes::parse(&engine.config.route_text()).unwrap_or_default();
+        engine.lead(|in_force| *in_force = routes);
         engine
     }
 
@@ -257,11 +258,15 @@ impl Engine {
         Arc::clone(&self.routes.lock())
     }
 
-    /// Puts other routes in force. A publication that races with it may follow either.
-    pub fn lead(&self, routes: Routes) {
+    /// Changes the routes in force. A publication that races with it may follow those before.
+    pub fn lead<R>(&self, change: impl FnOnce(&mut Routes) -> R) -> R {
+        let mut in_force = self.routes.lock();
+        let mut routes = (**in_force).clone();
+        let result = change(&mut routes);
         self.has_routes.store(!routes.is_empty(), Ordering::Relaxed);
         self.config.keep_route_text(&routes.to_lines().join("; "));
-        *self.routes.lock() = Arc::new(routes);
+        *in_force = Arc::new(routes);
+        result
     }
 
     /// The policies in force.

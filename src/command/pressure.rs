@@ -126,6 +126,18 @@ impl Engine {
     /// Whether a command that may use more memory is let through though memory is over the budget:
     /// all that it names are queues whose messages may go.
     pub(super) fn may_overrun(&self, command: &Command, args: Args<'_>) -> bool {
+        let mut positions = KeyPositions::new();
+        command.keys.positions(args, &mut positions);
+        matches!(command.group, "list" | "weir")
+            && self.has_memory_for(positions.iter().map(|&at| args.at(at)))
+    }
+
+    /// Whether these queues, if any, may take more: memory is within the budget, or there are such and
+    /// their messages may go.
+    pub(super) fn has_memory_for<'q>(
+        &self,
+        mut queues: impl ExactSizeIterator<Item = &'q [u8]>,
+    ) -> bool {
         if self.gates.load() & Gates::OVER_BUDGET == 0 {
             return true;
         }
@@ -134,14 +146,12 @@ impl Engine {
         if is_hopeless || !self.sheds.load(Ordering::Relaxed) {
             return false;
         }
-        let mut positions = KeyPositions::new();
-        command.keys.positions(args, &mut positions);
         let policies = self.policies();
-        let sheds = |&at: &usize| {
-            let governed = policies.governing(Kind::Queue, args.at(at));
+        let sheds = |name: &[u8]| {
+            let governed = policies.governing(Kind::Queue, name);
             governed.is_some_and(|governed| governed.bounds.sheds)
         };
-        matches!(command.group, "list" | "weir") && positions.iter().all(sheds)
+        queues.len() > 0 && queues.all(sheds)
     }
 }
 

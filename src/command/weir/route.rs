@@ -13,18 +13,18 @@ use crate::store::{End, Key, Kind, ShardSet, Tally};
 
 /// WEIR.ROUTE ADD channel-pattern key
 pub(super) fn add(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let mut routes = (*call.engine.routes()).clone();
-    let is_new = routes.add(args.at(2), args.at(3));
-    call.engine.lead(routes);
+    let is_new = call
+        .engine
+        .lead(|routes| routes.add(args.at(2), args.at(3)));
     call.reply.integer(i64::from(is_new));
     Ok(Outcome::Done)
 }
 
 /// WEIR.ROUTE DEL channel-pattern key
 pub(super) fn del(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let mut routes = (*call.engine.routes()).clone();
-    let was_there = routes.remove(args.at(2), args.at(3));
-    call.engine.lead(routes);
+    let was_there = call
+        .engine
+        .lead(|routes| routes.remove(args.at(2), args.at(3)));
     call.reply.integer(i64::from(was_there));
     Ok(Outcome::Done)
 }
@@ -85,6 +85,10 @@ fn leave(call: &mut Call<'_, '_>, key: &Key<'_>, channel: &[u8], message: &[u8])
         Some(entry) => entry.value.kind() == Kind::Stream,
         None => call.engine.policies().means_stream(key.name),
     };
+    let queue = (!is_stream).then_some(key.name);
+    if !call.engine.has_memory_for(queue.into_iter()) {
+        return false;
+    }
     if is_stream {
         let pairs: [&[u8]; 4] = [b"channel", channel, b"message", message];
         return add_entry(call, key, &pairs);
