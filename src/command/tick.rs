@@ -105,13 +105,13 @@ pub(super) fn expire(engine: &Engine, worker: usize, now: Now) -> bool {
             let Some(mut held) = engine.hold_calm(shard) else {
                 break;
             };
-            let removed = held
+            let (removed, keys_len) = held
                 .shard(shard)
                 .expire_due(now.unix_ms, EXPIRED_PER_HOLD_MAX);
             let (emptied, fields_len) = held
                 .shard(shard)
                 .expire_fields_due(now.unix_ms, EXPIRED_PER_HOLD_MAX);
-            let is_done = removed.len() < EXPIRED_PER_HOLD_MAX && fields_len < EXPIRED_PER_HOLD_MAX;
+            let is_done = keys_len < EXPIRED_PER_HOLD_MAX && fields_len < EXPIRED_PER_HOLD_MAX;
             let expired = std::mem::take(&mut held.shard(shard).expired);
             for key in &expired {
                 notify_expired(engine, key, &mut wakes);

@@ -19,9 +19,9 @@ mod wait;
 pub(super) use replace::replace;
 
 use crate::flags;
-use crate::limits::DATABASES;
 use crate::protocol::number::parse_i64;
 
+use super::call::Call;
 use super::error::Error;
 use super::outcome::Result;
 use super::spec::{Command, Keys};
@@ -114,7 +114,7 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 /// A database argument of MOVE and COPY.
-fn parse_db(argument: &[u8]) -> Result<u8> {
+fn parse_db(call: &Call<'_, '_>, argument: &[u8]) -> Result<u8> {
     let index = parse_i64(argument).ok_or(Error::NotInteger)?;
     if i32::try_from(index).is_err() {
         return Err(Error::line(
@@ -123,6 +123,6 @@ fn parse_db(argument: &[u8]) -> Result<u8> {
     }
     u8::try_from(index)
         .ok()
-        .filter(|&db| usize::from(db) < DATABASES)
+        .filter(|&db| usize::from(db) < call.engine.config.settings().databases)
         .ok_or(Error::line("ERR DB index is out of range"))
 }

@@ -94,7 +94,7 @@ fn check_room(call: &mut Call<'_, '_>, source: &Key<'_>, target: &Key<'_>) -> Re
 
 /// MOVE key db
 pub fn move_key(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let db = parse_db(args.at(2))?;
+    let db = parse_db(call, args.at(2))?;
     let source = call.key(args.at(1));
     if db == source.db {
         return Err(SAME);
@@ -127,7 +127,7 @@ pub fn copy(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         if option.eq_ignore_ascii_case(b"replace") {
             replace = true;
         } else if option.eq_ignore_ascii_case(b"db") {
-            db = parse_db(options.next().ok_or(Error::Syntax)?)?;
+            db = parse_db(call, options.next().ok_or(Error::Syntax)?)?;
         } else {
             return Err(Error::Syntax);
         }

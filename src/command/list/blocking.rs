@@ -99,11 +99,11 @@ pub(in crate::command) fn parse_timeout(argument: &[u8]) -> Result<Option<u64>> 
         };
         return Err(Error::text(refusal));
     };
-    if seconds < 0.0 {
-        return Err(Error::text("timeout is negative"));
-    }
     // Milliseconds, rounded up, must fit in 63 bits.
     let milliseconds = (seconds * 1000.0).ceil();
+    if milliseconds < 0.0 {
+        return Err(Error::text("timeout is negative"));
+    }
     #[allow(
         clippy::cast_precision_loss,
         reason = "the bound may be off by a millisecond"
@@ -132,6 +132,11 @@ mod tests {
         assert_eq!(parse_timeout(b"30.0").ok(), Some(Some(30_000_000)));
         assert_eq!(parse_timeout(b"1.5").ok(), Some(Some(1_500_000)));
         assert_eq!(parse_timeout(b"0.0001").ok(), Some(Some(1000)));
+        assert_eq!(
+            parse_timeout(b"-0.0001").ok(),
+            Some(None),
+            "0 when it is rounded up"
+        );
         assert!(parse_timeout(b"-1").is_err());
         assert!(parse_timeout(b"x").is_err());
         assert!(parse_timeout(b"1e300").is_err());

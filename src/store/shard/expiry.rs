@@ -3,7 +3,7 @@
 use crate::store::key::Key;
 use crate::store::ledger::Cause;
 use crate::store::meter::quarters;
-use crate::store::value::Value;
+use crate::store::value::{Kind, Value};
 
 use super::{Entry, Shard};
 
@@ -113,11 +113,12 @@ impl Shard {
     }
 
     /// Removes up to `limit` keys whose deadline has passed, earliest first; their values come
-    /// back for freeing after the lock is let go. Fewer than `limit`: none is due any more.
-    pub fn expire_due(&mut self, now_ms: u64, limit: usize) -> Vec<Entry> {
+    /// back for freeing after the lock is let go, but for those of queues, whose accounts are
+    /// remembered. Returns also how many keys went: fewer than `limit` means that none is due any more.
+    pub fn expire_due(&mut self, now_ms: u64, limit: usize) -> (Vec<Entry>, usize) {
         self.used = quarters(now_ms);
-        let mut removed = Vec::new();
-        while removed.len() < limit {
+        let (mut values, mut removed) = (Vec::new(), 0);
+        while removed < limit {
             let Some((db, hash)) = self.deadlines.pop_due(now_ms) else {
                 break;
             };
@@ -129,8 +130,7 @@ impl Shard {
             );
             if let Some(mut entry) = found {
                 database.expiring_len -= 1;
-                // LOSS: expired-key
-                database.lose(Cause::ExpiredKey, &entry.value);
+                database.book_out(&entry.value);
                 self.forget_fields(db, hash, &mut entry.value);
                 let key = Key {
                     db,
@@ -139,10 +139,17 @@ impl Shard {
                 };
                 self.note_expired(&key);
                 self.mark_ready(&key);
-                removed.push(entry);
+                removed += 1;
+                // LOSS: expired-key
+                if entry.value.kind() == Kind::Queue {
+                    self.let_go(db, Cause::ExpiredKey, entry);
+                } else {
+                    self.write_off(db, Cause::ExpiredKey, &entry.value);
+                    values.push(entry);
+                }
             }
         }
-        removed
+        (values, removed)
     }
 
     /// Removes up to `limit` fields whose deadline has passed from the hashes that have them; hashes
@@ -245,7 +252,7 @@ mod tests {
         }
         for (_, shard) in held.shards() {
             // All are due at once, so that many could be taken for each other.
-            while !shard.expire_due(10, 100).is_empty() {}
+            while shard.expire_due(10, 100).1 > 0 {}
             assert_eq!(shard.keys_len(0), 0);
         }
         assert!(flags.iter().all(|flag| flag.is_raised()));

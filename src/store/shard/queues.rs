@@ -96,13 +96,6 @@ impl Database {
             account.carry_out(value.held());
         }
     }
-
-    /// Counts what a value holds as lost.
-    pub(super) fn lose(&mut self, cause: Cause, value: &Value) {
-        if let Some(account) = self.account(value) {
-            account.lost.add(cause, value.held());
-        }
-    }
 }
 
 impl Shard {
