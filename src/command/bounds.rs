@@ -147,12 +147,16 @@ pub(super) fn push(
             return Err(error);
         }
     }
+    if args
+        .from(first)
+        .any(|message| is_oversized(message, bounds))
+    {
+        return push_around(call, key, args, first, end);
+    }
     let before = slot.queue.came();
-    let mut is_too_large = false;
     for message in args.from(first) {
         let keep = |message: &[u8]| keep(call.carrier, message);
         slot.queue.push_kept(end, message, tick, keep);
-        is_too_large |= message.len() as u64 > bounds.bytes_max;
     }
     slot.note_came(before);
     if bounds.is_timed() {
@@ -172,7 +176,7 @@ pub(super) fn push(
         let len = slot.queue.len();
         return Ok(PushedTo { is_new, len });
     }
-    if is_too_large || bounds.overflow != QueueOverflow::DropOldest || has_dead_letter() {
+    if bounds.overflow != QueueOverflow::DropOldest || has_dead_letter() {
         return Ok(push_over(call, key, end, is_new));
     }
     // LOSS: overflow-oldest
@@ -188,6 +192,71 @@ pub(super) struct PushedTo {
     pub is_new: bool,
     /// How many messages it holds after.
     pub len: usize,
+}
+
+/// Whether a message is larger than the whole queue may be, which lets go of it: it would push out all
+/// others and then go itself.
+#[inline]
+fn is_oversized(message: &[u8], bounds: QueueBounds) -> bool {
+    message.len() as u64 > bounds.bytes_max && bounds.overflow != QueueOverflow::Reject
+}
+
+/// Pushes messages some of which are oversized.
+#[cold]
+fn push_around(
+    call: &mut Call<'_, '_>,
+    key: &Key<'_>,
+    args: Args<'_>,
+    first: usize,
+    end: End,
+) -> Result<PushedTo> {
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let queue = call.held.shard_of(key).queue(key, now_ms)?;
+    let is_new = queue.is_none_or(|queue| queue.is_empty());
+    for message in args.from(first) {
+        if turn_away(call, key, message, Tally::default())? {
+            continue;
+        }
+        let mut slot = call.held.shard_of(key).slot_or_new(key, now_ms)?;
+        let before = slot.queue.came();
+        slot.queue.push(end, message, tick);
+        slot.queue.note_active(tick);
+        slot.note_came(before);
+    }
+    Ok(push_over(call, key, end, is_new))
+}
+
+/// Lets go of a message that comes to a queue and finds no place there, because it is oversized, or
+/// because the policy lets go of what comes last: says whether that is so. `leaving` is what would go by
+/// the same command.
+pub(super) fn turn_away(
+    call: &mut Call<'_, '_>,
+    key: &Key<'_>,
+    message: &[u8],
+    leaving: Tally,
+) -> Result<bool> {
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let mut slot = call.held.shard_of(key).slot_or_new(key, now_ms)?;
+    let Some(governed) = slot.queue.governed().cloned() else {
+        return Ok(false);
+    };
+    let bounds = governed.bounds;
+    let mut after = slot.queue.held();
+    after += Tally::one(message.len());
+    after -= leaving;
+    let is_last =
+        bounds.overflow == QueueOverflow::DropNewest && !bounds.hold(after.messages, after.bytes);
+    if !is_last && !is_oversized(message, bounds) {
+        return Ok(false);
+    }
+    let before = slot.queue.came();
+    slot.queue.push(End::Back, message, tick);
+    slot.note_came(before);
+    // LOSS: overflow-newest
+    let surplus = Vec::from_iter(slot.queue.pop(End::Back));
+    bury(call, key, &governed, Cause::OverflowNewest, surplus);
+    remove_if_drained(call, key);
+    Ok(true)
 }
 
 #[cold]
@@ -236,11 +305,15 @@ pub(super) fn keep_bounds(call: &mut Call<'_, '_>, key: &Key<'_>, pushed: Option
         return;
     };
     if governed.dead_letter.is_some() {
-        let surplus = slot.queue.take_surplus(&governed.bounds, end);
+        let mut surplus = slot.queue.take_surplus(&governed.bounds, end);
+        if end != old_end {
+            surplus.reverse();
+        }
         bury(call, key, &governed, cause, surplus);
     } else {
         slot.drop_surplus(&governed.bounds, end, cause);
     }
+    call.shard(key).watched.changed(key);
     remove_if_drained(call, key);
 }
 
@@ -442,6 +515,11 @@ fn lay(
     arrival: u64,
 ) -> bool {
     let (now_ms, tick) = (call.now_ms(), call.tick());
+    match turn_away(call, grave, message, Tally::default()) {
+        Ok(false) => {}
+        Ok(true) => return true,
+        Err(_) => return false,
+    }
     let shard = call.held.shard_of(grave);
     let Ok(mut slot) = shard.slot_or_new(grave, now_ms) else {
         return false;

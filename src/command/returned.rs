@@ -50,6 +50,7 @@ fn put_one_back(call: &mut Call<'_, '_>, taken: &Taken) {
         slot.queue.give_back(tally);
         slot.ledger.give_back(tally);
         call.shard(&key).mark_ready(&key);
+        call.shard(&key).watched.changed(&key);
         // It counts as the oldest at its end.
         bounds::keep_bounds(call, &key, Some(end.opposite()));
     } else {

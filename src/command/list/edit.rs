@@ -26,6 +26,11 @@ pub fn lset(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         let old = slot.queue.get(position).map_or(0, |old| old.bytes().len());
         let (old, new) = (Tally::one(old), Tally::one(args.at(3).len()));
         bounds::check_room(key.name, Some(slot.queue), governed_by, new, old)?;
+        if bounds::turn_away(call, &key, args.at(3), old)? {
+            call.reply.ok();
+            return Ok(Outcome::Done);
+        }
+        slot = call.shard(&key).slot_or_new(&key, now_ms)?;
     }
     slot.queue.set(position, args.at(3));
     slot.note_came(before.0);
@@ -71,6 +76,15 @@ pub fn linsert(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         adding,
         Tally::default(),
     )?;
+    if governed_by.is_some() {
+        let is_gone = bounds::turn_away(call, &key, args.at(4), Tally::default())?;
+        slot = call.shard(&key).slot_or_new(&key, now_ms)?;
+        if is_gone {
+            let len = reply_len(slot.queue.len());
+            call.reply.integer(len);
+            return Ok(Outcome::Done);
+        }
+    }
     let at = pivot + usize::from(is_after);
     slot.queue.insert_before(at, args.at(4), tick);
     slot.note_came(before);

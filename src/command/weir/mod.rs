@@ -5,6 +5,8 @@ mod backlog;
 mod ledger;
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod place_tests;
 mod policy;
 mod push;
 pub(super) mod route;

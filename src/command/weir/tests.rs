@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::command::testing::Bench;
 
 /// What the ledger of a queue, or of all, says of these names.
-fn ledger<const N: usize>(bench: &Bench, key: &str, names: [&str; N]) -> [u64; N] {
+pub(super) fn ledger<const N: usize>(bench: &Bench, key: &str, names: [&str; N]) -> [u64; N] {
     let command = format!("WEIR.LEDGER {key}");
     let text = bench.run(command.trim_end());
     let words: Vec<&str> = text.split(' ').collect();
@@ -13,7 +13,7 @@ fn ledger<const N: usize>(bench: &Bench, key: &str, names: [&str; N]) -> [u64; N
     })
 }
 
-fn check(bench: &Bench, steps: &[(&str, &str)]) {
+pub(super) fn check(bench: &Bench, steps: &[(&str, &str)]) {
     for (command, reply) in steps {
         assert_eq!(bench.run(command), *reply, "{command}");
     }
