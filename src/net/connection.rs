@@ -8,6 +8,8 @@
 
 mod reading;
 mod sending;
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 use std::mem;
@@ -306,8 +308,8 @@ impl Connection {
 
     /// Executes the complete requests at the start of `bytes`; returns how many bytes they took.
     fn execute(&mut self, bytes: &[u8], carrier: Option<&Carrier>, now: &mut Now) -> usize {
-        let limits = self.limits();
         let engine = &*self.engine;
+        let mut limits = limits_of(engine, &self.session);
         let mut held = engine.keyspace.hold();
         let mut wakes = WakeList::default();
         let (session, output) = (&mut self.session, &mut self.output);
@@ -356,6 +358,10 @@ impl Connection {
                             break;
                         }
                     }
+                    // Who says who he is, or takes it back, does so for the next request.
+                    if limits.unauthenticated || call.session.is_special {
+                        limits = limits_of(engine, call.session);
+                    }
                     call.ahead.taken()
                 }
             };
@@ -378,19 +384,6 @@ impl Connection {
         consumed
     }
 
-    /// Bounds of a request, which are tighter before authentication.
-    fn limits(&self) -> Limits {
-        if self.session.is_authenticated {
-            let bulk_bytes_max = self.engine.config.live().proto_max_bulk_bytes();
-            Limits {
-                bulk_bytes_max: usize::try_from(bulk_bytes_max).unwrap_or(usize::MAX),
-                ..Limits::default()
-            }
-        } else {
-            Limits::unauthenticated()
-        }
-    }
-
     /// Notes when the wait or pause ends by itself.
     fn set_timer(&mut self, now: Now) {
         self.until_us = match self.held {
@@ -401,7 +394,8 @@ impl Connection {
                 self.engine
                     .blocked_clients_len
                     .fetch_add(1, Ordering::Relaxed);
-                Some(now.mono_us + self.engine.pauses.left_ms(now.unix_ms) * 1000)
+                let left_us = self.engine.pauses.left_ms(now.unix_ms).saturating_mul(1000);
+                Some(now.mono_us.saturating_add(left_us))
             }
             Held::Blocked => self.session.blocked.and_then(|blocked| blocked.deadline_us),
         };
@@ -453,6 +447,19 @@ impl Connection {
         let result = run(&mut call);
         command::finish(&mut call);
         result
+    }
+}
+
+/// Bounds of a request, which are tighter for who has yet to say who he is.
+fn limits_of(engine: &Engine, session: &Session) -> Limits {
+    if session.is_authenticated || !engine.asks_who() {
+        let bulk_bytes_max = engine.config.live().proto_max_bulk_bytes();
+        Limits {
+            bulk_bytes_max: usize::try_from(bulk_bytes_max).unwrap_or(usize::MAX),
+            ..Limits::default()
+        }
+    } else {
+        Limits::unauthenticated()
     }
 }
 

@@ -20,8 +20,11 @@ pub fn pause(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let timeout_ms =
         timeout_ms.ok_or_else(|| Error::text("timeout is not an integer or out of range"))?;
     let timeout_ms = u64::try_from(timeout_ms).map_err(|_| Error::text("timeout is negative"))?;
-    let until_ms = call.now.unix_ms.checked_add(timeout_ms);
-    let until_ms = until_ms.ok_or_else(|| Error::text("timeout is out of range"))?;
+    // The moment at which it ends must fit in 63 bits.
+    if timeout_ms > i64::MAX.unsigned_abs() - call.now.unix_ms {
+        return Err(Error::text("timeout is out of range"));
+    }
+    let until_ms = call.now.unix_ms + timeout_ms;
     call.engine.pauses.pause(what, until_ms);
     call.engine.gates.set(Gates::PAUSED, true);
     call.reply.ok();
@@ -34,4 +37,28 @@ pub fn unpause(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     call.engine.gates.set(Gates::PAUSED, false);
     call.reply.ok();
     Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::Paused;
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn a_pause_ends_at_a_moment_that_there_is() {
+        let bench = Bench::new();
+        let longest_ms = i64::MAX.unsigned_abs() - bench.now.unix_ms;
+        for timeout_ms in [longest_ms + 1, i64::MAX.unsigned_abs()] {
+            assert_eq!(
+                bench.run(&format!("CLIENT PAUSE {timeout_ms}")),
+                "-ERR timeout is out of range"
+            );
+        }
+        assert_eq!(bench.engine.pauses.in_force(bench.now.unix_ms), None);
+        assert_eq!(bench.run(&format!("CLIENT PAUSE {longest_ms}")), "+OK");
+        assert_eq!(
+            bench.engine.pauses.in_force(bench.now.unix_ms),
+            Some(Paused::All)
+        );
+    }
 }

@@ -1,0 +1,55 @@
+//! What a connection does with what its client sends.
+
+use crate::command::testing::Bench;
+use crate::net::testing::Wire;
+use crate::worker::Turn;
+
+fn request(args: &[&str]) -> Vec<u8> {
+    let words = args
+        .iter()
+        .map(|arg| format!("${}\r\n{arg}\r\n", arg.len()));
+    format!("*{}\r\n{}", args.len(), words.collect::<String>()).into_bytes()
+}
+
+#[test]
+fn who_waits_out_the_longest_pause_waits() {
+    let bench = Bench::new();
+    let longest_ms = i64::MAX.unsigned_abs() - bench.now.unix_ms;
+    assert_eq!(bench.run(&format!("CLIENT PAUSE {longest_ms}")), "+OK");
+    let mut wire = Wire::new(&bench, usize::MAX);
+    wire.socket.send(&request(&["GET", "x"]));
+    let until_us = Some(u64::MAX);
+    assert_eq!(wire.turn_ends(), Turn::Wait { until_us });
+    assert_eq!(wire.turn_ends(), Turn::Wait { until_us });
+    bench.run("CLIENT UNPAUSE");
+    assert_eq!(wire.turn(), b"$-1\r\n");
+}
+
+#[test]
+fn bounds_of_requests_follow_who_the_client_is() {
+    let bench = Bench::new();
+    bench.run("CONFIG SET requirepass pw");
+    let large = "x".repeat(20_000);
+    let many = request(&["DEL", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
+    let auth = request(&["AUTH", "pw"]);
+    let set = request(&["SET", "k", &large]);
+    let mut wire = Wire::new(&bench, usize::MAX);
+    wire.socket.send(&[&auth[..], &many, &set].concat());
+    assert_eq!(wire.turn(), b"+OK\r\n:0\r\n+OK\r\n");
+    wire.socket
+        .send(&[&request(&["RESET"])[..], &many].concat());
+    assert_eq!(wire.turn_ends(), Turn::Over);
+    let refused = wire.socket.receive(usize::MAX);
+    assert_eq!(
+        refused,
+        b"+RESET\r\n-ERR Protocol error: unauthenticated multibulk length\r\n"
+    );
+
+    let mut early = Wire::new(&bench, usize::MAX);
+    let mut admin = Wire::new(&bench, usize::MAX);
+    let open = request(&["CONFIG", "SET", "requirepass", ""]);
+    admin.socket.send(&[&auth[..], &open].concat());
+    assert_eq!(admin.turn(), b"+OK\r\n+OK\r\n");
+    early.socket.send(&[&many[..], &set].concat());
+    assert_eq!(early.turn(), b":0\r\n+OK\r\n");
+}
