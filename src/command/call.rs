@@ -1,5 +1,6 @@
 //! What a handler works with: the shards that its command declared, the session, the reply.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
@@ -15,9 +16,10 @@ use crate::store::{AHEAD_LEN, Cause, Held, Key, Shard, Value};
 
 use super::ahead::Ahead;
 use super::engine::Engine;
+use super::secrets;
 use super::session::Session;
 use super::spec::Flags;
-use super::table::Recent;
+use super::table::{Found, Recent};
 
 /// One command being run.
 ///
@@ -290,17 +292,27 @@ impl<'c> Call<'c, '_> {
 
     /// Sends a line to all who run MONITOR, unless the command's flags keep it from them.
     #[cold]
-    pub(super) fn show_monitors(&mut self, flags: Flags, args: Args<'_>) {
-        if flags.any(Flags::SKIP_MONITOR.and(Flags::ADMIN)) {
+    pub(super) fn show_monitors(&mut self, found: &Found, args: Args<'_>) {
+        if found
+            .command
+            .flags
+            .any(Flags::SKIP_MONITOR.and(Flags::ADMIN))
+        {
             return;
         }
-        self.feed_monitors(args, None);
+        self.feed_monitors(args, secrets::positions(found, args), None);
     }
 
-    /// Sends a line to all who run MONITOR; `source` stands for the client's address.
+    /// Sends a line to all who run MONITOR, without the arguments that are `hidden`; `source`
+    /// stands for the client's address.
     #[cold]
-    pub(super) fn feed_monitors(&mut self, args: Args<'_>, source: Option<&str>) {
-        let line = super::monitor::line(self, args, source);
+    pub(super) fn feed_monitors(
+        &mut self,
+        args: Args<'_>,
+        hidden: Range<usize>,
+        source: Option<&str>,
+    ) {
+        let line = super::monitor::line(self, args, &hidden, source);
         let bounds = self.engine.outbox_bounds();
         for mailbox in self.engine.monitors.lock().iter() {
             mailbox.publish(line.clone(), bounds, self.wakes);

@@ -75,16 +75,7 @@ pub const COMMANDS: &[Command] = &[
     Command::new(
         "auth",
         -2,
-        flags![
-            NOSCRIPT,
-            LOADING,
-            STALE,
-            FAST,
-            NO_AUTH,
-            ALLOW_BUSY,
-            SKIP_MONITOR,
-            SKIP_SLOWLOG
-        ],
+        flags![NOSCRIPT, LOADING, STALE, FAST, NO_AUTH, ALLOW_BUSY],
         Keys::None,
         "connection",
         "1.0.0",

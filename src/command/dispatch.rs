@@ -20,6 +20,7 @@ use super::engine::Gates;
 use super::error::{BUSY, Error, SHOWN_BYTES_MAX, shown};
 use super::outcome::Outcome;
 use super::pause::Paused;
+use super::secrets;
 use super::serve;
 use super::session::ReplyMode;
 use super::slowlog::{SlowEntry, shortened};
@@ -114,7 +115,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     call.held.note_uses(true);
     // Afterwards, so that EXEC follows the commands that it executed.
     if gates & Gates::MONITORED != 0 && !matches!(outcome, Outcome::Postponed) {
-        call.show_monitors(flags, args);
+        call.show_monitors(&found, args);
     }
     outcome
 }
@@ -349,7 +350,7 @@ fn timed<const AMONG: bool>(
         let took_us = note_time(call, found.index, started_us, stands_for);
         // A command that waits is judged when it is served.
         if !matches!(outcome, Outcome::Blocked) {
-            note_slow(call, found.command, args, took_us, false);
+            note_slow(call, found, args, took_us, false);
         }
     }
     outcome
@@ -425,7 +426,8 @@ pub(super) fn run_inside(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) 
         .flags
         .any(Flags::SKIP_MONITOR.and(Flags::ADMIN));
     if gates & Gates::MONITORED != 0 && is_shown {
-        call.feed_monitors(args, Some("lua"));
+        let hidden = secrets::positions(&found, args);
+        call.feed_monitors(args, hidden, Some("lua"));
     }
     let stats = &call.stats.commands[found.index];
     let calls = stats.calls.get();
@@ -436,7 +438,7 @@ pub(super) fn run_inside(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) 
     if let Some(started_us) = started_us {
         let stands_for = if is_timed { 1 } else { TIMED_ONE_IN };
         let took_us = note_time(call, found.index, started_us, stands_for);
-        note_slow(call, found.command, args, took_us, true);
+        note_slow(call, found, args, took_us, true);
     }
 }
 
@@ -459,32 +461,14 @@ fn fail(call: &mut Call<'_, '_>, found: Found, error: &Error) -> Outcome {
     Outcome::Done
 }
 
-/// From which argument on a request is nobody's business: names and passwords.
-fn secret_from(command: &Command, args: Args<'_>) -> usize {
-    let is = |at: usize, word: &str| {
-        let argument = args.get(at);
-        argument.is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
-    };
-    let is_of_users = matches!(command.name, "setuser" | "deluser" | "getuser") && is(0, "acl");
-    let sets_password = is(0, "config") && (2..args.len()).any(|at| is(at, "requirepass"));
-    if is_of_users || sets_password {
-        2
-    } else if is(0, "hello") {
-        (2..args.len())
-            .find(|&at| is(at, "auth"))
-            .map_or(usize::MAX, |at| at + 1)
-    } else {
-        usize::MAX
-    }
-}
-
 pub(super) fn note_slow(
     call: &Call<'_, '_>,
-    command: &Command,
+    found: Found,
     args: Args<'_>,
     took_us: u64,
     is_inside: bool,
 ) {
+    let command = found.command;
     let live = call.engine.config.live();
     let threshold_ms = live.latency_threshold_ms();
     if threshold_ms > 0 && took_us / 1000 >= threshold_ms {
@@ -509,7 +493,7 @@ pub(super) fn note_slow(
         id: 0,
         unix_s: call.now.unix_ms / 1000,
         took_us,
-        arguments: shortened(args, secret_from(command, args)),
+        arguments: shortened(args, &secrets::positions(&found, args)),
         address,
         name,
     };

@@ -39,6 +39,7 @@ mod rest;
 mod returned;
 mod scan;
 mod script;
+mod secrets;
 mod serve;
 mod server;
 mod session;

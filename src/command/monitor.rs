@@ -1,5 +1,6 @@
 //! MONITOR: every command, as it is executed, to whoever asked.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,13 +11,21 @@ use super::call::Call;
 use super::engine::Gates;
 use super::error::Error;
 use super::outcome::{Outcome, Result};
+use super::secrets::REDACTED;
 
 /// The line that monitors see: `+seconds.micros [db address] "argument" ...`.
-pub(super) fn line(call: &Call<'_, '_>, args: Args<'_>, source: Option<&str>) -> Bytes {
+pub(super) fn line(
+    call: &Call<'_, '_>,
+    args: Args<'_>,
+    hidden: &Range<usize>,
+    source: Option<&str>,
+) -> Bytes {
     let (seconds, micros) = (call.now.unix_ms / 1000, call.now.unix_ms % 1000 * 1000);
     let address = source.unwrap_or(&call.session.client.address);
     let mut line = format!("+{seconds}.{micros:06} [{} {address}]", call.session.db).into_bytes();
-    for argument in args {
+    for (at, argument) in args.iter().enumerate() {
+        let is_hidden = hidden.contains(&at);
+        let argument = if is_hidden { REDACTED } else { argument };
         line.extend_from_slice(b" \"");
         for &byte in argument {
             match byte {
@@ -90,6 +99,63 @@ mod tests {
             .into();
         assert_eq!(order, [Some(0), Some(1), Some(2)], "{seen:?}");
         assert_eq!(seen.len(), 3, "{seen:?}");
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let bench = Bench::new();
+        bench.run("CONFIG SET slowlog-log-slower-than 0");
+        bench.run("CONFIG SET requirepass secret");
+        bench.run("SLOWLOG RESET");
+        let (mut client, mut monitor) = (bench.client(), bench.client());
+        for player in [&mut client, &mut monitor] {
+            bench.play(player, "AUTH secret");
+        }
+        bench.play(&mut monitor, "MONITOR");
+        monitor.look();
+        let shown = [
+            ("AUTH secret", "\"AUTH\" \"(redacted)\""),
+            ("AUTH secret2", "\"AUTH\" \"(redacted)\""),
+            (
+                "AUTH default secret",
+                "\"AUTH\" \"(redacted)\" \"(redacted)\"",
+            ),
+            (
+                "HELLO 2 AUTH default secret",
+                "\"HELLO\" \"2\" \"AUTH\" \"(redacted)\" \"(redacted)\"",
+            ),
+            (
+                "HELLO 2 SETNAME x auth default pass SETNAME y",
+                "\"HELLO\" \"2\" \"SETNAME\" \"x\" \"auth\" \"(redacted)\" \"(redacted)\" \"SETNAME\" \
+                 \"y\"",
+            ),
+            (
+                "HELLO 2 AUTH default secret0 AUTH default secret",
+                "\"HELLO\" \"2\" \"AUTH\" \"(redacted)\" \"(redacted)\" \"(redacted)\" \"(redacted)\" \
+                 \"(redacted)\"",
+            ),
+        ];
+        for in_transaction in [false, true] {
+            for (command, line) in shown {
+                if in_transaction {
+                    bench.play(&mut client, "MULTI");
+                }
+                bench.play(&mut client, command);
+                if in_transaction {
+                    bench.play(&mut client, "EXEC");
+                }
+                let seen = monitor.look();
+                assert!(seen.contains(line) && !seen.contains("secret"), "{seen}");
+            }
+        }
+        bench.play(&mut client, "ACL SETUSER alice >secret");
+        bench.play(&mut client, "CONFIG SET masterauth secret");
+        assert_eq!(monitor.look(), "");
+        let log = bench.play(&mut client, "SLOWLOG GET 100");
+        assert!(
+            log.contains("(redacted)") && !log.contains("secret"),
+            "{log}"
+        );
     }
 
     #[test]

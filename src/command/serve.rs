@@ -374,7 +374,7 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
     }
     if let Some(started_us) = started_us {
         let took_us = clock::mono_us().saturating_sub(started_us);
-        dispatch::note_slow(&stand_in, attempt.found.command, args, took_us, false);
+        dispatch::note_slow(&stand_in, attempt.found, args, took_us, false);
     }
     leave_lines(call.held, waiter);
     call.engine

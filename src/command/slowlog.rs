@@ -1,10 +1,13 @@
 //! The log of commands that took long, behind SLOWLOG.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::protocol::Args;
 use crate::sync::Lock;
+
+use super::secrets::REDACTED;
 
 /// Arguments kept of a logged command; Redis's `SLOWLOG_ENTRY_MAX_ARGC`.
 const ARGUMENTS_KEPT_MAX: usize = 32;
@@ -66,18 +69,18 @@ impl Slowlog {
 }
 
 /// A request as the log keeps it: long arguments and long lists of them cut, with a word on what
-/// is missing; those from `secret_from` on are not told.
-pub fn shortened(args: Args<'_>, secret_from: usize) -> Vec<Vec<u8>> {
+/// is missing; those that are `hidden` are not told.
+pub fn shortened(args: Args<'_>, hidden: &Range<usize>) -> Vec<Vec<u8>> {
     let kept = if args.len() > ARGUMENTS_KEPT_MAX {
         ARGUMENTS_KEPT_MAX - 1
     } else {
         args.len()
     };
     let shown = |(at, argument)| {
-        if at < secret_from {
-            shortened_argument(argument)
+        if hidden.contains(&at) {
+            REDACTED.to_vec()
         } else {
-            b"(redacted)".to_vec()
+            shortened_argument(argument)
         }
     };
     let mut arguments: Vec<Vec<u8>> = args.iter().take(kept).enumerate().map(shown).collect();

@@ -236,7 +236,7 @@ fn run_queued(call: &mut Call<'_, '_>, transaction: &Transaction) -> Outcome {
             after = Outcome::Close;
         }
         if is_monitored {
-            call.show_monitors(found.command.flags, request.as_args());
+            call.show_monitors(found, request.as_args());
         }
     }
     after

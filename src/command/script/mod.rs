@@ -188,7 +188,7 @@ fn run(
     }
     if call.engine.gates.load() & Gates::MONITORED != 0 {
         // Before the commands that it runs.
-        call.feed_monitors(args, None);
+        call.feed_monitors(args, 0..0, None);
     }
     if call.session.is_subscribed() {
         // What was published before stands before the reply, never inside it.
