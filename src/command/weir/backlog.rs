@@ -1,9 +1,11 @@
 //! WEIR.BACKLOG.
 
+use crate::command::acl;
 use crate::command::backlog::{Fact, Order, Row, Survey, Wanted, facts_of, row_of, rows_of};
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
+use crate::command::spec::KeyPositions;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Reply};
 
@@ -13,6 +15,30 @@ pub fn backlog(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         db: Some(call.session.db),
         ..Wanted::default()
     };
+    let first_key = parse_options(args, &mut wanted)?;
+    if first_key == args.len() && !acl::may_roam(call, args) {
+        return Err(Error::line("NOPERM No permissions to access a key"));
+    }
+    let now = call.now;
+    let rows: Vec<Row> = if first_key < args.len() {
+        let names = args.from(first_key).take(wanted.limit);
+        let keys: Vec<_> = names.map(|name| call.key(name)).collect();
+        let rows = keys.iter().map(|key| row_of(call.held, key, now));
+        rows.collect()
+    } else {
+        let mut survey = Survey::new(wanted, now);
+        call.each_shard(|_, shard| survey.visit(shard));
+        rows_of(call.held, survey.named(), now)
+    };
+    call.reply.array(rows.len());
+    for row in &rows {
+        write(call.reply, &Fact::Map(facts_of(row)));
+    }
+    Ok(Outcome::Done)
+}
+
+/// Reads the options; returns the position of the first name.
+fn parse_options<'a>(args: Args<'a>, wanted: &mut Wanted<'a>) -> Result<usize> {
     let mut first_key = 1;
     while let Some(option) = args.get(first_key) {
         let value = args.get(first_key + 1);
@@ -31,22 +57,14 @@ pub fn backlog(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         }
         first_key += 2;
     }
-    let now = call.now;
-    let rows: Vec<Row> = if first_key < args.len() {
-        let names = args.from(first_key).take(wanted.limit);
-        let keys: Vec<_> = names.map(|name| call.key(name)).collect();
-        let rows = keys.iter().map(|key| row_of(call.held, key, now));
-        rows.collect()
-    } else {
-        let mut survey = Survey::new(wanted, now);
-        call.each_shard(|_, shard| survey.visit(shard));
-        rows_of(call.held, survey.named(), now)
-    };
-    call.reply.array(rows.len());
-    for row in &rows {
-        write(call.reply, &Fact::Map(facts_of(row)));
+    Ok(first_key)
+}
+
+/// The names, whose permissions are asked for.
+pub(super) fn find_keys(args: Args<'_>, positions: &mut KeyPositions) {
+    if let Ok(first_key) = parse_options(args, &mut Wanted::default()) {
+        positions.extend(first_key..args.len());
     }
-    Ok(Outcome::Done)
 }
 
 fn write(reply: &mut Reply, fact: &Fact) {
@@ -93,6 +111,36 @@ mod tests {
         ] {
             assert!(told.contains(field), "{field} in {told}");
         }
+    }
+
+    #[test]
+    fn only_queues_that_a_user_may_read_are_told_of() {
+        let bench = Bench::new();
+        bench.run("RPUSH secret:q a");
+        bench.run("RPUSH own:q a");
+        bench.run("ACL SETUSER alice on nopass ~own:* %W~secret:* +weir.backlog");
+        bench.run("ACL SETUSER bob on nopass %R~* +weir.backlog");
+        let (mut alice, mut bob) = (bench.client(), bench.client());
+        bench.play(&mut alice, "AUTH alice x");
+        bench.play(&mut bob, "AUTH bob x");
+        for (arguments, may_alice) in [
+            ("", false),
+            (" MATCH own:*", false),
+            (" secret:q", false),
+            (" own:q secret:q", false),
+            (" SORT name LIMIT 1 own:q secret:q", false),
+            (" own:q", true),
+            (" LIMIT 2 own:q", true),
+        ] {
+            let command = format!("WEIR.BACKLOG{arguments}");
+            let told = bench.play(&mut alice, &command);
+            let refused = told == "-NOPERM No permissions to access a key";
+            assert_eq!(refused, !may_alice, "{command}: {told}");
+            let told = bench.play(&mut bob, &command);
+            assert!(told.starts_with('*'), "{command}: {told}");
+        }
+        let keys = bench.run("COMMAND GETKEYS WEIR.BACKLOG LIMIT 1 a b");
+        assert_eq!(keys, "*2 $1 a $1 b");
     }
 
     #[test]

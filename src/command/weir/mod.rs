@@ -37,7 +37,7 @@ macro_rules! weir {
 pub const COMMANDS: &[Command] = &[
     weir!("weir.ledger", -1, flags![READONLY, WALKS_KEYS], Keys::ALL,
         "Returns how many messages came, were delivered, are held and were lost by each cause.", ledger::ledger),
-    weir!("weir.backlog", -1, flags![READONLY, WALKS_KEYS], Keys::None,
+    weir!("weir.backlog", -1, flags![READONLY, WALKS_KEYS], Keys::Found(backlog::find_keys),
         "Returns how much waits in queues and streams, how old it is, how fast it comes and goes, and what was lost.", backlog::backlog),
     Command {
         subcommands: &[
