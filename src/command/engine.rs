@@ -376,6 +376,11 @@ impl Engine {
         !self.users.is_open()
     }
 
+    /// Whether a client may do everything without saying who it is.
+    pub fn is_open(&self) -> bool {
+        !self.asks_who() && self.gates.load() & Gates::RESTRICTED == 0
+    }
+
     /// Makes the users that the settings and the ACL file speak of; once, at start.
     pub fn load_users(&self) -> Result<(), String> {
         super::acl::load_at_start(self)

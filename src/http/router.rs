@@ -31,6 +31,8 @@ enum Refused {
     /// It asks for a name that anybody may have pointed at this address (DNS rebinding), so that a
     /// page from elsewhere could read the answer; and there is no token.
     Host,
+    /// It asks for messages, which clients must say who they are for; and there is no token.
+    Messages,
 }
 
 impl Access {
@@ -111,6 +113,7 @@ pub fn answer(
     match path {
         "/metrics" => scrape(engine, now, head),
         "/api/backlog" => json(api::backlog(engine, query, now)),
+        "/api/queue" if access.token.is_none() && !engine.is_open() => refuse(Refused::Messages),
         "/api/queue" => json(api::queue(engine, query, now)),
         "/api/events" => {
             let since = engine.alerts.lock().last_number();
@@ -140,6 +143,11 @@ fn refuse(refused: Refused) -> Response<Content> {
             StatusCode::FORBIDDEN,
             "without a token only addresses and localhost are answered, no other names: set \
              http-token, or protected-mode no",
+        ),
+        Refused::Messages => line(
+            StatusCode::FORBIDDEN,
+            "clients must say who they are, and without a token nobody here does, so messages are \
+             not shown: set http-token",
         ),
     }
 }

@@ -122,6 +122,32 @@ fn a_scrape_names_few_queues_and_counts_all() {
 }
 
 #[test]
+fn messages_are_not_shown_to_who_need_not_say_who_he_is_while_clients_must() {
+    let restrictions = [
+        "CONFIG SET requirepass pw",
+        "ACL SETUSER default resetkeys ~own:*",
+    ];
+    for restriction in restrictions {
+        let bench = Bench::new();
+        bench.run("RPUSH jobs secret");
+        let path = "/api/queue?name=jobs";
+        assert!(get(&bench, path).1.contains("secret"));
+        assert_eq!(bench.run(restriction), "+OK");
+        let (status, text) = get(&bench, path);
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        assert!(text.contains("set http-token"), "{text}");
+        for path in ["/metrics", "/api/backlog", "/"] {
+            assert_eq!(get(&bench, path).0, StatusCode::OK, "{path}");
+        }
+        let head = head("/api/queue?name=jobs&token=t", &[]);
+        let access = Access::new(Some("t".into()));
+        let response = answer(&bench.engine, &access, (HERE, bench.now), &head);
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(text_of(response.into_body()).contains("secret"));
+    }
+}
+
+#[test]
 fn json_tells_of_queues_and_what_lies_in_them() {
     let bench = busy_bench();
     let (status, json) = get(&bench, "/api/backlog?sort=length&limit=1");

@@ -399,7 +399,8 @@ function route() {
 function ask(path, query) {
   const asked = new URLSearchParams(query);
   if (token) asked.set("token", token);
-  return fetch(`${path}?${asked}`, { cache: "no-store" }).then((answer) => {
+  return fetch(`${path}?${asked}`, { cache: "no-store" }).then(async (answer) => {
+    if (answer.status === 403) throw new Error((await answer.text()).trim());
     if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
     return answer.json();
   });
