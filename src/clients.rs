@@ -63,6 +63,8 @@ pub struct Client {
     pub shard_channels_len: AtomicUsize,
     /// Commands queued in a transaction, or -1 outside one.
     pub queued_len: AtomicI64,
+    /// Memory that they take, in bytes.
+    pub queued_bytes: AtomicUsize,
     /// Keys watched.
     pub watched_len: AtomicUsize,
     /// Bytes of requests that wait to be executed.
@@ -192,6 +194,7 @@ impl Client {
             patterns_len: AtomicUsize::new(0),
             shard_channels_len: AtomicUsize::new(0),
             queued_len: AtomicI64::new(-1),
+            queued_bytes: AtomicUsize::new(0),
             watched_len: AtomicUsize::new(0),
             query_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
@@ -224,7 +227,10 @@ impl Client {
 
     /// Bytes that it takes, buffers included.
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.query_bytes.load(Ordering::Relaxed) + self.waiting_bytes()
+        size_of::<Self>()
+            + self.query_bytes.load(Ordering::Relaxed)
+            + self.queued_bytes.load(Ordering::Relaxed)
+            + self.waiting_bytes()
     }
 
     /// How many subscriptions of any kind it has.

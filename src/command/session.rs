@@ -67,7 +67,7 @@ pub enum ReplyMode {
 pub struct Transaction {
     /// The commands with their requests, in order.
     pub queued: Vec<(Found, OwnedArgs)>,
-    /// Memory that the requests take, in bytes.
+    /// Memory that `queued` takes, in bytes.
     pub bytes: usize,
     /// A command was refused while queueing: EXEC answers EXECABORT.
     pub is_broken: bool,
@@ -216,6 +216,9 @@ impl Session {
             i64::try_from(transaction.queued.len()).unwrap_or(i64::MAX)
         });
         client.queued_len.store(queued, Ordering::Relaxed);
+        let queued_bytes = self.transaction.as_ref();
+        let queued_bytes = queued_bytes.map_or(0, |transaction| transaction.bytes);
+        client.queued_bytes.store(queued_bytes, Ordering::Relaxed);
         let watched = self
             .watching
             .as_ref()

@@ -75,6 +75,10 @@ pub const COMMANDS: &[Command] = &[
     ),
 ];
 
+/// Memory that a queued command takes besides its arguments: its place, and what the allocator adds
+/// to their bytes.
+const QUEUED_BYTES: usize = size_of::<(Found, OwnedArgs)>() + 16;
+
 /// MULTI
 fn multi(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     if call.session.transaction.is_some() {
@@ -91,7 +95,7 @@ pub(super) fn queue(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>) -> O
     let bytes_max = call.engine.config.live().client_query_buffer_bytes_max();
     if let Some(transaction) = &mut call.session.transaction {
         let request = args.to_vec();
-        transaction.bytes += request.memory_bytes();
+        transaction.bytes += QUEUED_BYTES + request.memory_bytes();
         transaction.queued.push((*found, request));
         if transaction.bytes as u64 > bytes_max {
             let client = call.session.client.id;
@@ -318,7 +322,35 @@ pub fn abandon(call: &mut Call<'_, '_>) {
 
 #[cfg(test)]
 mod tests {
+    use super::QUEUED_BYTES;
     use crate::command::testing::Bench;
+
+    #[test]
+    fn a_queued_command_counts_with_its_place() {
+        let bench = Bench::new();
+        bench.run("CONFIG SET client-query-buffer-limit 1048576");
+        let mut player = bench.client();
+        bench.play(&mut player, "MULTI");
+        let mut queued_len = 0;
+        while bench.play(&mut player, "PING") == "+QUEUED" {
+            queued_len += 1;
+        }
+        assert!((5_000..10_000).contains(&queued_len), "{queued_len}");
+        let mut player = bench.client();
+        let before = player.session.client.memory_bytes();
+        for command in ["MULTI", "PING", "DEL 1 2 3 4 5 6 7 8 9"] {
+            bench.play(&mut player, command);
+        }
+        let queued_bytes = player.session.client.memory_bytes() - before;
+        assert!(queued_bytes > 2 * QUEUED_BYTES + 9 * 16, "{queued_bytes}");
+        let seen = bench.run("CLIENT LIST");
+        assert!(
+            seen.contains(&format!(" multi-mem={queued_bytes} ")),
+            "{seen}"
+        );
+        bench.play(&mut player, "EXEC");
+        assert_eq!(player.session.client.memory_bytes(), before);
+    }
 
     #[test]
     fn exec_says_that_memory_is_why() {
