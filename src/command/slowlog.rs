@@ -90,7 +90,8 @@ pub fn shortened(args: Args<'_>, hidden: &Range<usize>) -> Vec<Vec<u8>> {
     arguments
 }
 
-fn shortened_argument(argument: &[u8]) -> Vec<u8> {
+/// An argument as logs keep it: a long one is cut, with a word on how much is missing.
+pub fn shortened_argument(argument: &[u8]) -> Vec<u8> {
     if argument.len() <= ARGUMENT_BYTES_KEPT_MAX {
         return argument.to_vec();
     }

@@ -23,6 +23,7 @@ use super::super::error::Error;
 use super::super::outcome::Result;
 use super::super::server::{categories, key_specs};
 use super::super::session::Session;
+use super::super::slowlog::shortened_argument;
 use super::super::spec::{Flags, KeyPositions};
 use super::super::table::{Found, table};
 use super::access_of;
@@ -282,8 +283,8 @@ fn note(call: &Call<'_, '_>, reason: Reason, context: Context, object: &[u8], us
         count: 0,
         reason,
         context,
-        object: object.to_vec(),
-        user: user.unwrap_or_else(|| name_of(call)).to_vec(),
+        object: shortened_argument(object),
+        user: shortened_argument(user.unwrap_or_else(|| name_of(call))),
         client,
         first_ms: call.now.unix_ms,
         last_ms: call.now.unix_ms,

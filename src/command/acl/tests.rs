@@ -478,6 +478,19 @@ fn a_file_of_users_is_loaded_and_saved() {
 }
 
 #[test]
+fn the_log_keeps_the_beginning_of_long_names() {
+    let bench = Bench::new();
+    let mut player = as_user(&bench, "alice", "+get ~own:*");
+    let long = "x".repeat(1000);
+    bench.play(&mut player, &format!("GET {long}"));
+    bench.play(&mut player, &format!("AUTH {long} {long}"));
+    let log = bench.run("ACL LOG");
+    let kept = format!("{}... (872 more bytes)", "x".repeat(128));
+    assert_eq!(log.matches(&kept).count(), 2, "{log}");
+    assert!(!log.contains(&"x".repeat(129)), "{log}");
+}
+
+#[test]
 fn secrets_stay_out_of_the_slowlog() {
     let bench = Bench::new();
     bench.run("CONFIG SET slowlog-log-slower-than 0");
