@@ -284,6 +284,11 @@ impl Config {
         state.values.text(index).lines().map(words).collect()
     }
 
+    /// Whether a configuration file can hold a user's line, so that its words come back.
+    pub fn can_hold_user(line: &str) -> bool {
+        file::split_words(line).is_some_and(|words| words.join(" ") == line)
+    }
+
     /// Takes over users that were changed by commands, for `CONFIG REWRITE`.
     pub fn keep_user_text(&self, text: &str) {
         self.keep(const { index_of("user") }, text);

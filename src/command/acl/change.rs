@@ -13,6 +13,7 @@ use crate::command::call::Call;
 use crate::command::engine::Engine;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
+use crate::config::Config;
 use crate::outbox::CloseReason;
 use crate::protocol::Args;
 
@@ -233,8 +234,9 @@ pub(in crate::command) fn load_at_start(engine: &Engine) -> std::result::Result<
 }
 
 /// The users as the configuration file keeps them: nothing while there is none but the default
-/// one, as `requirepass` makes it, or where they are in a file of their own.
-pub(in crate::command) fn user_lines(engine: &Engine) -> Vec<String> {
+/// one, as `requirepass` makes it, or where they are in a file of their own. A configuration file is
+/// text, so that it cannot hold all that a rule may: an ACL file can.
+pub(in crate::command) fn user_lines(engine: &Engine) -> Result<Vec<String>> {
     let settings = engine.config.settings();
     let mut plain = User::unbounded(catalogue());
     if let Some(password) = &settings.requirepass {
@@ -242,9 +244,16 @@ pub(in crate::command) fn user_lines(engine: &Engine) -> Vec<String> {
     }
     let is_plain = engine.users.all().len() == 1 && *engine.users.default_account().user() == plain;
     if is_plain || settings.aclfile.is_some() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let lines = acl::describe_all(&engine.users);
-    let line = |line: Vec<u8>| String::from_utf8_lossy(&line).into_owned();
+    let line = |line: Vec<u8>| {
+        let text = String::from_utf8(line).ok();
+        let text = text.filter(|text| Config::can_hold_user(text));
+        text.ok_or(Error::line(
+            "ERR Rewriting config file: the name or a rule of a user has bytes that it cannot hold; \
+             keep users in an aclfile",
+        ))
+    };
     lines.into_iter().map(line).collect()
 }

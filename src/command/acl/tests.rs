@@ -436,6 +436,21 @@ fn users_come_from_the_settings_and_go_back_there() {
 }
 
 #[test]
+fn a_rule_that_the_settings_cannot_hold_is_not_changed_in_them() {
+    for pattern in [&b"~\xff\xfe*"[..], "~a\u{a0}b".as_bytes()] {
+        let folder = tempfile::tempdir().unwrap();
+        let bench = Bench::with_config(settings(folder.path(), "timeout 7\n"));
+        let mut player = bench.client();
+        let rule = [&b"ACL"[..], b"SETUSER", b"alice", pattern].map(<[u8]>::to_vec);
+        assert_eq!(bench.play_args(&mut player, &rule), "+OK");
+        let refused = bench.play(&mut player, "CONFIG REWRITE");
+        assert!(refused.contains("keep users in an aclfile"), "{refused}");
+        let text = std::fs::read_to_string(folder.path().join("weir.conf")).unwrap();
+        assert_eq!(text, "timeout 7\n");
+    }
+}
+
+#[test]
 fn a_file_of_users_is_loaded_and_saved() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("users.acl");
