@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hashbrown::HashSet;
+use hashbrown::{HashSet, HashTable};
 
 use crate::acl::Badge;
 use crate::clients::{Client, TakenList};
@@ -79,7 +79,7 @@ pub struct Watching {
     /// Raised when any of `keys` changes.
     pub flag: Arc<WatchFlag>,
     /// The keys, each once.
-    pub keys: Vec<WaitKey>,
+    pub keys: HashTable<WaitKey>,
 }
 
 /// How the command on which the client blocks ends without being served.

@@ -263,7 +263,7 @@ fn watch(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     for name in args.from(1) {
         let key = call.key(name);
         let is_known = |known: &WaitKey| known.db == key.db && *known.name == *key.name;
-        if watching.keys.iter().any(is_known) {
+        if watching.keys.find(key.hash, is_known).is_some() {
             continue;
         }
         let now_ms = call.now_ms();
@@ -271,7 +271,8 @@ fn watch(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         // An expired key that nobody asked for yet is absent from the start.
         shard.exists(&key, now_ms);
         shard.watched.watch(&key, &watching.flag);
-        watching.keys.push(WaitKey::from(&key));
+        let keys = &mut watching.keys;
+        keys.insert_unique(key.hash, WaitKey::from(&key), |known| known.hash);
     }
     call.session.watching = Some(watching);
     call.session.note_state();

@@ -6,6 +6,8 @@
 //!
 //! Lock order: one part or the patterns, then mailboxes.
 
+mod patterns;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -18,6 +20,8 @@ use crate::outbox::{Mailbox, WakeList};
 use crate::overflow::OutboxBounds;
 use crate::protocol::Resp;
 use crate::sync::Lock;
+
+use patterns::Patterns;
 
 /// Parts of a channel index: more than the workers that publish at once.
 const PARTS: usize = 64;
@@ -138,20 +142,13 @@ struct Index {
     channels_len: AtomicUsize,
 }
 
-#[derive(Debug)]
-struct Pattern {
-    glob: Box<[u8]>,
-    subscribers: Subscribers,
-    traffic: Traffic,
-}
-
 /// The index of all subscriptions.
 #[derive(Debug)]
 pub struct PubSub {
     hasher: RandomState,
     global: Index,
     shard: Index,
-    patterns: Lock<Vec<Pattern>>,
+    patterns: Lock<Patterns>,
     /// Length of `patterns`, so that publishers need not lock where there are none.
     patterns_len: AtomicUsize,
 }
@@ -238,31 +235,15 @@ impl PubSub {
     /// Adds a subscriber to a pattern.
     pub fn subscribe_pattern(&self, glob: &[u8], mailbox: &Arc<Mailbox>) {
         let mut patterns = self.patterns.lock();
-        if let Some(found) = patterns.iter_mut().find(|other| *other.glob == *glob) {
-            found.subscribers.insert(mailbox);
-            return;
-        }
-        let mut subscribers = Subscribers::default();
-        subscribers.insert(mailbox);
-        patterns.push(Pattern {
-            glob: glob.into(),
-            subscribers,
-            traffic: Traffic::default(),
-        });
+        patterns.insert(self.hasher.hash_one(glob), glob, mailbox);
         self.patterns_len.store(patterns.len(), Ordering::Relaxed);
     }
 
-    /// Takes a subscriber off a pattern.
+    /// Takes a subscriber off a pattern; a pattern without subscribers is forgotten.
     pub fn unsubscribe_pattern(&self, glob: &[u8], mailbox: &Mailbox) {
         let mut patterns = self.patterns.lock();
-        let Some(place) = patterns.iter().position(|other| *other.glob == *glob) else {
-            return;
-        };
-        patterns[place].subscribers.remove(mailbox);
-        if patterns[place].subscribers.0.is_empty() {
-            patterns.remove(place);
-            self.patterns_len.store(patterns.len(), Ordering::Relaxed);
-        }
+        patterns.remove(self.hasher.hash_one(glob), glob, mailbox);
+        self.patterns_len.store(patterns.len(), Ordering::Relaxed);
     }
 
     /// Sends a message to all subscribers of a channel, then, in the global space, to those of
