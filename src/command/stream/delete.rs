@@ -123,7 +123,8 @@ fn delete(call: &mut Call<'_, '_>, args: Args<'_>, group: Option<&[u8]>) -> Resu
             Deleted::Gone(_) | Deleted::GoneBefore => 1,
             Deleted::Referenced => 2,
         };
-        is_changed |= answer == 1;
+        // An acknowledgement alone changes no entry: Redis tells nobody of it.
+        is_changed |= matches!(deleted, Deleted::Gone(_));
         call.reply.integer(answer);
     }
     if is_changed {

@@ -115,6 +115,24 @@ fn keys_stand_behind_the_word_streams() {
 }
 
 #[test]
+fn to_acknowledge_an_entry_that_has_gone_changes_nothing() {
+    for (deleted, watched) in [("xdel s 1", "*1 :0"), ("xdel s 7", "*-1")] {
+        let bench = Bench::new();
+        let mut player = bench.client();
+        bench.run("xadd s 1 f v");
+        bench.run("xgroup create s g 0");
+        bench.run("xreadgroup group g c streams s >");
+        bench.run(deleted);
+        bench.play(&mut player, "watch s");
+        bench.play(&mut player, "multi");
+        assert_eq!(bench.run("xackdel s g ids 1 1"), "*1 :1");
+        bench.play(&mut player, "xlen t");
+        let got = bench.play(&mut player, "exec");
+        assert_eq!(got, watched, "{deleted}");
+    }
+}
+
+#[test]
 fn a_claiming_reader_gets_what_is_due_and_then_what_is_new() {
     let mut bench = Bench::new();
     let mut player = bench.client();
