@@ -43,6 +43,10 @@ pub fn xclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let claimed = group.claim(taker, &wanted.ids, wanted.options, now_ms);
     write_claimed(call.reply, &claimed, wanted.options.just_id);
     let dead = Dead::of(&claimed.exhausted);
+    if wanted.options.delivered_ms < now_ms && !claimed.entries.is_empty() {
+        // Who waits to claim what is due may have it now.
+        call.shard(&key).mark_ready(&key);
+    }
     if is_new {
         call.notify(&key, Events::STREAM, "xgroup-createconsumer");
     }

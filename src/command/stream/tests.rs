@@ -192,6 +192,27 @@ fn a_waiting_reader_claims_what_comes_due() {
 }
 
 #[test]
+fn what_a_claim_makes_due_is_claimed_at_once() {
+    for option in ["idle 120000", "time 1699999880000"] {
+        let bench = Bench::new();
+        let mut reader = bench.client();
+        bench.run("xadd s 1 f v");
+        bench.run("xgroup create s g 0");
+        bench.run("xreadgroup group g a streams s >");
+        let command = "xreadgroup group g b block 4000 claim 60000 streams s >";
+        assert_eq!(bench.play(&mut reader, command), "(blocked)");
+        assert_eq!(bench.run("xclaim s g a 0 1 justid"), "*1 $3 1-0");
+        assert_eq!(reader.look(), "", "claimed just now");
+        let claim = format!("xclaim s g a 0 1 {option} justid");
+        assert_eq!(bench.run(&claim), "*1 $3 1-0");
+        assert_eq!(
+            reader.look(),
+            "*1 *2 $1 s *1 *4 $3 1-0 *2 $1 f $1 v :120000 :1"
+        );
+    }
+}
+
+#[test]
 fn a_released_entry_is_claimed_at_once() {
     let bench = Bench::new();
     let mut reader = bench.client();
