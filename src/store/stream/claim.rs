@@ -12,6 +12,8 @@
 //! wherever they are, at a cost of what it returns. If many are due, a walk by id soon meets
 //! them; it may take a few more looks than Redis before it gives up with a cursor.
 
+use std::collections::BTreeSet;
+
 use super::consumer::ConsumerIndex;
 use super::entry::Entry;
 use super::group::{GroupMut, Left};
@@ -101,6 +103,8 @@ impl<'a> GroupMut<'a> {
         now_ms: u64,
     ) -> Claimed<'a> {
         let mut claimed = Claimed::default();
+        // What this request put an end to is not to begin anew in it.
+        let mut ended = BTreeSet::new();
         let mut seeker = self.log.seeker();
         for &id in ids {
             let Some(entry) = seeker.seek(id) else {
@@ -112,7 +116,7 @@ impl<'a> GroupMut<'a> {
             let pending = match self.group.pending.get(id) {
                 Some(pending) => pending,
                 // A forced entry starts as if delivered once, just now, to nobody.
-                None if options.force => Pending {
+                None if options.force && !ended.contains(&id) => Pending {
                     id,
                     owner: None,
                     delivered_ms: now_ms,
@@ -125,6 +129,9 @@ impl<'a> GroupMut<'a> {
                 continue;
             }
             self.hand_over(taker, entry, pending, options, now_ms, &mut claimed);
+            if claimed.exhausted.len() > ended.len() {
+                ended.insert(id);
+            }
         }
         self.note_active(taker, &claimed, now_ms);
         claimed

@@ -45,6 +45,29 @@ fn entries_of(claimed: &Claimed<'_>) -> Vec<u64> {
 }
 
 #[test]
+fn what_one_request_put_an_end_to_is_not_forced_again_in_it() {
+    let mut stream = filled(2, b"v");
+    let (mut group, reader) = delivered(&mut stream, 0);
+    group.set_policy(GroupPolicy {
+        deliveries_max: 1,
+        ..GroupPolicy::default()
+    });
+    let options = ClaimOptions {
+        min_idle_ms: 0,
+        delivered_ms: 5,
+        deliveries: None,
+        force: true,
+        just_id: false,
+    };
+    let ids = [1, 2, 1, 2, 1].map(id);
+    let claimed = group.claim(reader, &ids, options, 5);
+    assert_eq!(claimed.exhausted.len(), 2);
+    assert_eq!(entries_of(&claimed), [0; 0]);
+    assert_eq!(group.group().pending(), 0);
+    stream.verify();
+}
+
+#[test]
 fn segments_end_where_nodes_of_redis_end() {
     let mut stream = filled(120, &[b'x'; 64]);
     assert_eq!(

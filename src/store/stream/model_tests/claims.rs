@@ -125,6 +125,7 @@ impl ModelGroup {
             };
             let (idle_ms, deliveries) = match self.pending.get(&id) {
                 Some(pending) => (self.idle(id, now_ms), pending.deliveries),
+                None if expected.spent.iter().any(|&(spent, _)| spent == id) => continue,
                 None if ask.options.force => (u64::MAX, 1),
                 None => continue,
             };
