@@ -3,7 +3,7 @@
 //! Pending entries name their owner by index, so that they stay small. Invariants: names are in
 //! order and unique, an index stands for the same consumer until it is removed, and a removed
 //! consumer owns nothing. Lookup by name O(log n), creation and removal O(n) over four-byte
-//! indices.
+//! indices, removal of many at once too.
 
 use super::id::StreamId;
 use super::shed::shed_list;
@@ -107,6 +107,28 @@ impl Consumers {
             self.free.push(index.0);
         }
         Some(consumer)
+    }
+
+    /// Removes consumers that own nothing and for which `goes` says so, in one pass; returns how
+    /// many.
+    pub fn remove_where(&mut self, mut goes: impl FnMut(&Consumer) -> bool) -> u64 {
+        let (slots, free) = (&mut self.slots, &mut self.free);
+        let before = self.by_name.len();
+        self.by_name.retain(|&index| {
+            let slot = &mut slots[index as usize];
+            let leaves = |consumer: &Consumer| consumer.pending() == 0 && goes(consumer);
+            let gone = slot.as_ref().is_some_and(leaves);
+            if gone {
+                *slot = None;
+                free.push(index);
+            }
+            !gone
+        });
+        let removed = before - self.by_name.len();
+        if self.by_name.is_empty() {
+            *self = Self::default();
+        }
+        removed as u64
     }
 
     /// The consumer behind an index, which must be present.

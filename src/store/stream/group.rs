@@ -554,17 +554,7 @@ impl<'a> GroupMut<'a> {
         if idle_ms_max == 0 {
             return 0;
         }
-        let expired: Vec<ConsumerIndex> = self
-            .group
-            .consumers
-            .iter()
-            .filter(|(_, consumer)| consumer.pending() == 0)
-            .filter(|(_, consumer)| now_ms.saturating_sub(consumer.seen_ms) >= idle_ms_max)
-            .map(|(index, _)| index)
-            .collect();
-        for &index in &expired {
-            self.group.consumers.remove(index);
-        }
-        expired.len() as u64
+        let is_idle = |consumer: &Consumer| now_ms.saturating_sub(consumer.seen_ms) >= idle_ms_max;
+        self.group.consumers.remove_where(is_idle)
     }
 }

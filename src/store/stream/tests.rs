@@ -68,6 +68,30 @@ fn what_one_request_put_an_end_to_is_not_forced_again_in_it() {
 }
 
 #[test]
+fn each_consumer_is_looked_at_once_when_many_expire() {
+    let mut stream = filled(1, b"v");
+    let (mut group, _) = delivered(&mut stream, 0);
+    for number in 0..100 {
+        group.create_consumer(format!("{number}").as_bytes(), number);
+    }
+    let consumers = &mut group.group.consumers;
+    let mut looks = 0;
+    let removed = consumers.remove_where(|consumer| {
+        looks += 1;
+        consumer.seen_ms < 90
+    });
+    assert_eq!((removed, looks, consumers.len()), (90, 100, 11));
+    group.set_policy(GroupPolicy {
+        consumer_idle_ms_max: 10,
+        ..GroupPolicy::default()
+    });
+    assert_eq!(group.expire_consumers(109), 10);
+    let (_, is_new) = group.consumer(b"7", 109);
+    assert!(is_new);
+    stream.verify();
+}
+
+#[test]
 fn segments_end_where_nodes_of_redis_end() {
     let mut stream = filled(120, &[b'x'; 64]);
     assert_eq!(
