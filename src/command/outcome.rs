@@ -45,6 +45,8 @@ pub struct Block {
     pub timeout_us: Option<u64>,
     /// What to answer inside a transaction or script, where nothing waits.
     pub nothing: Nothing,
+    /// Moments on the wall clock at which keys at these positions may serve by themselves.
+    pub alarms: Vec<(usize, u64)>,
     /// The request to try again, where it is not the one that came (XREAD's `$` is resolved once).
     pub retry: Option<OwnedArgs>,
 }
@@ -59,6 +61,7 @@ impl Block {
             wakes_on_removal: false,
             timeout_us,
             nothing: Nothing::NullArray,
+            alarms: Vec::new(),
             retry: None,
         }
     }

@@ -61,6 +61,7 @@ pub(super) fn wait(
     block: Block,
 ) -> Outcome {
     if call.session.taken.is_some() {
+        set_alarms(call, args, &block.alarms);
         return Outcome::Blocked;
     }
     if call.session.is_atomic {
@@ -90,6 +91,7 @@ pub(super) fn wait(
         shards.insert(call.engine.keyspace.shard_of(&call.key(args.at(at))));
     }
     let first = block.keys.first().copied();
+    let alarms = block.alarms;
     let attempt = Attempt {
         client: Arc::clone(&call.session.client),
         found: *found,
@@ -110,6 +112,7 @@ pub(super) fn wait(
     for key in &waiter.keys {
         call.shard(&key.as_key()).lines.join(key, &waiter);
     }
+    set_alarms(call, args, &alarms);
     *call.session.client.wait.lock() = Wait::Standing(waiter);
     call.engine
         .blocked_clients_len
@@ -121,6 +124,17 @@ pub(super) fn wait(
         command: found.index,
     });
     Outcome::Blocked
+}
+
+/// Has keys tried when they may serve by themselves the client that now stands in their lines.
+#[inline]
+fn set_alarms(call: &mut Call<'_, '_>, args: Args<'_>, alarms: &[(usize, u64)]) {
+    for &(at, at_ms) in alarms {
+        let key = call.key(args.at(at));
+        call.shard(&key)
+            .lines
+            .set_alarm(&WaitKey::from(&key), at_ms);
+    }
 }
 
 /// Holds, beside `set`, every shard that serving waiters of these shards may touch: those that

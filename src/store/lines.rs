@@ -12,7 +12,7 @@
 mod tests;
 
 use std::any::Any;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ const SPARE_PLACES_MAX: usize = 64;
 const FREE_PLACES_MAX: usize = 16;
 
 /// A key that a waiter waits for, owned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WaitKey {
     /// The logical database.
     pub db: u8,
@@ -115,6 +115,8 @@ pub struct Line {
     places: VecDeque<Place>,
     /// Places that are taken.
     len: usize,
+    /// When the key may serve by itself; 0 is never.
+    alarm_ms: u64,
 }
 
 impl Line {
@@ -201,9 +203,9 @@ pub struct Lines {
     spare: VecDeque<Place>,
     /// Union of the shards of all waiters who joined since the lines were last empty.
     reach: ShardSet,
-    /// Moments on the wall clock at which a key may serve by itself; one for each key. Few: only
-    /// group readers who claim what others left pending set them.
-    alarms: Vec<(u64, WaitKey)>,
+    /// Moments on the wall clock at which a key may serve by itself, as its line has it: group
+    /// readers set them who claim what others left pending.
+    alarms: BTreeSet<(u64, WaitKey)>,
 }
 
 impl Lines {
@@ -246,6 +248,7 @@ impl Lines {
                         wants: Wants::default(),
                         places: mem::take(&mut self.spare),
                         len: 0,
+                        alarm_ms: 0,
                     },
                     |line| line.key.hash,
                 )
@@ -264,6 +267,9 @@ impl Lines {
         let stood = entry.get_mut().leave(ticket);
         if entry.get().is_empty() {
             let (line, _) = entry.remove();
+            if line.alarm_ms != 0 {
+                self.alarms.remove(&(line.alarm_ms, line.key));
+            }
             if line.places.capacity() <= SPARE_PLACES_MAX {
                 self.spare = line.places;
             }
@@ -274,19 +280,47 @@ impl Lines {
         stood
     }
 
-    /// Asks to have a key tried at a moment, or earlier if that was asked for already.
-    pub fn set_alarm(&mut self, key: &Key, at_ms: u64) {
-        let is_it = |(_, set): &&mut (u64, WaitKey)| set.db == key.db && *set.name == *key.name;
-        match self.alarms.iter_mut().find(is_it) {
-            Some((set_ms, _)) => *set_ms = at_ms.min(*set_ms),
-            None => self.alarms.push((at_ms, key.into())),
+    /// Asks to have a key tried at a moment, or earlier if that was asked for already, while
+    /// anybody waits for it. O(log alarms).
+    pub fn set_alarm(&mut self, key: &WaitKey, at_ms: u64) {
+        // The epoch is over, and stands for no alarm.
+        let at_ms = at_ms.max(1);
+        let is_it = |line: &Line| line.is_for(&key.as_key());
+        let Some(line) = self.by_key.find_mut(key.hash, is_it) else {
+            return;
+        };
+        if line.alarm_ms != 0 {
+            if line.alarm_ms <= at_ms {
+                return;
+            }
+            self.alarms.remove(&(line.alarm_ms, key.clone()));
         }
+        line.alarm_ms = at_ms;
+        self.alarms.insert((at_ms, key.clone()));
     }
 
     /// Takes the keys whose moment has come.
     pub fn take_alarms(&mut self, now_ms: u64) -> Vec<WaitKey> {
-        let due = self.alarms.extract_if(.., |(at_ms, _)| *at_ms <= now_ms);
-        due.map(|(_, key)| key).collect()
+        let mut due = Vec::new();
+        while self
+            .alarms
+            .first()
+            .is_some_and(|&(at_ms, _)| at_ms <= now_ms)
+            && let Some((_, key)) = self.alarms.pop_first()
+        {
+            let is_it = |line: &Line| line.is_for(&key.as_key());
+            if let Some(line) = self.by_key.find_mut(key.hash, is_it) {
+                line.alarm_ms = 0;
+            }
+            due.push(key);
+        }
+        due
+    }
+
+    /// How many keys have an alarm.
+    #[cfg(test)]
+    pub fn alarms_len(&self) -> usize {
+        self.alarms.len()
     }
 
     /// The keys of a database that somebody waits for.

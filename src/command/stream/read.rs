@@ -135,8 +135,14 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// Asks to wait in the lines of all keys, or answers that there is nothing.
-    pub fn wait(&self, call: &mut Call<'_, '_>, kept: Option<OwnedArgs>) -> Outcome {
+    /// Asks to wait in the lines of all keys, with alarms for some, or answers that there is
+    /// nothing.
+    pub fn wait(
+        &self,
+        call: &mut Call<'_, '_>,
+        kept: Option<OwnedArgs>,
+        alarms: Vec<(usize, u64)>,
+    ) -> Outcome {
         let Some(block_ms) = self.block_ms else {
             call.reply.null_array();
             return Outcome::Done;
@@ -146,6 +152,7 @@ impl<'a> Wanted<'a> {
         let block = Block {
             wakes_on_removal: self.group.is_some(),
             retry: kept,
+            alarms,
             ..Block::new(Kind::Stream, keys, timeout_us)
         };
         block.into()
@@ -246,7 +253,7 @@ pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         return Ok(Outcome::Done);
     }
     let kept = is_relative.then(|| resolved(args, ids_at, &after));
-    Ok(wanted.wait(call, kept))
+    Ok(wanted.wait(call, kept, Vec::new()))
 }
 
 /// The request with every `$` replaced by the id that it meant.

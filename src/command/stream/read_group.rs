@@ -64,13 +64,17 @@ pub fn xreadgroup(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     }
     let opened = Opened::new(call.reply, wanted.keys_len);
     let mut served = 0;
-    for (name, &from) in args.from(wanted.keys_at).zip(&from) {
-        served += usize::from(serve(call, name, &wanted, from, can_bury));
+    let mut alarms = Vec::new();
+    for (at, &from) in (wanted.keys_at..).zip(&from) {
+        match serve(call, args.at(at), &wanted, from, can_bury) {
+            Served::Some => served += 1,
+            Served::None { alarm_ms } => alarms.extend(alarm_ms.map(|at_ms| (at, at_ms))),
+        }
     }
     if opened.close(call.reply, served) {
         return Ok(Outcome::Done);
     }
-    Ok(wanted.wait(call, None))
+    Ok(wanted.wait(call, None, alarms))
 }
 
 const NO_GROUP: [&str; 3] = [
@@ -85,20 +89,28 @@ const MEANINGLESS_LAST: &str = "The + ID is meaningless in the context of XREADG
     read the history of this consumer by specifying a proper ID, or use the > ID to get new \
     messages. The + ID would just return an empty result set.";
 
-/// Serves one stream; says whether there was anything to write.
+/// What there was in a stream for a reader.
+enum Served {
+    /// Something was written.
+    Some,
+    /// Nothing, before this moment on the wall clock if there is one to wait for.
+    None { alarm_ms: Option<u64> },
+}
+
+/// Serves one stream.
 fn serve(
     call: &mut Call<'_, '_>,
     name: &[u8],
     wanted: &Wanted<'_>,
     from: From,
     can_bury: bool,
-) -> bool {
+) -> Served {
     let (group_name, consumer) = wanted.group.unwrap_or_default();
     let key = call.key(name);
     let now_ms = call.now_ms();
     let found = call.held.shard_of(&key).stream(&key, now_ms).ok().flatten();
     let Some(mut group) = found.and_then(|stream| stream.group_mut(group_name)) else {
-        return false;
+        return Served::None { alarm_ms: None };
     };
     if !can_bury {
         group.keep_exhausted();
@@ -118,10 +130,11 @@ fn serve(
             (len > 0, len, dead)
         }
     };
-    let mut alarm_ms = None;
+    let mut outcome = Served::Some;
     if is_served {
         reply.close_array(later, len);
     } else {
+        let mut alarm_ms = None;
         reply.truncate_to(start);
         if let (Some(min_idle_ms), Some(_)) = (wanted.claim_ms, wanted.block_ms) {
             let due_ms = group.group().next_due_ms(min_idle_ms);
@@ -129,15 +142,13 @@ fn serve(
             // Not at once again: what is due and was passed over stays so for a while.
             alarm_ms = Some(due_ms.max(now_ms + 1));
         }
-    }
-    if let Some(alarm_ms) = alarm_ms {
-        call.shard(&key).lines.set_alarm(&key, alarm_ms);
+        outcome = Served::None { alarm_ms };
     }
     if is_new {
         call.notify(&key, Events::STREAM, "xgroup-createconsumer");
     }
     bury(call, &key, group_name, &dead);
-    is_served
+    outcome
 }
 
 /// Writes the reader's own pending entries; returns how many.

@@ -192,6 +192,30 @@ fn a_waiting_reader_claims_what_comes_due() {
 }
 
 #[test]
+fn only_who_can_wait_sets_an_alarm() {
+    let bench = Bench::new();
+    let alarms = || {
+        let mut held = bench.engine.keyspace.hold();
+        held.need(ShardSet::ALL);
+        held.shards()
+            .map(|(_, s)| s.lines.alarms_len())
+            .sum::<usize>()
+    };
+    bench.run("xgroup create s g $ mkstream");
+    let command = "xreadgroup group g c block 1 claim 9223372036854775807 streams s >";
+    let mut player = bench.client();
+    bench.play(&mut player, "multi");
+    bench.play(&mut player, command);
+    assert_eq!(bench.play(&mut player, "exec"), "*1 *-1");
+    assert_eq!(alarms(), 0);
+    assert_eq!(bench.play(&mut player, command), "(blocked)");
+    assert_eq!(alarms(), 1);
+    bench.run("del s");
+    assert!(player.look().starts_with("-NOGROUP"));
+    assert_eq!(alarms(), 0);
+}
+
+#[test]
 fn what_a_claim_makes_due_is_claimed_at_once() {
     for option in ["idle 120000", "time 1699999880000"] {
         let bench = Bench::new();

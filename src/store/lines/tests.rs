@@ -110,3 +110,24 @@ fn a_line_says_what_can_serve_it() {
     let wants = lines.get(&KEY).map(Line::wants).unwrap();
     assert!(wants.any_of(Some(Kind::Stream)) && wants.any_of(None));
 }
+
+#[test]
+fn an_alarm_goes_with_the_last_of_its_line() {
+    let (mut lines, key) = (Lines::default(), WaitKey::from(&KEY));
+    lines.set_alarm(&key, 5);
+    assert_eq!(lines.alarms_len(), 0, "nobody waits");
+    for ticket in [1, 2] {
+        lines.join(&key, &waiter(ticket));
+    }
+    for at_ms in [9, 5, 7] {
+        lines.set_alarm(&key, at_ms);
+    }
+    assert_eq!(lines.take_alarms(4), []);
+    assert_eq!(lines.take_alarms(5), [key.clone()], "the earliest");
+    assert_eq!(lines.alarms_len(), 0);
+    lines.set_alarm(&key, u64::MAX);
+    lines.leave(&key, 1);
+    assert_eq!(lines.alarms_len(), 1);
+    lines.leave(&key, 2);
+    assert_eq!(lines.alarms_len(), 0);
+}
