@@ -6,9 +6,11 @@
 //! whether that entry still exists or not.
 //!
 //! The age of an id is the time since it was recorded, not since its entry's id: a stream whose
-//! ids run ahead of the clock forgets all the same. Record and find are O(1), expiry O(expired).
+//! ids run ahead of the clock forgets all the same. Record and find cost O(log producers), and so
+//! does each mark or producer that expires: producers stand in an index by the time of their
+//! oldest mark, each once, at a time that may be earlier than that and is never later.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::id::StreamId;
@@ -41,6 +43,14 @@ pub enum EntryMark {
 }
 
 impl EntryMark {
+    /// Bytes that it holds beside its own.
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Given(id) => ARC_BYTES + id.len(),
+            Self::Content(_) => 0,
+        }
+    }
+
     /// The mark of a content: names and values in turn. Equal for equal pairs in any order.
     pub fn of_content<A: AsRef<[u8]>>(pairs: &[A]) -> Self {
         // Fixed seeds: a mark must mean the same in every copy of a stream. Two digests make a
@@ -65,21 +75,36 @@ struct Producer {
     entries: Marks,
     /// Marks in the order they were recorded, with the time of it.
     order: VecDeque<(u64, EntryMark)>,
+    /// Where it stands in the index by time.
+    noted_ms: u64,
+    /// Bytes of the ids that it gave.
+    given_bytes: usize,
 }
 
 impl Producer {
-    fn new() -> Self {
+    fn new(now_ms: u64) -> Self {
         let seeds = ahash::RandomState::with_seeds(13, 17, 19, 23);
         Self {
             entries: Marks::with_hasher(seeds),
             order: VecDeque::new(),
+            noted_ms: now_ms,
+            given_bytes: 0,
         }
     }
 
     fn forget_first(&mut self) {
         if let Some((_, mark)) = self.order.pop_front() {
+            self.given_bytes -= mark.heap_bytes();
             self.entries.remove(&mark);
         }
+    }
+
+    /// Bytes allocated, its name and its places among the others included.
+    fn heap_bytes(&self, name: &[u8]) -> usize {
+        let places = size_of::<(Name, Self)>() + size_of::<(u64, Name)>();
+        let order = self.order.capacity() * size_of::<(u64, EntryMark)>();
+        let own = ARC_BYTES + name.len() + self.given_bytes;
+        places + order + self.entries.allocation_size() + own
     }
 
     fn expire(&mut self, recorded_before_ms: u64) {
@@ -93,11 +118,21 @@ impl Producer {
     }
 }
 
+/// A producer's name, which two indexes share.
+type Name = Arc<[u8]>;
+
+/// What an `Arc` allocates beside what it holds.
+const ARC_BYTES: usize = 2 * size_of::<usize>();
+
 /// What a stream remembers of its producers.
 #[derive(Clone, Debug, Default)]
 pub struct Idempotence {
     limits: IdempotenceLimits,
-    producers: BTreeMap<Box<[u8]>, Producer>,
+    producers: BTreeMap<Name, Producer>,
+    /// Every producer, by a time that is not after that of its oldest mark.
+    by_age: BTreeSet<(u64, Name)>,
+    /// Bytes that the producers take.
+    bytes: usize,
     added: u64,
     duplicates: u64,
 }
@@ -121,6 +156,8 @@ impl Idempotence {
         if limits != self.limits {
             self.limits = limits;
             self.producers.clear();
+            self.by_age.clear();
+            self.bytes = 0;
         }
     }
 
@@ -134,7 +171,9 @@ impl Idempotence {
     /// The entry that this mark stands for already.
     pub fn get(&mut self, producer: &[u8], mark: &EntryMark, now_ms: u64) -> Option<StreamId> {
         let known = self.producers.get_mut(producer)?;
+        let before = known.heap_bytes(producer);
         known.expire(expiry_ms(self.limits, now_ms)?);
+        self.bytes = self.bytes + known.heap_bytes(producer) - before;
         known.entries.get(mark).copied()
     }
 
@@ -147,27 +186,73 @@ impl Idempotence {
     /// Remembers that a mark, which is not known, stands for this entry.
     pub fn remember(&mut self, producer: &[u8], mark: EntryMark, id: StreamId, now_ms: u64) {
         if !self.producers.contains_key(producer) {
-            self.producers.insert(producer.into(), Producer::new());
+            let (name, known): (Name, _) = (producer.into(), Producer::new(now_ms));
+            self.bytes += known.heap_bytes(producer);
+            self.by_age.insert((now_ms, Arc::clone(&name)));
+            self.producers.insert(name, known);
         }
         let Some(known) = self.producers.get_mut(producer) else {
             return;
         };
+        let before = known.heap_bytes(producer);
         while known.order.len() >= self.limits.len_max {
             known.forget_first();
         }
+        known.given_bytes += mark.heap_bytes();
         known.entries.insert(mark.clone(), id);
         known.order.push_back((now_ms, mark));
+        self.bytes = self.bytes + known.heap_bytes(producer) - before;
     }
 
     /// Forgets what is too old, producers without marks included; for the background tick.
-    pub fn expire(&mut self, now_ms: u64) {
+    /// Returns how many producers it looked at.
+    pub fn expire(&mut self, now_ms: u64) -> usize {
         let Some(before_ms) = expiry_ms(self.limits, now_ms) else {
-            return;
+            return 0;
         };
-        self.producers.retain(|_, known| {
+        let mut looks = 0;
+        while self.by_age.first().is_some_and(|&(ms, _)| ms <= before_ms)
+            && let Some((_, name)) = self.by_age.pop_first()
+        {
+            looks += 1;
+            let Some(known) = self.producers.get_mut(&name) else {
+                continue;
+            };
+            self.bytes -= known.heap_bytes(&name);
             known.expire(before_ms);
-            !known.order.is_empty()
-        });
+            if let Some(&(oldest_ms, _)) = known.order.front() {
+                known.noted_ms = oldest_ms;
+                self.bytes += known.heap_bytes(&name);
+                self.by_age.insert((oldest_ms, name));
+            } else {
+                self.producers.remove(&name);
+            }
+        }
+        looks
+    }
+
+    /// When there is something to forget, if ever; it may come to nothing then.
+    pub fn next_expiry_ms(&self) -> Option<u64> {
+        let &(oldest_ms, _) = self.by_age.first()?;
+        Some(oldest_ms.saturating_add(self.limits.duration_ms))
+    }
+
+    /// Bytes allocated.
+    pub fn heap_bytes(&self) -> u64 {
+        (size_of::<Self>() + self.bytes) as u64
+    }
+
+    /// Frees up to so many bytes of what is remembered; true while there is more.
+    pub(super) fn shed_some(&mut self, left: &mut usize) -> bool {
+        while *left > 0
+            && let Some((name, known)) = self.producers.pop_first()
+        {
+            let bytes = known.heap_bytes(&name);
+            self.by_age.remove(&(known.noted_ms, name));
+            self.bytes -= bytes;
+            *left = left.saturating_sub(bytes);
+        }
+        !self.producers.is_empty()
     }
 
     /// Producers with something remembered.
@@ -227,6 +312,44 @@ mod tests {
         assert_eq!(known.marks(), 2, "no change, nothing forgotten");
         known.expire(7000);
         assert_eq!((known.producers(), known.marks()), (0, 0));
+    }
+
+    #[test]
+    fn only_producers_with_old_marks_are_looked_at() {
+        let mut known = Idempotence::new(IdempotenceLimits {
+            duration_ms: 1000,
+            len_max: 2,
+        });
+        let empty_bytes = known.heap_bytes();
+        for number in 0..100_u64 {
+            let name = number.to_string();
+            known.record(name.as_bytes(), given(b"a"), StreamId::MIN, number);
+        }
+        assert!(known.heap_bytes() > empty_bytes + 100 * size_of::<EntryMark>() as u64);
+        assert_eq!(known.next_expiry_ms(), Some(1000));
+        assert_eq!((known.expire(1009), known.producers()), (10, 90));
+        // Later marks crowd the first out; it is looked at for it once and stays.
+        for text in [b"b", b"c"] {
+            known.record(b"10", given(text), StreamId::MIN, 500);
+        }
+        assert_eq!((known.expire(1010), known.producers()), (1, 90));
+        assert_eq!(known.expire(1010), 0);
+        assert_eq!(known.get(b"11", &given(b"a"), 1011), None);
+        assert_eq!((known.expire(1499), known.producers()), (89, 1));
+        assert_eq!((known.expire(1500), known.producers()), (1, 0));
+        assert_eq!(
+            (known.heap_bytes(), known.next_expiry_ms()),
+            (empty_bytes, None)
+        );
+        for number in 0..100_u64 {
+            let name = number.to_string();
+            known.record(name.as_bytes(), given(b"a"), StreamId::MIN, number);
+        }
+        while known.shed_some(&mut 1000) {}
+        assert_eq!(
+            (known.heap_bytes(), known.next_expiry_ms()),
+            (empty_bytes, None)
+        );
     }
 
     #[test]

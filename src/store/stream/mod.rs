@@ -234,7 +234,11 @@ impl Stream {
     /// Bytes allocated; O(groups and consumers). MEMORY USAGE.
     pub fn heap_bytes(&self) -> u64 {
         let groups: u64 = self.groups().map(Group::heap_bytes).sum();
-        self.log.heap_bytes() + groups + (self.groups.capacity() * size_of::<usize>()) as u64
+        let known = self.idempotence().map_or(0, Idempotence::heap_bytes);
+        self.log.heap_bytes()
+            + groups
+            + known
+            + (self.groups.capacity() * size_of::<usize>()) as u64
     }
 
     /// Checks that every invariant of the stream holds. O(everything).

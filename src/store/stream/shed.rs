@@ -7,18 +7,20 @@ use std::mem;
 
 use super::Stream;
 use super::group::Group;
+use super::idempotence::Idempotence;
 use super::log::Based;
 use super::sorted::{Keyed, Sorted};
 use crate::store::reclaim::{self, HEAVY_BYTES_MIN, SLICE_BYTES, Shed};
 
 impl Drop for Stream {
-    /// Hands the segments and groups of a heavy stream over to be freed elsewhere.
+    /// Hands the parts of a heavy stream over to be freed elsewhere.
     fn drop(&mut self) {
         let bytes = heavy(self.heap_bytes());
         if bytes >= HEAVY_BYTES_MIN {
             let remains = Remains {
                 segments: self.log.take_segments(),
                 groups: mem::take(&mut self.groups),
+                idempotence: self.idempotence.take(),
             };
             reclaim::free(remains, bytes);
         }
@@ -30,6 +32,7 @@ struct Remains {
     segments: Sorted<Based>,
     #[allow(clippy::vec_box, reason = "moved as it is from the stream")]
     groups: Vec<Box<Group>>,
+    idempotence: Option<Box<Idempotence>>,
 }
 
 impl Shed for Remains {
@@ -50,7 +53,8 @@ impl Shed for Remains {
                 return true;
             }
         }
-        false
+        let known = self.idempotence.as_mut();
+        known.is_some_and(|known| known.shed_some(&mut left))
     }
 }
 

@@ -45,6 +45,16 @@ fn entries_of(claimed: &Claimed<'_>) -> Vec<u64> {
 }
 
 #[test]
+fn what_is_remembered_of_producers_is_counted() {
+    let mut stream = filled(1, b"v");
+    let before = stream.heap_bytes();
+    let known = stream.idempotence_mut(IdempotenceLimits::default());
+    let mark = EntryMark::Given(vec![b'x'; 10_000].into());
+    known.record(b"producer", mark, id(1), 0);
+    assert!(stream.heap_bytes() > before + 10_000);
+}
+
+#[test]
 fn what_one_request_put_an_end_to_is_not_forced_again_in_it() {
     let mut stream = filled(2, b"v");
     let (mut group, reader) = delivered(&mut stream, 0);
