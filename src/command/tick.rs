@@ -143,10 +143,9 @@ pub(super) fn tend(engine: &Engine, worker: usize, now: Now) {
             let Some(mut held) = engine.hold_calm(shard) else {
                 break;
             };
-            more = held.shard(shard).has_tended()
-                && held.shard(shard).tend_all(now.unix_ms, |key, tended| {
-                    notify_tended(engine, key, &tended, &mut wakes);
-                });
+            more = held.shard(shard).tend_due(now.unix_ms, |key, tended| {
+                notify_tended(engine, key, &tended, &mut wakes);
+            });
             let mut due = held.shard(shard).lines.take_alarms(now.unix_ms);
             due.extend(take_ready(held.shard(shard)));
             drop(held);

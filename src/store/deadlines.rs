@@ -42,6 +42,24 @@ impl Deadlines {
         Some((db, hash))
     }
 
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.ordered.is_empty()
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.ordered.len()
+    }
+
+    /// Whether one has passed.
+    pub fn has_due(&self, now_ms: u64) -> bool {
+        let first = self.ordered.first();
+        first.is_some_and(|&(deadline_ms, ..)| deadline_ms <= now_ms)
+    }
+
     /// Moves the deadlines of two databases to each other.
     pub fn swap_databases(&mut self, a: u8, b: u8) {
         let swap = |db| match db {

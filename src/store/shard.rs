@@ -122,8 +122,8 @@ pub struct Shard {
     pub dead_lettered: u64,
     /// Entries of streams that were delivered too often and that their group let go of.
     pub exhausted: u64,
-    /// Streams that do something by themselves, for the tick to see to.
-    tended: Vec<WaitKey>,
+    /// When each stream is to be looked after that does something by itself.
+    tended: Deadlines,
     /// The last moment that anybody brought along, in quarters of a second: when a key is inserted.
     /// The ticks that expire keys keep it fresh.
     used: u32,
@@ -162,7 +162,7 @@ impl Shard {
             looks: 0,
             dead_lettered: 0,
             exhausted: 0,
-            tended: Vec::new(),
+            tended: Deadlines::default(),
             used: 0,
             is_unnoticed: false,
         }
@@ -342,7 +342,7 @@ impl Shard {
         entry.used = used;
         let mut old = std::mem::replace(&mut entry.value, value);
         database.book_out(&old);
-        self.forget_fields(key.db, key.hash, &mut old);
+        self.forget_times(key.db, key.hash, &mut old);
         if is_hash {
             self.note_fields(key);
         }
@@ -402,7 +402,7 @@ impl Shard {
             self.deadlines.remove(entry.deadline_ms, key.db, key.hash);
         }
         database.book_out(&entry.value);
-        self.forget_fields(key.db, key.hash, &mut entry.value);
+        self.forget_times(key.db, key.hash, &mut entry.value);
         if entry.value.kind() == Kind::Stream {
             self.mark_ready(key);
         }

@@ -83,8 +83,9 @@ fn add(call: &mut Call<'_, '_>, args: Args<'_>, options: &Options<'_>) -> Result
     if args.len() == 5 && options.id == NewId::Auto && slot.stream.governed().is_none() {
         add_following(&mut slot, &entry, &mut call.ahead, call.reply);
     }
+    let is_early = slot.stream.outruns_look();
     shard.mark_ready(&key);
-    if options.producer.is_some() {
+    if is_early {
         shard.tend(&key);
     }
     shard.watched.changed(&key);
@@ -180,6 +181,7 @@ pub(in crate::command) fn add_entry(
         Ok(None) => add_to_new(call, key, add).is_ok(),
     };
     if is_placed {
+        call.shard(key).tend(key);
         call.shard(key).mark_ready(key);
         call.changed(key, Events::STREAM, "xadd");
     }

@@ -476,6 +476,81 @@ fn a_waiter_for_dead_letters_is_served_by_the_tick() {
     assert!(undertaker.look().contains("$11 weir.origin $1 s"));
 }
 
+/// How many streams the tick is to look after, and in how many shards it would look at one now.
+fn tended(bench: &Bench) -> (usize, usize) {
+    let mut held = bench.engine.keyspace.hold();
+    held.need(ShardSet::ALL);
+    let tended = held.shards().map(|(_, s)| s.tended(bench.now.unix_ms));
+    tended.fold((0, 0), |sum, one| {
+        (sum.0 + one.0, sum.1 + usize::from(one.1))
+    })
+}
+
+#[test]
+fn a_tick_looks_only_at_streams_with_something_due() {
+    let mut bench = Bench::new();
+    bench.run("weir.policy set s* kind stream max-age 1000");
+    bench.run("weir.policy set i* kind stream expire-idle 1000");
+    for number in 0..50 {
+        bench.run(&format!("xadd s{number} * f v"));
+        bench.run(&format!("xgroup create i{number} g $ mkstream"));
+        for mark in [1, 2] {
+            bench.run(&format!("xadd p{number} idmp p {mark} * f v"));
+        }
+    }
+    assert_eq!(tended(&bench).0, 150);
+    tick::tend(&bench.engine, 0, bench.now);
+    assert_eq!(tended(&bench), (150, 0));
+    bench.now.unix_ms += 999;
+    assert_eq!(tended(&bench), (150, 0), "nothing is due");
+    bench.now.unix_ms += 2;
+    assert!(tended(&bench).1 > 0);
+    tick::tend(&bench.engine, 0, bench.now);
+    assert_eq!(tended(&bench), (100, 0), "those with entries are empty");
+    for number in 0..50 {
+        bench.run(&format!("rename i{number} j{number}"));
+        bench.run(&format!("xadd s{number} 1-1000000 f v"));
+        bench.run(&format!("xadd s{number} * f v"));
+    }
+    assert_eq!(tended(&bench).0, 100, "no policy for j*");
+    bench.run("swapdb 0 1");
+    bench.now.unix_ms += 100_000;
+    tick::tend(&bench.engine, 0, bench.now);
+    assert_eq!(tended(&bench), (0, 0), "all forgotten");
+}
+
+#[test]
+fn what_leaves_its_key_leaves_the_list_of_the_tick() {
+    let mut bench = Bench::new();
+    bench.run("weir.policy set s* kind stream max-age 100000000 expire-idle 100000000");
+    for (leave, left) in [
+        ("del s1", 0),
+        ("set s1 x", 0),
+        ("rename s1 t", 0),
+        ("rename s1 s2", 1),
+        ("move s1 5", 1),
+        ("flushdb", 0),
+        ("weir.policy del s* kind stream", 0),
+    ] {
+        bench.run("flushall");
+        bench.run("weir.policy set s* kind stream max-age 100000000 expire-idle 100000000");
+        bench.run("xadd s1 * f v");
+        tick::tend(&bench.engine, 0, bench.now);
+        assert_eq!(tended(&bench), (1, 0));
+        bench.run(leave);
+        assert_eq!(tended(&bench).0, left, "{leave}");
+    }
+    bench.run("flushall");
+    bench.run("weir.policy set s* kind stream max-age 1000");
+    bench.run("xgroup create s1 g $ mkstream");
+    tick::tend(&bench.engine, 0, bench.now);
+    bench.run("xadd s1 1 f v");
+    assert_eq!(tended(&bench).1, 1, "an entry that is old already");
+    bench.now.unix_ms += 1;
+    tick::tend(&bench.engine, 0, bench.now);
+    assert_eq!(tended(&bench), (0, 0));
+}
+
 #[test]
 fn old_entries_and_idle_consumers_go_without_traffic() {
     let mut bench = Bench::new();

@@ -15,8 +15,8 @@ const ENTRY_BYTES: usize = 128;
 /// What was in a database of a shard that was emptied.
 pub struct Emptied {
     entries: IntoIter<Entry>,
-    /// Of its keys, and of the fields of its hashes.
-    _deadlines: [Deadlines; 2],
+    /// Of its keys, of the fields of its hashes, and of its streams.
+    _deadlines: [Deadlines; 3],
 }
 
 /// Databases that were emptied. Heavy values among them hand themselves over.
@@ -63,7 +63,11 @@ impl Shard {
             .cloned()
             .collect();
         self.ready.extend(ready.into_iter().map(Ready::new));
-        let deadlines = [&mut self.deadlines, &mut self.field_deadlines];
+        let deadlines = [
+            &mut self.deadlines,
+            &mut self.field_deadlines,
+            &mut self.tended,
+        ];
         let deadlines = deadlines.map(|deadlines| deadlines.clear_database(db));
         database.timed_len = 0;
         self.vanished.forget_database(db);
@@ -105,17 +109,11 @@ impl Shard {
         for db in [a, b] {
             self.vanished.forget_database(db);
         }
-        for listed in &mut self.tended {
-            match listed.db {
-                db if db == a => listed.db = b,
-                db if db == b => listed.db = a,
-                _ => {}
-            }
-        }
         self.swap_delayed(a, b);
         self.timed.swap_databases(a, b);
         self.dbs.swap(usize::from(a), usize::from(b));
         self.deadlines.swap_databases(a, b);
         self.field_deadlines.swap_databases(a, b);
+        self.tended.swap_databases(a, b);
     }
 }

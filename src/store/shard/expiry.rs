@@ -78,13 +78,18 @@ impl Shard {
 
     /// Forgets what was noted of a value that leaves its key.
     #[inline]
-    pub(super) fn forget_fields(&mut self, db: u8, hash: u64, value: &mut Value) {
-        if let Value::Hash(fields) = value
-            && fields.noted_ms() != 0
-        {
-            self.field_deadlines.remove(fields.noted_ms(), db, hash);
-            self.dbs[usize::from(db)].timed_len -= 1;
-            fields.set_noted_ms(0);
+    pub(super) fn forget_times(&mut self, db: u8, hash: u64, value: &mut Value) {
+        match value {
+            Value::Hash(fields) if fields.noted_ms() != 0 => {
+                self.field_deadlines.remove(fields.noted_ms(), db, hash);
+                self.dbs[usize::from(db)].timed_len -= 1;
+                fields.set_noted_ms(0);
+            }
+            Value::Stream(stream) if stream.look_ms() != 0 => {
+                self.tended.remove(stream.look_ms(), db, hash);
+                stream.set_look_ms(0);
+            }
+            _ => {}
         }
     }
 
@@ -131,7 +136,7 @@ impl Shard {
             if let Some(mut entry) = found {
                 database.expiring_len -= 1;
                 database.book_out(&entry.value);
-                self.forget_fields(db, hash, &mut entry.value);
+                self.forget_times(db, hash, &mut entry.value);
                 let key = Key {
                     db,
                     hash,

@@ -2,22 +2,26 @@
 //! keys, and what the tick does for them.
 //!
 //! Whoever adds entries or takes some away goes through a [`StreamSlot`], which writes both
-//! accounts and keeps the bounds. A shard keeps a list of streams that time changes, so that a
-//! tick costs what there is to see to and not a walk over all keys. A key on the list may be gone
-//! by now; the next tick takes it off.
+//! accounts and keeps the bounds. A shard keeps a list of streams that time changes, by the moment
+//! at which there is something to do, so that a tick costs what there is to see to. A stream stands
+//! there once at most, while it is at its key, for a moment that may be earlier than need be: who
+//! looks after it puts it on the list again.
 
 use crate::overflow::{QueueBounds, QueueOverflow};
 use crate::policy::{Kind, Policies};
+use crate::store::deadlines::Deadlines;
 use crate::store::key::Key;
 use crate::store::ledger::{Cause, Ledger, Tally};
-use crate::store::lines::WaitKey;
 use crate::store::meter::quarters;
 use crate::store::stream::{
     AddError, Deleted, NewId, NodeLimits, References, Stream, StreamId, Tended, Trim,
 };
 use crate::store::value::Value;
 
-use super::{Database, Shard, WrongType};
+use super::{Database, Entry, Shard, WrongType};
+
+/// Streams that a tick looks after under one hold of a shard.
+const TENDED_PER_HOLD_MAX: usize = 64;
 
 /// A stream with the account of its database.
 #[derive(Debug)]
@@ -198,60 +202,107 @@ impl Shard {
     /// Puts all streams under other policies, and has those that may lose entries lose what is
     /// too much. O(keys).
     pub(super) fn govern_streams(&mut self, policies: &Policies) {
-        let mut tended = Vec::new();
+        self.tended = Deadlines::default();
         for (db, database) in (0..).zip(&mut self.dbs) {
             for entry in &mut database.table {
                 let Value::Stream(stream) = &mut entry.value else {
                     continue;
                 };
                 stream.govern(policies.governing(Kind::Stream, &entry.name));
-                if cut(stream, &mut database.streams) > 0 {
-                    self.watched.changed(&entry.key(db, &self.hasher));
+                let lost = cut(stream, &mut database.streams);
+                let look_ms = u64::from(stream.wants_tending());
+                stream.set_look_ms(look_ms);
+                let key = entry.key(db, &self.hasher);
+                if lost > 0 {
+                    self.watched.changed(&key);
                 }
-                if wants_tending(&entry.value) {
-                    tended.push(WaitKey::from(&entry.key(db, &self.hasher)));
+                if look_ms > 0 {
+                    self.tended.insert(look_ms, db, key.hash);
                 }
             }
         }
-        // The list holds whoever wants tending: no others are left now.
-        self.tended = tended;
     }
 
-    /// Puts a stream on the list of those that the tick looks after.
+    /// Sees to it that a tick looks after the stream at a key in time.
     pub fn tend(&mut self, key: &Key) {
-        let is_listed = |listed: &WaitKey| listed.db == key.db && *listed.name == *key.name;
-        if !self.tended.iter().any(is_listed) {
-            self.tended.push(key.into());
+        let found = self.dbs[usize::from(key.db)]
+            .table
+            .find_mut(key.hash, |entry| key.is_named(&entry.name));
+        let Some(Value::Stream(stream)) = found.map(|entry| &mut entry.value) else {
+            return;
+        };
+        let is_listed = stream.look_ms() != 0;
+        let look_ms = if !is_listed && stream.expires_consumers() {
+            // The next tick sees when.
+            1
+        } else {
+            stream.first_due_ms()
+        };
+        if look_ms == u64::MAX || is_listed && stream.look_ms() <= look_ms {
+            return;
         }
+        self.tended.remove(stream.look_ms(), key.db, key.hash);
+        stream.set_look_ms(look_ms);
+        self.tended.insert(look_ms, key.db, key.hash);
     }
 
-    /// Whether the tick has anything to do here.
-    pub fn has_tended(&self) -> bool {
-        !self.tended.is_empty()
+    /// How many streams the tick is to look after, and whether it would look at one now.
+    #[cfg(test)]
+    pub fn tended(&self, now_ms: u64) -> (usize, bool) {
+        (self.tended.len(), self.tended.has_due(now_ms))
     }
 
-    /// Does for every listed stream what is due, and tells `visit` where that was something.
-    /// Costs a look-up for each; true while there is more to do at once.
-    pub fn tend_all(&mut self, now_ms: u64, mut visit: impl FnMut(&Key, Tended)) -> bool {
-        let mut more = false;
-        let mut at = 0;
-        while let Some(listed) = self.tended.get(at).cloned() {
-            let key = listed.as_key();
-            let tended = match self.look(&key, now_ms).map(|entry| &mut entry.value) {
-                Some(Value::Stream(stream)) if stream.wants_tending() => stream.tend(now_ms),
-                _ => {
-                    self.tended.swap_remove(at);
-                    continue;
-                }
+    /// Does what is due for streams whose moment has come, and tells `visit` where that was
+    /// something. A bounded number of them; true while there is more to do at once.
+    pub fn tend_due(&mut self, now_ms: u64, mut visit: impl FnMut(&Key, Tended)) -> bool {
+        let mut looked_after = Vec::new();
+        while looked_after.len() < TENDED_PER_HOLD_MAX
+            && let Some((db, hash)) = self.tended.pop_due(now_ms)
+        {
+            let (table, hasher) = (&mut self.dbs[usize::from(db)].table, &self.hasher);
+            let is_due = |entry: &Entry| {
+                matches!(&entry.value, Value::Stream(stream)
+                    if (1..=now_ms).contains(&stream.look_ms()))
+                    && entry.hash(hasher) == hash
             };
-            at += 1;
+            let Some(entry) = table.find_mut(hash, is_due) else {
+                continue;
+            };
+            if let Value::Stream(stream) = &mut entry.value {
+                stream.set_look_ms(0);
+            }
+            let name = entry.name.clone();
+            let key = Key {
+                db,
+                hash,
+                name: &name,
+            };
+            let Some(Value::Stream(stream)) = self.look(&key, now_ms).map(|entry| &mut entry.value)
+            else {
+                continue;
+            };
+            let tended = stream.tend(now_ms);
+            let look_ms = if tended.more {
+                now_ms
+            } else {
+                stream.next_look_ms(now_ms)
+            };
+            if look_ms < u64::MAX {
+                stream.set_look_ms(look_ms);
+            }
+            // On the list after this hold only: the others come first.
+            looked_after.push((look_ms, db, hash));
             self.note_overdue(&key, tended.expired);
-            more |= tended.more;
             if tended != Tended::default() {
                 visit(&key, tended);
             }
         }
-        more
+        for (look_ms, db, hash) in looked_after {
+            if look_ms < u64::MAX {
+                self.tended.insert(look_ms, db, hash);
+            }
+        }
+        self.tended.has_due(now_ms)
     }
 
     /// Drops what is too old in a stream that is about to be looked at.

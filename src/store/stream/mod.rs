@@ -75,6 +75,8 @@ pub struct Stream {
     lost: Losses,
     /// Whether it is in the account of a database: written by its shard.
     pub(super) is_booked: bool,
+    /// When its shard is to look after it, on the wall clock; 0 is never.
+    look_ms: u64,
     /// The quarter of a second of the last use: see `measure`.
     rolled: u32,
     /// How fast entries come, once there is something to measure.
@@ -92,6 +94,7 @@ impl Clone for Stream {
             out: Tally::default(),
             lost: Losses::default(),
             is_booked: false,
+            look_ms: 0,
             rolled: 0,
             meter: None,
         }

@@ -8,14 +8,18 @@
 
 use std::sync::Arc;
 
-use super::Stream;
 use super::group::GroupPolicy;
+use super::{Group, Idempotence, Stream};
 use crate::overflow::QueueBounds;
 use crate::policy::Governed;
 use crate::store::ledger::Tally;
 
 /// Segments of which one call of [`Stream::tend`] may drop entries: some tens of microseconds.
 const SEGMENTS_PER_CALL_MAX: usize = 64;
+
+/// Milliseconds after which a consumer is looked at again that is idle for longer than its policy
+/// allows and stays for what it has pending.
+const OWNER_REST_MS: u64 = 1000;
 
 /// What tending a stream came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +76,67 @@ impl Stream {
     #[inline]
     pub fn wants_tending(&self) -> bool {
         self.idempotence.is_some() || self.bounds().is_some_and(|bounds| bounds.is_timed())
+    }
+
+    /// When its shard is to look after it; 0 is never.
+    #[inline]
+    pub(in crate::store) fn look_ms(&self) -> u64 {
+        self.look_ms
+    }
+
+    /// Written by its shard, as it puts the stream on its list or takes it off.
+    pub(in crate::store) fn set_look_ms(&mut self, look_ms: u64) {
+        self.look_ms = look_ms;
+    }
+
+    /// Whether entries or marks of producers are too old before its shard looks after it; O(1).
+    #[inline]
+    pub fn outruns_look(&self) -> bool {
+        let is_timed = self.governed.is_some() || self.idempotence.is_some();
+        let look_ms = if self.look_ms == 0 {
+            u64::MAX
+        } else {
+            self.look_ms
+        };
+        is_timed && self.first_due_ms() < look_ms
+    }
+
+    /// When the first of its entries or of the marks of its producers is too old; O(1).
+    pub(in crate::store) fn first_due_ms(&self) -> u64 {
+        let mut due_ms = u64::MAX;
+        if let Some(bounds) = self.bounds()
+            && !self.log.is_empty()
+        {
+            let last_ms = self.log.first_id().ms.saturating_add(bounds.age_ms_max);
+            due_ms = last_ms.saturating_add(1);
+        }
+        let marks_ms = self.idempotence().and_then(Idempotence::next_expiry_ms);
+        due_ms.min(marks_ms.unwrap_or(u64::MAX))
+    }
+
+    /// Whether consumers expire.
+    pub(in crate::store) fn expires_consumers(&self) -> bool {
+        self.group_policy().consumer_idle_ms_max > 0
+    }
+
+    /// When to look after it again, once it has been tended: not at once, and never later than
+    /// there is something to do, except where a consumer lets go of its last pending entry when
+    /// it has long been idle. O(consumers) where those expire, else O(1).
+    pub(in crate::store) fn next_look_ms(&self, now_ms: u64) -> u64 {
+        let mut look_ms = self.first_due_ms();
+        let idle_ms_max = self.group_policy().consumer_idle_ms_max;
+        if idle_ms_max > 0 {
+            // Who comes later expires later.
+            look_ms = look_ms.min(now_ms.saturating_add(idle_ms_max));
+            for (_, consumer) in self.groups().flat_map(Group::consumers) {
+                let mut idle_ms = consumer.seen_ms.saturating_add(idle_ms_max);
+                if consumer.pending() > 0 {
+                    idle_ms = idle_ms.max(now_ms.saturating_add(OWNER_REST_MS));
+                }
+                look_ms = look_ms.min(idle_ms);
+            }
+        }
+        look_ms.max(now_ms + 1)
     }
 
     /// Whether entries are too old; O(1).
