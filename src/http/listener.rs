@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::command::Engine;
 
+use super::patience::Patient;
 use super::router::{Access, answer};
 
 /// Connections at once: a few scrapers and people. More wait to be accepted.
@@ -25,6 +26,8 @@ const CONNECTIONS_MAX: usize = 64;
 const NICENESS: i32 = 10;
 /// How long a client may take to say what it wants.
 const HEADERS_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a client may take to read any of what it asked for.
+const READING_TIME_MAX: Duration = Duration::from_secs(10);
 /// Longest pause after a failed accept.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
@@ -101,6 +104,7 @@ async fn serve(listener: StdListener, engine: Arc<Engine>, access: Arc<Access>) 
 }
 
 async fn speak(stream: TcpStream, peer: SocketAddr, engine: Arc<Engine>, access: Arc<Access>) {
+    let stream = Patient::new(stream, READING_TIME_MAX);
     let service = service_fn(|request| {
         let (head, _) = hyper::Request::into_parts(request);
         let answer = answer(&engine, &access, (peer.ip(), clock::now()), &head);

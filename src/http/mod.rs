@@ -5,7 +5,7 @@
 //! ([`Engine`], by way of `command::backlog`), and knows no command.
 //!
 //! `listener` accepts and speaks HTTP, `router` finds who answers and who may ask, `metrics` writes
-//! `OpenMetrics`, `api` JSON, `events` the stream of events, `page` is the dashboard.
+//! `OpenMetrics`, `api` JSON, `patience` gives up who does not read, `events` the stream of events, `page` is the dashboard.
 
 mod answer;
 mod api;
@@ -13,6 +13,7 @@ mod events;
 mod listener;
 mod metrics;
 mod page;
+mod patience;
 mod query;
 mod router;
 #[cfg(test)]
