@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use crate::flags;
 use crate::protocol::number::parse_i64;
-use crate::protocol::{Args, Resp};
+use crate::protocol::{Args, Resp, c_string};
 
 use super::call::Call;
 use super::error::Error;
@@ -169,10 +169,9 @@ fn hello(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
             name = Some(client::checked_name(args.at(at + 1))?);
             at += 2;
         } else {
-            let option = String::from_utf8_lossy(option);
-            return Err(Error::text(&format!(
-                "Syntax error in HELLO option '{option}'"
-            )));
+            let head = b"ERR Syntax error in HELLO option '";
+            let line = [head, c_string(option), b"'"].concat();
+            return Err(Error::Bytes(line));
         }
     }
     if let Some((user, password)) = login {

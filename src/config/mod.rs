@@ -96,7 +96,7 @@ pub struct Changed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetError {
     /// No setting has this name.
-    Unknown(String),
+    Unknown(Vec<u8>),
     /// This setting refused, for this reason.
     Refused(String, String),
 }
@@ -106,7 +106,8 @@ impl fmt::Display for SetError {
         match self {
             Self::Unknown(name) => write!(
                 f,
-                "ERR Unknown option or number of arguments for CONFIG SET - '{name}'"
+                "ERR Unknown option or number of arguments for CONFIG SET - '{}'",
+                String::from_utf8_lossy(name)
             ),
             Self::Refused(name, reason) => write!(
                 f,
@@ -198,10 +199,10 @@ impl Config {
         // Names come first, all of them, as in Redis: the first wrong one is the one reported.
         let mut targets: Vec<(String, usize)> = Vec::with_capacity(pairs.len());
         for (name, _) in pairs {
-            let name = String::from_utf8_lossy(name.as_ref()).into_owned();
-            let Some(index) = table::find(&name) else {
-                return Err(SetError::Unknown(name));
-            };
+            let name = name.as_ref();
+            let unknown = || SetError::Unknown(name.to_vec());
+            let name = std::str::from_utf8(name).map_err(|_| unknown())?.to_owned();
+            let index = table::find(&name).ok_or_else(unknown)?;
             if let Some(reason) = guard(TABLE[index].change) {
                 return Err(SetError::Refused(name, reason.into_owned()));
             }

@@ -6,6 +6,7 @@ use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::command::session::ReplyMode;
+use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, c_string};
 
 use super::parse_switch;
@@ -107,6 +108,7 @@ pub fn no_touch(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 
 /// CLIENT TRACKING <ON | OFF> ...
 pub fn tracking(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    check_tracking(call, args)?;
     if parse_switch(args.at(2))? {
         return Err(Error::text(
             "client-side caching is not supported by this server",
@@ -114,6 +116,42 @@ pub fn tracking(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     }
     call.reply.ok();
     Ok(Outcome::Done)
+}
+
+/// Looks at the options of CLIENT TRACKING, which make no difference.
+fn check_tracking(call: &Call<'_, '_>, args: Args<'_>) -> Result<()> {
+    let mut has_target = false;
+    let mut at = 3;
+    while let Some(option) = args.get(at) {
+        let value = args.get(at + 1);
+        let is = |word: &[u8]| option.eq_ignore_ascii_case(word);
+        if let (true, Some(id)) = (is(b"redirect"), value) {
+            if has_target {
+                return Err(Error::text(
+                    "A client can only redirect to a single other client",
+                ));
+            }
+            let id = parse_i64(id).ok_or(Error::NotInteger)?;
+            let target = u64::try_from(id).ok();
+            if target.and_then(|id| call.engine.clients.get(id)).is_none() {
+                return Err(Error::text(
+                    "The client ID you want redirect to does not exist",
+                ));
+            }
+            has_target = true;
+            at += 2;
+        } else if is(b"prefix") && value.is_some() {
+            at += 2;
+        } else if [&b"bcast"[..], b"optin", b"optout", b"noloop"]
+            .into_iter()
+            .any(is)
+        {
+            at += 1;
+        } else {
+            return Err(Error::Syntax);
+        }
+    }
+    Ok(())
 }
 
 /// CLIENT TRACKINGINFO
@@ -140,4 +178,43 @@ pub fn caching(_call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     Err(Error::text(
         "CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn options_of_tracking_are_looked_at() {
+        let bench = Bench::new();
+        let here = bench.client();
+        let id = here.session.client.id;
+        let unsupported = "-ERR client-side caching is not supported by this server";
+        let nobody = "-ERR The client ID you want redirect to does not exist";
+        for (arguments, answer) in [
+            ("OFF", "+OK"),
+            ("OFF FOO", "-ERR syntax error"),
+            ("FOO", "-ERR syntax error"),
+            ("FOO BCAST", "-ERR syntax error"),
+            ("OFF bcast OPTIN OPTOUT NOLOOP PREFIX a", "+OK"),
+            ("OFF PREFIX", "-ERR syntax error"),
+            ("OFF REDIRECT", "-ERR syntax error"),
+            (
+                "OFF REDIRECT x",
+                "-ERR value is not an integer or out of range",
+            ),
+            ("OFF REDIRECT 99999", nobody),
+            ("OFF REDIRECT -5", nobody),
+            (&format!("OFF REDIRECT {id}"), "+OK"),
+            (
+                &format!("OFF REDIRECT {id} REDIRECT {id}"),
+                "-ERR A client can only redirect to a single other client",
+            ),
+            ("ON FOO", "-ERR syntax error"),
+            ("ON BCAST", unsupported),
+        ] {
+            let told = bench.run(&format!("CLIENT TRACKING {arguments}"));
+            assert_eq!(told, answer, "{arguments}");
+        }
+    }
 }

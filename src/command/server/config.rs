@@ -1,9 +1,10 @@
 //! CONFIG: the settings as clients see and change them.
 
+use crate::config::SetError;
 use crate::flags;
 use crate::glob;
 use crate::metrics::{Counter, WorkerStats};
-use crate::protocol::Args;
+use crate::protocol::{Args, c_string};
 
 use super::super::acl;
 use super::super::call::Call;
@@ -53,13 +54,24 @@ fn set(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         .map(|at| (args.at(at), args.at(at + 1)))
         .collect();
     let changed = call.engine.config.set(&pairs);
-    let changed = changed.map_err(|error| Error::Bytes(error.to_string().into_bytes()))?;
+    let changed = changed.map_err(|error| Error::Bytes(line_of(&error)))?;
     if changed.iter().any(|changed| changed.name == "requirepass") {
         acl::set_default_password(call.engine);
     }
     call.engine.note_settings();
     call.reply.ok();
     Ok(Outcome::Done)
+}
+
+/// A refusal as Redis sends it: a name is repeated as it is, up to a NUL.
+fn line_of(error: &SetError) -> Vec<u8> {
+    match error {
+        SetError::Unknown(name) => {
+            let head = b"ERR Unknown option or number of arguments for CONFIG SET - '";
+            [head, c_string(name), b"'"].concat()
+        }
+        SetError::Refused(..) => error.to_string().into_bytes(),
+    }
 }
 
 /// CONFIG RESETSTAT
@@ -86,6 +98,19 @@ fn rewrite(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 #[cfg(test)]
 mod tests {
     use crate::command::testing::Bench;
+
+    #[test]
+    fn a_name_that_is_unknown_is_repeated_as_it_is() {
+        let bench = Bench::new();
+        for (name, shown) in [(&b"a\xff\xfe"[..], &b"a\xff\xfe"[..]), (b"a\0b\xff", b"a")] {
+            let request = [&b"CONFIG"[..], b"SET", name, b"1"].map(<[u8]>::to_vec);
+            let head = b"-ERR Unknown option or number of arguments for CONFIG SET - '";
+            assert_eq!(bench.wire(&request), [head, shown, b"'\r\n"].concat());
+            let request = [b"HELLO", &b"2"[..], name].map(<[u8]>::to_vec);
+            let head = b"-ERR Syntax error in HELLO option '";
+            assert_eq!(bench.wire(&request), [head, shown, b"'\r\n"].concat());
+        }
+    }
 
     #[test]
     fn settings_are_read_by_patterns_and_set_in_pairs() {

@@ -37,14 +37,31 @@ pub(super) fn refuse(_call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 
 /// FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]
 pub(super) fn failover(_call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
-    let aborts = args
-        .get(1)
-        .is_some_and(|word| word.eq_ignore_ascii_case(b"abort"));
-    Err(Error::line(if aborts {
-        "ERR No failover in progress."
-    } else {
-        "ERR FAILOVER requires connected replicas."
-    }))
+    let is = |at: usize, word: &[u8]| args.at(at).eq_ignore_ascii_case(word);
+    if args.len() == 2 && is(1, b"abort") {
+        return Err(Error::line("ERR No failover in progress."));
+    }
+    let (mut has_target, mut has_timeout, mut has_force) = (false, false, false);
+    let mut at = 1;
+    while at < args.len() {
+        if is(at, b"timeout") && at + 1 < args.len() && !has_timeout {
+            if parse_i64(args.at(at + 1)).ok_or(Error::NotInteger)? <= 0 {
+                return Err(Error::text("FAILOVER timeout must be greater than 0"));
+            }
+            has_timeout = true;
+            at += 2;
+        } else if is(at, b"to") && at + 2 < args.len() && !has_target {
+            parse_i64(args.at(at + 2)).ok_or(Error::NotInteger)?;
+            has_target = true;
+            at += 3;
+        } else if is(at, b"force") && !has_force {
+            has_force = true;
+            at += 1;
+        } else {
+            return Err(Error::Syntax);
+        }
+    }
+    Err(Error::line("ERR FAILOVER requires connected replicas."))
 }
 
 #[cfg(test)]
@@ -67,5 +84,24 @@ mod tests {
             assert_eq!(bench.run(command), "-ERR Weir does not replicate");
         }
         assert_eq!(bench.run("FAILOVER ABORT"), "-ERR No failover in progress.");
+        for (arguments, error) in [
+            ("", "FAILOVER requires connected replicas."),
+            (" FORCE", "FAILOVER requires connected replicas."),
+            (
+                " TO host 1 TIMEOUT 5 FORCE",
+                "FAILOVER requires connected replicas.",
+            ),
+            (" x", "syntax error"),
+            (" TO host", "syntax error"),
+            (" TO host 1 ABORT", "syntax error"),
+            (" FORCE FORCE", "syntax error"),
+            (" TIMEOUT 1 TIMEOUT 2", "syntax error"),
+            (" TO host x", "value is not an integer or out of range"),
+            (" TIMEOUT x", "value is not an integer or out of range"),
+            (" TIMEOUT 0", "FAILOVER timeout must be greater than 0"),
+        ] {
+            let refused = bench.run(&format!("FAILOVER{arguments}"));
+            assert_eq!(refused, format!("-ERR {error}"), "{arguments}");
+        }
     }
 }
