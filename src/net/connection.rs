@@ -324,8 +324,7 @@ impl Connection {
         );
         call.carrier = carrier;
         self.has_requests = false;
-        let mut consumed = 0;
-        let mut before = 0;
+        let (mut consumed, mut before) = (0, 0);
         let mut commands_len = 0;
         loop {
             if call.reply.len() >= OUTPUT_BYTES_MAX {
@@ -358,10 +357,7 @@ impl Connection {
                             break;
                         }
                     }
-                    // Who says who he is, or takes it back, does so for the next request.
-                    if limits.unauthenticated || call.session.is_special {
-                        limits = limits_of(engine, call.session);
-                    }
+                    follow(&mut limits, &call);
                     call.ahead.taken()
                 }
             };
@@ -460,6 +456,14 @@ fn limits_of(engine: &Engine, session: &Session) -> Limits {
         }
     } else {
         Limits::unauthenticated()
+    }
+}
+
+/// Has bounds follow a request in which the client may have said who it is, or taken that back.
+#[inline]
+fn follow(limits: &mut Limits, call: &Call<'_, '_>) {
+    if limits.unauthenticated || call.session.is_special {
+        *limits = limits_of(call.engine, call.session);
     }
 }
 

@@ -499,10 +499,10 @@ fn the_log_keeps_the_beginning_of_long_names() {
     let long = "x".repeat(1000);
     bench.play(&mut player, &format!("GET {long}"));
     bench.play(&mut player, &format!("AUTH {long} {long}"));
-    let log = bench.run("ACL LOG");
+    let told = bench.run("ACL LOG");
     let kept = format!("{}... (872 more bytes)", "x".repeat(128));
-    assert_eq!(log.matches(&kept).count(), 2, "{log}");
-    assert!(!log.contains(&"x".repeat(129)), "{log}");
+    assert_eq!(told.matches(&kept).count(), 2, "{told}");
+    assert!(!told.contains(&"x".repeat(129)), "{told}");
 }
 
 #[test]
