@@ -86,6 +86,7 @@ impl StreamId {
     }
 
     /// The sixteen bytes that sort as the id does.
+    #[cfg(any(test, feature = "verify"))]
     pub(super) fn sort_bytes(self) -> [u8; 16] {
         let wide = (u128::from(self.ms) << 64) | u128::from(self.seq);
         wide.to_be_bytes()

@@ -9,6 +9,9 @@
 
 use super::entry::Entry;
 use super::id::{StreamId, parse_u64};
+use super::radix::added_nodes;
+#[cfg(any(test, feature = "verify"))]
+use super::radix::count_nodes;
 use super::range::{Range, RangeRev, Seeker, Spot};
 use super::segment::{NodeLimits, Segment};
 use super::sorted::{Keyed, Sorted};
@@ -100,6 +103,8 @@ pub struct Log {
     entries_added: u64,
     payload_bytes: u64,
     heap_bytes: u64,
+    /// Nodes beside the root that Redis would keep for the segments.
+    nodes: u64,
     /// Counts the changes after which a [`Spot`] may not mean what it did.
     epoch: u64,
 }
@@ -227,6 +232,7 @@ impl Log {
         }
         let segment = Segment::open(id, pairs, bytes_hint);
         self.heap_bytes += segment.heap_bytes();
+        self.nodes += added_nodes(&self.segments, id);
         self.segments.insert(Based { base: id, segment });
         self.note_added(id, raw_bytes);
         Ok(id)
@@ -338,6 +344,7 @@ impl Log {
         if segment.live() == 1 && emptied == Emptied::Drop {
             self.heap_bytes -= before;
             self.segments.remove(base);
+            self.nodes -= added_nodes(&self.segments, base);
         } else {
             segment.kill(start, end, payload_bytes);
             segment.compact(base);
@@ -373,6 +380,7 @@ impl Log {
         let Some(Based { segment, .. }) = self.segments.remove(base) else {
             return Tally::default();
         };
+        self.nodes -= added_nodes(&self.segments, base);
         self.epoch += 1;
         self.heap_bytes -= segment.heap_bytes();
         self.len -= segment.live();
@@ -496,12 +504,8 @@ impl Log {
     }
 
     /// Nodes of the radix tree that Redis would keep for these segments, which XINFO reports.
-    ///
-    /// The tree's shape follows from its keys alone: a node for every key's end, for every fork,
-    /// and for every stretch between them. O(segments).
     pub fn radix_nodes(&self) -> u64 {
-        let keys: Vec<[u8; 16]> = self.segments.iter().map(|b| b.base.sort_bytes()).collect();
-        radix_nodes(&keys, 0)
+        1 + self.nodes
     }
 
     /// The only segment that may hold `id`.
@@ -530,27 +534,11 @@ impl Log {
         assert_eq!(len, self.len);
         assert_eq!(payload_bytes, self.payload_bytes);
         assert_eq!(heap_bytes, self.heap_bytes);
+        let keys: Vec<[u8; 16]> = self.segments.iter().map(|b| b.base.sort_bytes()).collect();
+        assert_eq!(count_nodes(&keys, 0), self.radix_nodes());
         let first = self.range(StreamId::MIN, StreamId::MAX).next();
         assert_eq!(first.map_or(StreamId::MIN, |entry| entry.id), self.first_id);
     }
-}
-
-/// Nodes below a point where all `keys`, which are in order, agree in their first `depth` bytes.
-fn radix_nodes(keys: &[[u8; 16]], depth: usize) -> u64 {
-    let [first, .., last] = keys else {
-        // No key: the empty root. One key: its end, and a stretch if any byte is left.
-        return 1 + u64::from(keys.len() == 1 && depth < 16);
-    };
-    let fork = first
-        .iter()
-        .zip(last)
-        .take_while(|(left, right)| left == right)
-        .count();
-    let branches: u64 = keys
-        .chunk_by(|left, right| left[fork] == right[fork])
-        .map(|branch| radix_nodes(branch, fork + 1))
-        .sum();
-    u64::from(fork > depth) + 1 + branches
 }
 
 /// A segment is never made larger than this in advance: one large entry is no forecast.

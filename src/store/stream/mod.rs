@@ -5,7 +5,7 @@
 //! knows nothing of groups; groups read the log and never change it; only this type and `trim`
 //! touch both, because an entry that leaves may be referenced.
 //!
-//! Reading order: `id`, `entry`, `segment` (with `varint`, `node_size`), `sorted`, `log`, `range`,
+//! Reading order: `id`, `entry`, `segment` (with `varint`, `node_size`), `sorted`, `radix`, `log`, `range`,
 //! `pending`, `consumer`, `group`, `claim`, `trim`, `idempotence`, `policy`, `measure`, `shed`. Time is handed in as Unix milliseconds.
 //! Nothing here knows the protocol: commands parse, call, and write replies from the views they
 //! are handed.
@@ -31,6 +31,7 @@ mod model_tests;
 mod node_size;
 mod pending;
 mod policy;
+mod radix;
 mod range;
 mod segment;
 mod shed;

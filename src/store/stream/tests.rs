@@ -1,5 +1,6 @@
 //! What redis-server 8.2.3 was seen to do, and what Weir adds to it, case by case.
 
+use super::dice::Dice;
 use super::*;
 
 const SMALL: NodeLimits = NodeLimits {
@@ -42,6 +43,36 @@ fn trim(to: TrimTo, approximate: bool) -> Trim {
 
 fn entries_of(claimed: &Claimed<'_>) -> Vec<u64> {
     claimed.entries.iter().map(|c| c.entry.id.ms).collect()
+}
+
+#[test]
+fn radix_nodes_are_counted_as_segments_come_and_go() {
+    let single = NodeLimits {
+        bytes: 0,
+        entries: 1,
+    };
+    let mut dice = Dice::new(11);
+    for spread in [1, 3, 40, 1 << 20, 1 << 44] {
+        let (mut stream, mut ids) = (Stream::new(), Vec::new());
+        let mut id = StreamId::MIN;
+        for _ in 0..400 {
+            let (ms, seq) = (dice.below(2) * dice.below(spread), dice.below(spread));
+            id = StreamId::new(id.ms + ms, if ms > 0 { seq } else { id.seq + seq + 1 });
+            let added = stream.add(NewId::Exact(id), &["f", "v"], single, 0);
+            assert_eq!(added, Ok(id));
+            ids.push(id);
+            if dice.chance(40) {
+                let index = usize::try_from(dice.below(ids.len() as u64));
+                let gone = ids.swap_remove(index.expect("an index"));
+                let deleted = stream.delete(gone, References::Keep);
+                assert!(matches!(deleted, Deleted::Gone(_)));
+            }
+            assert_eq!(stream.log().segments(), ids.len());
+            stream.verify();
+        }
+        let _ = stream.trim(trim(TrimTo::MaxLen(0), false));
+        assert_eq!(stream.log().radix_nodes(), 1);
+    }
 }
 
 #[test]
