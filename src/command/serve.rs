@@ -46,7 +46,11 @@ struct Attempt {
     badge: Option<Badge>,
 }
 
-impl store::Attempt for Attempt {}
+impl store::Attempt for Attempt {
+    fn reader(&self) -> Option<(&[u8], &[u8])> {
+        super::stream::reader_of(self.request.as_args())
+    }
+}
 
 fn attempt_of(waiter: &Waiter) -> Option<&Attempt> {
     let attempt: &dyn Any = &waiter.attempt;

@@ -61,7 +61,12 @@ impl From<&Key<'_>> for WaitKey {
 }
 
 /// What the command room needs to try a request again; opaque here.
-pub trait Attempt: Any + fmt::Debug + Send + Sync {}
+pub trait Attempt: Any + fmt::Debug + Send + Sync {
+    /// The group and the consumer that it reads as, if it reads for a group.
+    fn reader(&self) -> Option<(&[u8], &[u8])> {
+        None
+    }
+}
 
 /// A client that waits for a key to hold something.
 #[derive(Debug)]
@@ -154,6 +159,11 @@ impl Line {
 
     fn waiters(&self) -> impl Iterator<Item = &Arc<Waiter>> {
         self.places.iter().filter_map(|(_, waiter)| waiter.as_ref())
+    }
+
+    /// The groups and the consumers that wait.
+    pub(super) fn readers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.waiters().filter_map(|waiter| waiter.attempt.reader())
     }
 
     /// Whoever comes is last, because tickets are taken while the shard is held. Who names a key

@@ -74,6 +74,23 @@ pub fn find_keys(args: Args<'_>, out: &mut KeyPositions) {
     out.extend(at + 1..=at + rest / 2);
 }
 
+/// The group and the consumer of an XREADGROUP that was accepted.
+pub(in crate::command) fn reader_of(args: Args<'_>) -> Option<(&[u8], &[u8])> {
+    if !args.at(0).eq_ignore_ascii_case(b"xreadgroup") {
+        return None;
+    }
+    let (mut reader, mut at) = (None, 1);
+    while let Some(option) = args.get(at)
+        && let Some(takes) = option_takes(option)
+    {
+        if takes == 2 {
+            reader = args.get(at + 1).zip(args.get(at + 2));
+        }
+        at += 1 + takes;
+    }
+    reader
+}
+
 impl<'a> Wanted<'a> {
     /// Reads them.
     pub fn parse(args: Args<'a>, is_group: bool, now_ms: u64) -> Result<Self> {

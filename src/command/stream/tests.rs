@@ -583,6 +583,35 @@ fn old_entries_and_idle_consumers_go_without_traffic() {
 }
 
 #[test]
+fn a_consumer_that_waits_stays() {
+    let mut bench = Bench::new();
+    let mut reader = bench.client();
+    bench.run("xgroup create s g $ mkstream");
+    set_policy(&bench, "expire-idle 500");
+    bench.run("xgroup createconsumer s g idle");
+    let command = "xreadgroup block 0 group g waits streams s >";
+    assert_eq!(bench.play(&mut reader, command), "(blocked)");
+    for _ in 0..3 {
+        bench.now.unix_ms += 500;
+        tick::tend(&bench.engine, 0, bench.now);
+    }
+    let consumers = bench.run("xinfo consumers s g");
+    assert!(
+        consumers.starts_with("*1 *8 $4 name $5 waits"),
+        "{consumers}"
+    );
+    bench.run("xadd s 1 f v");
+    assert!(reader.look().contains("$3 1-0"));
+    bench.now.unix_ms += 2000;
+    tick::tend(&bench.engine, 0, bench.now);
+    assert!(bench.run("xinfo consumers s g").starts_with("*1"));
+    bench.run("xack s g 1");
+    bench.now.unix_ms += 1000;
+    tick::tend(&bench.engine, 0, bench.now);
+    assert_eq!(bench.run("xinfo consumers s g"), "*0");
+}
+
+#[test]
 fn who_waits_for_a_stream_learns_by_the_tick_that_it_expired() {
     for policy in ["", "expire-idle 1000"] {
         let mut bench = Bench::new();

@@ -12,6 +12,7 @@ use crate::policy::{Kind, Policies};
 use crate::store::deadlines::Deadlines;
 use crate::store::key::Key;
 use crate::store::ledger::{Cause, Ledger, Tally};
+use crate::store::lines::Line;
 use crate::store::meter::quarters;
 use crate::store::stream::{
     AddError, Deleted, NewId, NodeLimits, References, Stream, StreamId, Tended, Trim,
@@ -268,15 +269,20 @@ impl Shard {
             let Some(entry) = table.find_mut(hash, is_due) else {
                 continue;
             };
-            if let Value::Stream(stream) = &mut entry.value {
-                stream.set_look_ms(0);
-            }
             let name = entry.name.clone();
             let key = Key {
                 db,
                 hash,
                 name: &name,
             };
+            if let Value::Stream(stream) = &mut entry.value {
+                stream.set_look_ms(0);
+                let line = self.lines.get(&key);
+                let line = line.filter(|_| stream.expires_consumers());
+                for (group, consumer) in line.into_iter().flat_map(Line::readers) {
+                    stream.note_waiting(group, consumer, now_ms);
+                }
+            }
             let Some(Value::Stream(stream)) = self.look(&key, now_ms).map(|entry| &mut entry.value)
             else {
                 continue;

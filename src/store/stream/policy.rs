@@ -119,6 +119,17 @@ impl Stream {
         self.group_policy().consumer_idle_ms_max > 0
     }
 
+    /// Notes that a consumer waits for entries, which counts as being seen.
+    pub(in crate::store) fn note_waiting(&mut self, group: &[u8], consumer: &[u8], now_ms: u64) {
+        let Ok(place) = self.find_group(group) else {
+            return;
+        };
+        let consumers = &mut self.groups[place].consumers;
+        if let Some(index) = consumers.find(consumer) {
+            consumers.get_mut(index).seen_ms = now_ms;
+        }
+    }
+
     /// When to look after it again, once it has been tended: not at once, and never later than
     /// there is something to do, except where a consumer lets go of its last pending entry when
     /// it has long been idle. O(consumers) where those expire, else O(1).
