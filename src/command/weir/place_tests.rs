@@ -58,23 +58,23 @@ fn who_watches_learns_that_a_queue_was_cut_or_got_something_back() {
     let bench = Bench::new();
     bench.run("RPUSH q a b");
     let mut watcher = bench.client();
-    let mut watches = |change: &dyn Fn()| {
+    let mut ends_after = |change: &dyn Fn()| {
         for command in ["WATCH q", "MULTI", "PING"] {
             bench.play(&mut watcher, command);
         }
         change();
         bench.play(&mut watcher, "EXEC")
     };
-    assert_eq!(watches(&|| ()), "*1 +PONG");
+    assert_eq!(ends_after(&|| ()), "*1 +PONG");
     let cut = || assert_eq!(bench.run("WEIR.POLICY SET q MAX-LENGTH 1"), "+OK");
-    assert_eq!(watches(&cut), "*-1");
+    assert_eq!(ends_after(&cut), "*-1");
     bench.run("DEL q");
     let mut consumer = bench.client();
     assert_eq!(bench.play(&mut consumer, "BLPOP q 0"), "(blocked)");
     bench.run("RPUSH q c");
     let consumer = std::cell::Cell::new(Some(consumer));
     let lost = || bench.lose(consumer.take().unwrap());
-    assert_eq!(watches(&lost), "*-1");
+    assert_eq!(ends_after(&lost), "*-1");
     assert_eq!(bench.run("LRANGE q 0 -1"), "*1 $1 c");
 }
 

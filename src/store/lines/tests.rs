@@ -123,7 +123,11 @@ fn an_alarm_goes_with_the_last_of_its_line() {
         lines.set_alarm(&key, at_ms);
     }
     assert_eq!(lines.take_alarms(4), []);
-    assert_eq!(lines.take_alarms(5), [key.clone()], "the earliest");
+    assert_eq!(
+        lines.take_alarms(5),
+        std::slice::from_ref(&key),
+        "the earliest"
+    );
     assert_eq!(lines.alarms_len(), 0);
     lines.set_alarm(&key, u64::MAX);
     lines.leave(&key, 1);

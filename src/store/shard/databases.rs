@@ -42,7 +42,7 @@ impl Shard {
     /// Whether a database has neither keys here nor messages that wait for their time.
     pub fn is_vacant(&self, db: u8) -> bool {
         let database = &self.dbs[usize::from(db)];
-        database.table.len() == 0 && database.ledger.delayed.is_zero()
+        database.table.is_empty() && database.ledger.delayed.is_zero()
     }
 
     /// Empties a database. What was in it comes back for freeing after the lock is let go.
