@@ -5,7 +5,8 @@
 //! ([`Engine`], by way of `command::backlog`), and knows no command.
 //!
 //! `listener` accepts and speaks HTTP, `router` finds who answers and who may ask, `metrics` writes
-//! `OpenMetrics`, `api` JSON, `patience` gives up who does not read, `events` the stream of events, `page` is the dashboard.
+//! `OpenMetrics`, `api` JSON, `events` the stream of events, `page` is the dashboard; `patience`
+//! gives up who does not read.
 
 mod answer;
 mod api;

@@ -223,7 +223,11 @@ fn what_a_claim_makes_due_is_claimed_at_once() {
         bench.run("xadd s 1 f v");
         bench.run("xgroup create s g 0");
         bench.run("xreadgroup group g a streams s >");
-        let command = "xreadgroup group g b block 4000 claim 60000 streams s >";
+        // In other shards, which serving the reader touches.
+        for other in ["t", "u", "v"] {
+            bench.run(&format!("xgroup create {other} g 0 mkstream"));
+        }
+        let command = "xreadgroup group g b block 4000 claim 60000 streams t s u v > > > >";
         assert_eq!(bench.play(&mut reader, command), "(blocked)");
         assert_eq!(bench.run("xclaim s g a 0 1 justid"), "*1 $3 1-0");
         assert_eq!(reader.look(), "", "claimed just now");
