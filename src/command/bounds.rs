@@ -437,18 +437,12 @@ pub(super) fn schedule(call: &mut Call<'_, '_>, key: &Key<'_>) {
 /// push out all others and then go themselves.
 fn drop_oversized(call: &mut Call<'_, '_>, key: &Key<'_>, governed: &Arc<Governed>, end: End) {
     let now_ms = call.now_ms();
-    if governed.bounds.overflow == QueueOverflow::Reject {
-        return;
-    }
     loop {
         let Ok(Some(slot)) = call.held.shard_of(key).slot(key, now_ms) else {
             return;
         };
-        let newest = slot
-            .queue
-            .peek(end)
-            .map(|(message, _)| message.bytes().len());
-        if newest.is_none_or(|bytes| bytes as u64 <= governed.bounds.bytes_max) {
+        let newest = slot.queue.peek(end);
+        if newest.is_none_or(|(message, _)| !is_oversized(message.bytes(), governed.bounds)) {
             return;
         }
         let surplus = Vec::from_iter(slot.queue.pop(end));

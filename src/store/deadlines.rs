@@ -17,6 +17,17 @@ pub struct Deadlines {
     sums_ms: [u128; DATABASES],
 }
 
+/// Places by moment, database and hash of a name, with those of two databases exchanged. O(places).
+pub fn swapped(places: &BTreeSet<(u64, u8, u64)>, a: u8, b: u8) -> BTreeSet<(u64, u8, u64)> {
+    let swap = |db| match db {
+        db if db == a => b,
+        db if db == b => a,
+        db => db,
+    };
+    let places = places.iter();
+    places.map(|&(at, db, hash)| (at, swap(db), hash)).collect()
+}
+
 impl Deadlines {
     /// Notes that a key expires at `deadline_ms` on the wall clock.
     pub fn insert(&mut self, deadline_ms: u64, db: u8, hash: u64) {
@@ -62,17 +73,8 @@ impl Deadlines {
 
     /// Moves the deadlines of two databases to each other.
     pub fn swap_databases(&mut self, a: u8, b: u8) {
-        let swap = |db| match db {
-            db if db == a => b,
-            db if db == b => a,
-            db => db,
-        };
         self.sums_ms.swap(usize::from(a), usize::from(b));
-        self.ordered = self
-            .ordered
-            .iter()
-            .map(|&(at, db, hash)| (at, swap(db), hash))
-            .collect();
+        self.ordered = swapped(&self.ordered, a, b);
     }
 
     /// Forgets all deadlines of a database, and returns them for freeing. At once where no other

@@ -4,8 +4,8 @@
 //! later: who looks after it puts it on the list again. Its key may be gone by then.
 
 use std::collections::BTreeSet;
-use std::mem;
 
+use crate::store::deadlines::swapped;
 use crate::store::key::Key;
 use crate::store::lines::WaitKey;
 use crate::store::value::Value;
@@ -38,13 +38,7 @@ impl Timed {
     /// Gives the queues of two databases each other's places.
     pub(super) fn swap_databases(&mut self, a: u8, b: u8) {
         for list in [&mut self.lax, &mut self.prompt] {
-            let places = mem::take(list).into_iter();
-            let swapped = places.map(|(tick, db, hash)| match db {
-                db if db == a => (tick, b, hash),
-                db if db == b => (tick, a, hash),
-                db => (tick, db, hash),
-            });
-            *list = swapped.collect();
+            *list = swapped(list, a, b);
         }
     }
 
