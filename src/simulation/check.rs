@@ -63,13 +63,14 @@ impl Seen {
             assert_eq!(total.held().messages, there, "{total:?}");
         }
         let may_return = served.is_none_or(|served| served.is_over);
+        let at_stake = served.map_or(&[][..], |served| &served.at_stake);
+        let at_stake: Vec<Id> = at_stake.iter().map(|taken| Record::id_of(taken)).collect();
         for index in FIFO {
             check_fifo(
                 QUEUES[index],
-                &self.queues[index],
-                &queues[index],
+                [&self.queues[index], &queues[index]],
                 record,
-                may_return,
+                may_return.then_some(&at_stake),
             );
         }
         if may_return {
@@ -150,14 +151,20 @@ pub fn ledger(world: &World) -> Ledger {
 }
 
 /// A FIFO queue loses at its old end and grows at the other. What was taken for a client that is
-/// gone may be back at the old end.
-fn check_fifo(name: &str, before: &[Id], after: &[Id], record: &mut Record, may_return: bool) {
+/// gone may be back at the old end: `returning` is what is known to have been, if anything was.
+fn check_fifo(
+    name: &str,
+    [before, after]: [&[Id]; 2],
+    record: &mut Record,
+    returning: Option<&Vec<Id>>,
+) {
     let mut rest = after;
-    if may_return {
-        // What went straight to a client that waited was never seen here.
+    if let Some(returning) = returning {
+        // What went straight to a client that waited was never seen here. A client may have taken
+        // a later message before it was served one that came back from another client.
         let any_kept = rest.iter().any(|id| before.contains(id));
-        let is_back =
-            |id: &Id| !before.contains(id) && (any_kept || record.fates[*id].seen_ms.is_some());
+        let is_known = |id: &Id| record.fates[*id].seen_ms.is_some() || returning.contains(id);
+        let is_back = |id: &Id| !before.contains(id) && (any_kept || is_known(id));
         let back = rest.iter().take_while(|id| is_back(id)).count();
         rest = &rest[back..];
     }
