@@ -1,8 +1,10 @@
 //! Accepts, on a thread of its own, and speaks HTTP/1.1.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -11,7 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::nice;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock;
 use crate::command::Engine;
@@ -19,7 +21,8 @@ use crate::command::Engine;
 use super::patience::Patient;
 use super::router::{Access, answer};
 
-/// Connections at once: a few scrapers and people. More wait to be accepted.
+/// Connections at once: a few scrapers and people. One more takes the place of the first that has
+/// said nothing yet, or waits to be accepted.
 const CONNECTIONS_MAX: usize = 64;
 /// What the thread is nicer than the workers: a tenth of a core where they want all. Not the most: it
 /// holds shards for moments, and must come to let go of them.
@@ -85,29 +88,52 @@ async fn serve(listener: StdListener, engine: Arc<Engine>, access: Arc<Access>) 
         }
     };
     let mut connections = JoinSet::new();
+    let mut silent = VecDeque::new();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let connection = speak(stream, peer, Arc::clone(&engine), Arc::clone(&access));
-                connections.spawn(connection);
+                let is_silent = Arc::new(AtomicBool::new(true));
+                let caller = Caller {
+                    peer,
+                    is_silent: Arc::clone(&is_silent),
+                };
+                let connection = speak(stream, caller, Arc::clone(&engine), Arc::clone(&access));
+                silent.push_back((connections.spawn(connection), is_silent));
             }
             Err(error) => {
                 tracing::debug!("cannot accept a connection over HTTP: {error}");
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }
+        while connections.try_join_next().is_some() {}
+        silent.retain(|(task, is_silent): &(AbortHandle, Arc<AtomicBool>)| {
+            is_silent.load(Ordering::Relaxed) && !task.is_finished()
+        });
         while connections.len() >= CONNECTIONS_MAX {
+            // Not the one that has just come.
+            if silent.len() > 1
+                && let Some((task, _)) = silent.pop_front()
+            {
+                task.abort();
+            }
             connections.join_next().await;
         }
-        while connections.try_join_next().is_some() {}
     }
 }
 
-async fn speak(stream: TcpStream, peer: SocketAddr, engine: Arc<Engine>, access: Arc<Access>) {
+/// Who has connected.
+struct Caller {
+    peer: SocketAddr,
+    /// It has asked for nothing yet.
+    is_silent: Arc<AtomicBool>,
+}
+
+async fn speak(stream: TcpStream, caller: Caller, engine: Arc<Engine>, access: Arc<Access>) {
     let stream = Patient::new(stream, READING_TIME_MAX);
     let service = service_fn(|request| {
+        caller.is_silent.store(false, Ordering::Relaxed);
         let (head, _) = hyper::Request::into_parts(request);
-        let answer = answer(&engine, &access, (peer.ip(), clock::now()), &head);
+        let answer = answer(&engine, &access, (caller.peer.ip(), clock::now()), &head);
         async move { Ok::<_, std::convert::Infallible>(answer) }
     });
     let connection = http1::Builder::new()

@@ -83,3 +83,28 @@ fn a_port_that_is_taken_is_no_reason_not_to_start() {
         .unwrap();
     assert!(info.contains("\nhttp_address:\r\n"), "{info}");
 }
+
+#[test]
+fn who_says_nothing_keeps_nobody_out() {
+    let server = Server::weir(&[]);
+    let address = http_address(&mut connect(&server));
+    let mut silent: Vec<TcpStream> = (0..64)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    assert!(get(address, "/healthz").ends_with("ok\n"));
+    // The first made room; the last is still listened to, so nobody waited for the end of their time.
+    let mut last = silent.pop().unwrap();
+    let limit = Some(Duration::from_secs(30));
+    last.set_read_timeout(limit).unwrap();
+    write!(
+        last,
+        "GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    last.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let mut first = silent.swap_remove(0);
+    first.set_read_timeout(limit).unwrap();
+    assert_eq!(first.read(&mut [0; 1]).unwrap_or(0), 0);
+}
