@@ -225,9 +225,22 @@ impl Client {
         self.output_bytes.load(Ordering::Relaxed) + self.mailbox.backlog_bytes()
     }
 
+    /// Bytes of the request with which it waits in lines: of each key its name there, in what it
+    /// waits for, and in its line.
+    pub fn blocked_bytes(&self) -> usize {
+        match &*self.wait.lock() {
+            Wait::Standing(waiter) => {
+                let each_bytes = size_of::<WaitKey>() + size_of::<Vec<u8>>();
+                3 * waiter.names_bytes + waiter.keys.len() * each_bytes
+            }
+            Wait::None | Wait::Served(_) => 0,
+        }
+    }
+
     /// Bytes that it takes, buffers included.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>()
+            + self.blocked_bytes()
             + self.query_bytes.load(Ordering::Relaxed)
             + self.queued_bytes.load(Ordering::Relaxed)
             + self.waiting_bytes()

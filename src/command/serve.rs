@@ -88,8 +88,10 @@ pub(super) fn wait(
         .map(|&at| WaitKey::from(&call.key(args.at(at))))
         .collect();
     let mut shards = ShardSet::EMPTY;
+    let mut names_bytes = 0;
     for key in &keys {
         shards.insert(call.engine.keyspace.shard_of(&key.as_key()));
+        names_bytes += key.name.len();
     }
     if let Some(at) = block.destination {
         shards.insert(call.engine.keyspace.shard_of(&call.key(args.at(at))));
@@ -110,6 +112,7 @@ pub(super) fn wait(
         kind: block.kind,
         wakes_on_removal: block.wakes_on_removal,
         keys,
+        names_bytes,
         shards,
         attempt,
     });

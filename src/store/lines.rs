@@ -79,6 +79,8 @@ pub struct Waiter<A: ?Sized = dyn Attempt> {
     pub wakes_on_removal: bool,
     /// The keys it waits for, in the order in which they are tried.
     pub keys: SmallVec<[WaitKey; 1]>,
+    /// Bytes of the keys' names.
+    pub names_bytes: usize,
     /// All shards that serving it may touch: those of its keys and of its destination.
     pub shards: ShardSet,
     /// The request, for trying it again.

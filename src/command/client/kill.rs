@@ -122,6 +122,8 @@ pub fn kill(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         if is_self {
             is_suicide = true;
         } else {
+            // Nothing goes to who is about to go.
+            serve::cancel(call, &client);
             client.mailbox.close(CloseReason::Killed, call.wakes);
         }
     }
@@ -187,5 +189,32 @@ mod tests {
                 .contains(&format!("id={} ", victim.session.client.id))
         );
         assert_eq!(bench.run(&kill), ":0");
+    }
+
+    #[test]
+    fn the_request_of_who_waits_counts_as_his() {
+        let bench = Bench::new();
+        let mut player = bench.client();
+        let client = player.session.client.clone();
+        let before = client.memory_bytes();
+        bench.play(&mut player, &format!("BLPOP {} q 0", "n".repeat(10_000)));
+        assert!(client.memory_bytes() > before + 30_000);
+        bench.run("RPUSH q message");
+        player.look();
+        assert_eq!(client.memory_bytes(), before);
+    }
+
+    #[test]
+    fn who_was_killed_stands_in_no_line() {
+        let bench = Bench::new();
+        let (mut victim, mut next) = (bench.client(), bench.client());
+        bench.play(&mut victim, "BLPOP q 0");
+        bench.play(&mut next, "BLPOP q 0");
+        let id = victim.session.client.id;
+        assert_eq!(bench.run(&format!("CLIENT KILL ID {id}")), ":1");
+        assert_eq!(bench.run("RPUSH q first second"), ":2");
+        assert_eq!(next.look(), "*2 $1 q $5 first");
+        assert_eq!(bench.run("LRANGE q 0 -1"), "*1 $6 second");
+        assert_eq!(bench.run(&format!("CLIENT UNBLOCK {id}")), ":0");
     }
 }

@@ -153,7 +153,7 @@ pub fn describe(client: &Client, now: Now) -> Vec<u8> {
     let _ = write!(
         middle,
         " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} watch={} qbuf={} \
-         qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={output_bytes} oll=0 \
+         qbuf-free=0 argv-mem={} multi-mem={} rbs=0 rbp=0 obl={output_bytes} oll=0 \
          omem={} tot-mem={} events=r cmd={command} user=",
         seconds_since(client.connected_us),
         seconds_since(client.used_us.load(Relaxed)),
@@ -165,6 +165,7 @@ pub fn describe(client: &Client, now: Now) -> Vec<u8> {
         client.queued_len.load(Relaxed),
         client.watched_len.load(Relaxed),
         client.query_bytes.load(Relaxed),
+        client.blocked_bytes(),
         client.queued_bytes.load(Relaxed),
         output_bytes + outbox_bytes,
         client.memory_bytes(),

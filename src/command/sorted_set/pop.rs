@@ -142,6 +142,7 @@ pub(in crate::command) fn give_back(
         Err(WrongType) => return,
     }
     shard.mark_ready(key);
+    shard.watched.changed(key);
 }
 
 /// ZMPOP numkeys key [key ...] <MIN | MAX> [COUNT count]

@@ -93,6 +93,20 @@ fn waiters_are_served_in_their_order() {
 }
 
 #[test]
+fn who_watches_learns_that_a_member_came_back() {
+    let bench = Bench::new();
+    let (mut taker, mut watcher) = (bench.client(), bench.client());
+    bench.play(&mut taker, "bzpopmin z 0");
+    bench.run("zadd z 1 m");
+    bench.play(&mut watcher, "watch z");
+    bench.play(&mut watcher, "multi");
+    bench.play(&mut watcher, "ping");
+    bench.lose(taker);
+    assert_eq!(bench.run("zscore z m"), "$1 1");
+    assert_eq!(bench.play(&mut watcher, "exec"), "*-1");
+}
+
+#[test]
 fn sets_are_combined_with_weights() {
     let bench = Bench::new();
     bench.run("zadd a 1 x 2 y inf i");

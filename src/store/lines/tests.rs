@@ -19,6 +19,7 @@ const KEY: Key<'static> = Key {
 
 fn waiter(ticket: u64) -> Arc<Waiter> {
     Arc::new(Waiter {
+        names_bytes: 0,
         ticket,
         kind: Kind::Queue,
         wakes_on_removal: false,
@@ -99,6 +100,7 @@ fn a_line_says_what_can_serve_it() {
     assert!(wants.any_of(Some(Kind::Queue)));
     assert!(!wants.any_of(Some(Kind::Stream)) && !wants.any_of(None));
     let reader: Arc<Waiter> = Arc::new(Waiter {
+        names_bytes: 0,
         ticket: 2,
         kind: Kind::Stream,
         wakes_on_removal: true,
