@@ -2,8 +2,9 @@
 //!
 //! Their entries are kept for a while, so that the account of a queue that drains all the time
 //! goes on, and so that coming and going costs neither its name, its header nor its list of chunks
-//! another allocation. Bounded by count; none of them holds a message. The least recent half goes
-//! when the other is full, so remembering is O(1) on average, as is finding.
+//! another allocation. Bounded by count, and by the length of their names; none of them holds a
+//! message. The least recent half goes when the other is full, so remembering is O(1) on average,
+//! as is finding.
 
 use hashbrown::HashTable;
 
@@ -13,6 +14,9 @@ use super::value::Value;
 
 /// Queues of one shard that are remembered in each half: some hundred bytes each.
 const HALF_LEN_MAX: usize = 128;
+/// Longest name that is remembered. Whoever names queues could fill memory with names else, and
+/// find no key to delete.
+const NAME_BYTES_MAX: usize = 1024;
 
 #[derive(Debug)]
 struct Gone {
@@ -38,9 +42,13 @@ pub struct Vanished {
 }
 
 impl Vanished {
-    /// Remembers the entry of a queue that has drained, whose name has this hash.
+    /// Remembers the entry of a queue that has drained, whose name has this hash, unless that name
+    /// is very long.
     #[inline]
     pub fn remember(&mut self, db: u8, hash: u64, entry: Entry) {
+        if entry.name().len() > NAME_BYTES_MAX {
+            return;
+        }
         if let Some(gone) = self.last.replace(Gone { db, hash, entry }) {
             self.put_away(gone);
         }

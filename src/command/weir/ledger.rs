@@ -189,6 +189,19 @@ mod tests {
     }
 
     #[test]
+    fn the_account_of_a_very_long_name_ends_with_its_key() {
+        let bench = Bench::new();
+        for (name_bytes, came) in [(1024, 1), (1025, 0)] {
+            let name = "n".repeat(name_bytes);
+            bench.run(&format!("RPUSH {name} message"));
+            bench.run(&format!("LPOP {name}"));
+            let ledger = bench.run(&format!("WEIR.LEDGER {name}"));
+            assert!(ledger.contains(&format!("$2 in :{came} ")), "{ledger}");
+        }
+        assert!(bench.run("WEIR.LEDGER").contains("$2 in :2 "));
+    }
+
+    #[test]
     fn names_take_their_account_along_and_totals_stay() {
         let bench = Bench::new();
         bench.run("RPUSH a 1 2 3");
