@@ -116,6 +116,24 @@ impl Vanished {
         all.map(|gone| (gone.db, gone.hash, &mut gone.entry))
     }
 
+    /// Moves those of two databases to each other.
+    pub fn swap_databases(&mut self, a: u8, b: u8) {
+        let halves = self.recent.iter_mut().chain(self.older.iter_mut());
+        for gone in self.last.iter_mut().chain(halves) {
+            gone.db = match gone.db {
+                db if db == a => b,
+                db if db == b => a,
+                db => db,
+            };
+        }
+    }
+
+    /// Whether any is of a database.
+    pub fn has_of_database(&self, db: u8) -> bool {
+        let mut all = self.last.iter().chain(&self.recent).chain(&self.older);
+        all.any(|gone| gone.db == db)
+    }
+
     /// Forgets those of a database.
     pub fn forget_database(&mut self, db: u8) {
         self.last.take_if(|gone| gone.db == db);

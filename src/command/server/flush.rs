@@ -107,6 +107,57 @@ mod tests {
     }
 
     #[test]
+    fn the_accounts_of_queues_end_with_their_database() {
+        let bench = Bench::new();
+        let is_known = |name: &str| {
+            let ledger = bench.run(&format!("WEIR.LEDGER {name}"));
+            !ledger.contains("$2 in :0 ")
+        };
+        for flush in ["FLUSHDB", "FLUSHALL"] {
+            // With a message left, with none, and with no key in all of the database.
+            for take in ["LPOP q", "LPOP q 2", "DEL q"] {
+                bench.run("RPUSH q a b");
+                bench.run(take);
+                assert!(is_known("q"), "{take}");
+                bench.run(flush);
+                assert!(!is_known("q"), "{take}, {flush}");
+            }
+        }
+        let total = bench.run("WEIR.LEDGER");
+        for field in ["$2 in :12 ", "$3 out :6 ", "$7 flushed :2 "] {
+            assert!(total.contains(field), "{field} in {total}");
+        }
+    }
+
+    #[test]
+    fn flushing_forgets_letters() {
+        let bench = Bench::new();
+        bench.run("WEIR.POLICY SET q MAX-LENGTH 1 DEAD-LETTER dead");
+        bench.run("RPUSH q a b");
+        bench.run("DEL q dead");
+        assert!(bench.run("WEIR.DEADLETTER dead").starts_with("*1 "));
+        bench.run("FLUSHALL");
+        assert_eq!(bench.run("WEIR.DEADLETTER dead"), "*0");
+    }
+
+    #[test]
+    fn accounts_go_along_with_their_database() {
+        let bench = Bench::new();
+        let mut other = bench.client();
+        bench.play(&mut other, "SELECT 1");
+        bench.run("RPUSH drained a b");
+        bench.run("LPOP drained 2");
+        bench.play(&mut other, "RPUSH elsewhere a");
+        bench.play(&mut other, "LPOP elsewhere");
+        bench.run("SWAPDB 0 1");
+        let ledger = bench.play(&mut other, "WEIR.LEDGER drained");
+        assert!(ledger.contains("$2 in :2 "), "{ledger}");
+        let ledger = bench.run("WEIR.LEDGER elsewhere");
+        assert!(ledger.contains("$2 in :1 "), "{ledger}");
+        assert!(bench.run("WEIR.LEDGER drained").contains("$2 in :0 "));
+    }
+
+    #[test]
     fn wrong_arguments_change_nothing() {
         let bench = Bench::new();
         bench.run("SET key value");

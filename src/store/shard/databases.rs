@@ -39,13 +39,18 @@ impl Shed for Entries {
 }
 
 impl Shard {
-    /// Whether a database has neither keys here nor messages that wait for their time.
+    /// Whether a database has nothing here that emptying it would take: no keys, no messages that
+    /// wait for their time, no accounts of queues that vanished.
     pub fn is_vacant(&self, db: u8) -> bool {
         let database = &self.dbs[usize::from(db)];
-        database.table.is_empty() && database.ledger.delayed.is_zero()
+        database.table.is_empty()
+            && database.ledger.delayed.is_zero()
+            && !self.vanished.has_of_database(db)
     }
 
-    /// Empties a database. What was in it comes back for freeing after the lock is let go.
+    /// Empties a database, and ends the accounts of its queues: those that hold messages would
+    /// outnumber what is remembered of queues that vanished. What was in it comes back for freeing
+    /// after the lock is let go.
     pub fn take_database(&mut self, db: u8) -> Emptied {
         self.flush_delayed(db);
         let database = &mut self.dbs[usize::from(db)];
@@ -106,9 +111,7 @@ impl Shard {
             let ready: Vec<WaitKey> = self.lines.keys_of(db).cloned().collect();
             self.ready.extend(ready.into_iter().map(Ready::new));
         }
-        for db in [a, b] {
-            self.vanished.forget_database(db);
-        }
+        self.vanished.swap_databases(a, b);
         self.swap_delayed(a, b);
         self.timed.swap_databases(a, b);
         self.dbs.swap(usize::from(a), usize::from(b));
