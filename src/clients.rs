@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize,
 
 use std::collections::BTreeMap;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::metrics::Counter;
 use crate::outbox::{Mailbox, Seat};
 use crate::protocol::Reply;
-use crate::store::{End, WaitKey, Waiter};
+use crate::store::{End, Key, WaitKey, Waiter};
 use crate::sync::Lock;
 
 /// What a client says about itself.
@@ -114,18 +114,37 @@ pub struct Served {
     pub taken: TakenList,
 }
 
-/// Messages taken for a client: mostly one.
-pub type TakenList = SmallVec<[Taken; 1]>;
+/// What was taken for a client: one wait is served from one key.
+pub type TakenList = SmallVec<[TakenFrom; 1]>;
 
-/// Something taken from a key for a client that has not got it yet.
+/// What was taken from a key for a client that has not got it yet.
+#[derive(Debug)]
+pub struct TakenFrom {
+    /// The key: once for all its messages, as its name may be long.
+    pub key: WaitKey,
+    /// The messages or members in the order in which they were taken: mostly one.
+    pub messages: SmallVec<[Taken; 1]>,
+}
+
+/// A message or member that was taken.
 #[derive(Debug)]
 pub struct Taken {
-    /// The key.
-    pub key: WaitKey,
     /// The bytes of the message or member.
     pub message: Vec<u8>,
     /// Where it was.
     pub place: Place,
+}
+
+/// Notes what a client is served with that waited for this key, and maybe others.
+#[inline]
+pub fn note_taken(list: &mut TakenList, key: &Key<'_>, taken: Taken) {
+    match list.last_mut() {
+        Some(last) => last.messages.push(taken),
+        None => list.push(TakenFrom {
+            key: key.into(),
+            messages: smallvec![taken],
+        }),
+    }
 }
 
 /// Where something was taken from, so that it can go back there.

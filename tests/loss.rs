@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use weir::clients::{Client, Origin, Place, Taken};
+use weir::clients::{Client, Origin, Place, Taken, TakenList, note_taken};
 use weir::clock::Now;
 use weir::command::{self, Call, Engine, Session};
 use weir::config::Config;
@@ -15,7 +15,7 @@ use weir::metrics::{Counter, WorkerStats};
 use weir::outbox::{CloseReason, Mailbox, Seat, WakeList};
 use weir::overflow::{OutboxBounds, WhenFull};
 use weir::protocol::{OwnedArgs, Reply, Resp};
-use weir::store::{Cause, End, Ledger, ShardSet, WaitKey};
+use weir::store::{Cause, End, Ledger, ShardSet};
 
 /// An engine and one client of it, without sockets.
 struct Scene {
@@ -265,21 +265,25 @@ fn what_waits_for_a_client_that_leaves_is_counted() {
 #[test]
 fn a_returned_message_without_a_place_is_counted() {
     let mut scene = Scene::new();
-    let taken = |scene: &Scene, name: &[u8]| Taken {
-        key: WaitKey::from(&scene.engine.keyspace.key(0, name)),
-        place: Place::Queue {
-            end: End::Front,
-            arrival: 1,
-        },
-        message: b"m".to_vec(),
+    let taken = |scene: &Scene, name: &[u8]| {
+        let message = Taken {
+            place: Place::Queue {
+                end: End::Front,
+                arrival: 1,
+            },
+            message: b"m".to_vec(),
+        };
+        let mut list = TakenList::new();
+        note_taken(&mut list, &scene.engine.keyspace.key(0, name), message);
+        list.into_vec()
     };
-    let back = vec![taken(&scene, b"q")];
+    let back = taken(&scene, b"q");
     scene.with_call(|call| command::put_back(call, back));
     assert_eq!(scene.run("LRANGE q 0 -1"), "*1\r\n$1\r\nm\r\n");
     assert_eq!(scene.ledger().returned.messages, 1);
 
     scene.run("SET s text");
-    let lost = vec![taken(&scene, b"s")];
+    let lost = taken(&scene, b"s");
     scene.with_call(|call| command::put_back(call, lost));
     assert_eq!(scene.ledger().returned.messages, 1);
     assert_eq!(scene.lost(Cause::ReturnedLost), 1);

@@ -17,6 +17,7 @@ use crate::store::{Cause, End, Key, Queue, ShardSet, Tally};
 use super::call::{Call, keep};
 use super::error::{Error, shown};
 use super::outcome::{Outcome, Result};
+use super::slowlog::cut;
 
 /// Refuses what would not fit a queue whose policy refuses. `adding` is what comes, `leaving` what
 /// goes by the same command.
@@ -386,6 +387,9 @@ fn freshen(call: &mut Call<'_, '_>, key: &Key<'_>, limit: usize) {
     call.shard(key).watched.changed(key);
 }
 
+/// Bytes of a queue's name that its dead letters are told of with.
+const LETTER_NAME_BYTES_MAX: usize = 1024;
+
 /// Dead letters of one queue that a tick moves while it holds their shards.
 const MOVED_PER_HOLD_MAX: usize = 1024;
 
@@ -539,8 +543,9 @@ fn lay(
     slot.queue.push_message(End::Back, message.clone(), tick);
     slot.note_came(before);
     let waited_ms = tick.saturating_sub(arrival);
+    let source_name = cut(source.name, LETTER_NAME_BYTES_MAX).into_boxed_slice();
     slot.queue
-        .note_letter(source.name, cause, now_ms, waited_ms);
+        .note_letter(source_name, cause, now_ms, waited_ms);
     if is_new {
         call.notify(grave, Events::NEW, "new");
     }

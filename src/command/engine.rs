@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use crate::acl::{Attempts, Log, Users};
-use crate::clients::{Client, Clients, Origin, Taken};
+use crate::clients::{Client, Clients, Origin, TakenFrom};
 use crate::clock::Now;
 use crate::config::{Config, PubsubOverflow};
 use crate::metrics::{Counter, Rates, Totals, WorkerStats};
@@ -137,7 +137,7 @@ pub struct Engine {
     pub has_routes: AtomicBool,
     /// What goes back to its keys when a step that rests has ended and keeps them no more; of
     /// clients that went meanwhile, of the tick after.
-    pub(super) returned: Lock<Vec<Taken>>,
+    pub(super) returned: Lock<Vec<TakenFrom>>,
     /// When workers are to look again before their next tick.
     pub early: Early,
     /// Whether any policy lets messages go for memory.

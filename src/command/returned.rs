@@ -5,10 +5,10 @@
 //! script sees is to stay as it is, and nobody is served before its end. It waits here, delivered by
 //! the account, for the tick after the script.
 
-use crate::clients::{Place, Taken};
+use crate::clients::{Place, Taken, TakenFrom};
 use crate::clock::Now;
 use crate::outbox::WakeList;
-use crate::store::{Cause, ShardSet, Tally};
+use crate::store::{Cause, Key, ShardSet, Tally};
 
 use super::bounds;
 use super::call::Call;
@@ -17,45 +17,47 @@ use super::serve::{hold_with_dead_letters, serve_ready, unasked};
 
 /// Puts messages back where they were, the last that was taken first. Who waits for a key is served
 /// when all are back that lie side by side: in the order in which they were.
-pub fn put_back(call: &mut Call<'_, '_>, mut messages: Vec<Taken>) {
-    while let Some(key) = messages.last().map(|taken| taken.key.clone()) {
+pub fn put_back(call: &mut Call<'_, '_>, mut all: Vec<TakenFrom>) {
+    while let Some(key) = all.last().map(|taken| taken.key.clone()) {
         let set = ShardSet::one(call.engine.keyspace.shard_of(&key.as_key()));
         hold_with_dead_letters(call, set);
         if call.engine.is_kept(call.held.set()) {
             let mut returned = call.engine.returned.lock();
-            messages.append(&mut returned);
-            *returned = messages;
+            all.append(&mut returned);
+            *returned = all;
             return;
         }
-        while let Some(taken) = messages.pop_if(|taken| taken.key == key) {
-            put_one_back(call, &taken);
+        while let Some(taken) = all.pop_if(|taken| taken.key == key) {
+            for taken in taken.messages.iter().rev() {
+                put_one_back(call, &key.as_key(), taken);
+            }
         }
         serve_ready(call);
     }
 }
 
-fn put_one_back(call: &mut Call<'_, '_>, taken: &Taken) {
-    let (key, now_ms) = (taken.key.as_key(), call.now_ms());
+fn put_one_back(call: &mut Call<'_, '_>, key: &Key<'_>, taken: &Taken) {
+    let now_ms = call.now_ms();
     let (end, arrival) = match taken.place {
         Place::Queue { end, arrival } => (end, arrival),
         Place::SortedSet { score } => {
-            super::sorted_set::give_back(call, &key, &taken.message, score);
+            super::sorted_set::give_back(call, key, &taken.message, score);
             return;
         }
     };
     // A key that holds another type by now has no place for the message.
     let tally = Tally::one(taken.message.len());
-    if let Ok(slot) = call.shard(&key).slot_or_new(&key, now_ms) {
+    if let Ok(slot) = call.shard(key).slot_or_new(key, now_ms) {
         slot.queue.unpop(end, &taken.message, arrival);
         slot.queue.give_back(tally);
         slot.ledger.give_back(tally);
-        call.shard(&key).mark_ready(&key);
-        call.shard(&key).watched.changed(&key);
+        call.shard(key).mark_ready(key);
+        call.shard(key).watched.changed(key);
         // It counts as the oldest at its end.
-        bounds::keep_bounds(call, &key, Some(end.opposite()));
+        bounds::keep_bounds(call, key, Some(end.opposite()));
     } else {
         // LOSS: returned-wrong-type
-        let ledger = call.shard(&key).ledger(key.db);
+        let ledger = call.shard(key).ledger(key.db);
         ledger.lose_delivered(Cause::ReturnedLost, tally);
     }
 }
@@ -76,6 +78,7 @@ pub(super) fn put_back_late(engine: &Engine, worker: usize, now: Now) {
 
 #[cfg(test)]
 mod tests {
+    use crate::clients::Wait;
     use crate::command::engine::Gates;
     use crate::command::testing::Bench;
 
@@ -110,6 +113,12 @@ mod tests {
         let (mut taker, mut waiter) = (bench.client(), bench.client());
         bench.play(&mut taker, "BLMPOP 0 1 q LEFT COUNT 3");
         bench.run("RPUSH q a b c");
+        if let Wait::Served(served) = &*taker.session.client.wait.lock() {
+            let [taken] = &served.taken[..] else {
+                panic!("each message with a name of its own: {:?}", served.taken);
+            };
+            assert_eq!(taken.messages.len(), 3);
+        }
         bench.play(&mut waiter, "BLPOP q 0");
         bench.lose(taker);
         assert_eq!(waiter.look(), "*2 $1 q $1 a");

@@ -242,7 +242,7 @@ pub(super) fn look_after(engine: &Engine, worker: usize, now: Now, late: &[Late]
     for work in late {
         let key = match work {
             Late::Queue(key) => key.as_key(),
-            Late::Message(delayed) => delayed.key.as_key(),
+            Late::Message(delayed) => delayed.key(),
         };
         unasked(engine, worker, now, &mut wakes, &key, |call| {
             let set = ShardSet::one(engine.keyspace.shard_of(&key));

@@ -92,11 +92,19 @@ pub fn shortened(args: Args<'_>, hidden: &Range<usize>) -> Vec<Vec<u8>> {
 
 /// An argument as logs keep it: a long one is cut, with a word on how much is missing.
 pub fn shortened_argument(argument: &[u8]) -> Vec<u8> {
-    if argument.len() <= ARGUMENT_BYTES_KEPT_MAX {
-        return argument.to_vec();
-    }
-    let mut kept = argument[..ARGUMENT_BYTES_KEPT_MAX].to_vec();
-    let more = argument.len() - ARGUMENT_BYTES_KEPT_MAX;
+    cut(argument, ARGUMENT_BYTES_KEPT_MAX)
+}
+
+/// The first `bytes_max` bytes, with a word on how many more there were.
+pub fn cut(bytes: &[u8], bytes_max: usize) -> Vec<u8> {
+    let Some((kept, rest)) = bytes
+        .split_at_checked(bytes_max)
+        .filter(|(_, rest)| !rest.is_empty())
+    else {
+        return bytes.to_vec();
+    };
+    let mut kept = kept.to_vec();
+    let more = rest.len();
     kept.extend_from_slice(format!("... ({more} more bytes)").as_bytes());
     kept
 }

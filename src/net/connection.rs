@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use crate::clients::{Taken, TakenList, Wait};
+use crate::clients::{TakenFrom, TakenList, Wait};
 use crate::clock::Now;
 use crate::command::{self, Call, Engine, Outcome, Session};
 use crate::outbox::{CloseReason, WakeList};
@@ -129,7 +129,7 @@ impl Connection {
 
     /// Messages of served replies of which no byte is sent; for the simulator.
     #[cfg(test)]
-    pub fn in_flight(&self) -> impl Iterator<Item = &Taken> {
+    pub fn in_flight(&self) -> impl Iterator<Item = &TakenFrom> {
         self.in_flight.iter().flat_map(|flight| &flight.taken)
     }
 
@@ -506,7 +506,7 @@ impl worker::Connection for Connection {
         self.with_call(now, |call| {
             let client = Arc::clone(&call.session.client);
             command::cancel(call, &client);
-            let mut taken: Vec<Taken> = in_flight
+            let mut taken: Vec<TakenFrom> = in_flight
                 .into_iter()
                 .flat_map(|flight| flight.taken)
                 .collect();

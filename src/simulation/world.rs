@@ -119,7 +119,9 @@ impl Seated {
         };
         let in_flight = self.connection.in_flight();
         let all = served.iter().chain(in_flight);
-        all.map(|taken| taken.message.clone()).collect()
+        all.flat_map(|taken| &taken.messages)
+            .map(|taken| taken.message.clone())
+            .collect()
     }
 }
 

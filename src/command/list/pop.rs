@@ -1,6 +1,6 @@
 //! LPOP RPOP LMPOP, and the pop that all forms share.
 
-use crate::clients::{Place, Taken, TakenList};
+use crate::clients::{Place, Taken, TakenList, note_taken};
 use crate::command::bounds;
 use crate::command::call::Call;
 use crate::command::error::Error;
@@ -9,7 +9,7 @@ use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Reply};
-use crate::store::{End, Key, Slot, WaitKey};
+use crate::store::{End, Key, Slot};
 
 use super::{parse_end, pop_event};
 
@@ -143,11 +143,8 @@ fn take(
             }
             if let Some(taken) = taken {
                 let message = message.bytes().to_vec();
-                taken.push(Taken {
-                    key: WaitKey::from(key),
-                    message,
-                    place: Place::Queue { end, arrival },
-                });
+                let place = Place::Queue { end, arrival };
+                note_taken(taken, key, Taken { message, place });
             }
             arrival
         });

@@ -1,6 +1,6 @@
 //! ZPOPMIN ZPOPMAX ZMPOP, and the pop that all forms share.
 
-use crate::clients::{Place, Taken, TakenList};
+use crate::clients::{Place, Taken, TakenList, note_taken};
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::multi_pop::MultiPop;
@@ -8,7 +8,7 @@ use crate::command::outcome::{Outcome, Result};
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Reply, Resp};
 use crate::store::sorted_set::{Order, SortedSet};
-use crate::store::{Key, Value, WaitKey, WrongType};
+use crate::store::{Key, Value, WrongType};
 
 use super::{limits, members_left};
 
@@ -77,11 +77,9 @@ impl Wanted<'_> {
             reply.bulk(member);
             reply.double(score);
             if let Some(taken) = taken {
-                taken.push(Taken {
-                    key: WaitKey::from(self.key),
-                    message: member.to_vec(),
-                    place: Place::SortedSet { score },
-                });
+                let message = member.to_vec();
+                let place = Place::SortedSet { score };
+                note_taken(taken, self.key, Taken { message, place });
             }
         });
     }

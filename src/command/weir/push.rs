@@ -1,12 +1,14 @@
 //! WEIR.PUSH: messages with a time to live, a delay, or an id that comes once.
 
+use std::sync::Arc;
+
 use crate::command::bounds;
 use crate::command::call::{Call, keep};
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
-use crate::store::{Delayed, End, Key, WaitKey};
+use crate::store::{Delayed, End, Key};
 
 /// What stands before the messages.
 #[derive(Debug)]
@@ -104,11 +106,14 @@ fn delay(
         .saturating_add(delay_ms.saturating_mul(1000));
     let due = due_us.div_ceil(1000);
     call.engine.early.call_at(call.worker, Some(due));
+    let name: Arc<[u8]> = key.name.into();
     for message in args.from(options.first) {
         call.shard(key).delay(
             due,
             Delayed {
-                key: WaitKey::from(key),
+                db: key.db,
+                hash: key.hash,
+                name: Arc::clone(&name),
                 end: options.end,
                 message: message.into(),
                 ttl_ms: options.ttl_ms,
@@ -166,4 +171,25 @@ fn id_of(call: &Call<'_, '_>, key: &Key<'_>, id: &[u8]) -> u128 {
     let keyspace = &call.engine.keyspace;
     let (high, low) = (keyspace.key(0, &named).hash, keyspace.key(0, &again).hash);
     u128::from(high) << 64 | u128::from(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::command::testing::Bench;
+    use crate::store::ShardSet;
+
+    #[test]
+    fn delayed_messages_share_the_name_of_their_queue() {
+        let bench = Bench::new();
+        bench.run("WEIR.PUSH q DELAY 10 a b c");
+        let keyspace = &bench.engine.keyspace;
+        let shard = keyspace.shard_of(&keyspace.key(0, b"q"));
+        let mut held = keyspace.hold();
+        held.need(ShardSet::one(shard));
+        let ripe = held.shard(shard).take_ripe(u64::MAX, 3);
+        assert_eq!(ripe.len(), 3);
+        assert!(ripe.iter().all(|late| Arc::strong_count(&late.name) == 3));
+    }
 }

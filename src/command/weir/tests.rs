@@ -154,6 +154,12 @@ fn dead_letters_keep_their_bytes_and_a_note() {
     let names = ["in", "held", "dead_lettered", "overflow_oldest"];
     assert_eq!(ledger(&bench, "jobs:a", names), [5, 2, 3, 0]);
     assert_eq!(ledger(&bench, "dead", names), [3, 3, 0, 0]);
+    let name = "jobs:".to_owned() + &"n".repeat(2000);
+    bench.run(&format!("RPUSH {name} 1 2 3"));
+    let letter = bench.run("WEIR.DEADLETTER dead COUNT 1");
+    let told = &name[..1024];
+    let told = format!("$6 source $1044 {told}... (981 more bytes) ");
+    assert!(letter.contains(&told), "{letter}");
 }
 
 #[test]

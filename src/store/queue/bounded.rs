@@ -16,7 +16,7 @@ const LETTERS_LEN_MAX: usize = 128;
 /// What is known of a dead letter beside its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
-    /// The queue that it comes from.
+    /// The queue that it comes from; the caller sees to it that it is short.
     pub source: Box<[u8]>,
     /// Why it could not stay there.
     pub cause: Cause,
@@ -28,13 +28,13 @@ pub struct Letter {
 
 impl Queue {
     /// Notes what is known of the dead letter that was just pushed.
-    pub fn note_letter(&mut self, source: &[u8], cause: Cause, at_ms: u64, waited_ms: u64) {
+    pub fn note_letter(&mut self, source: Box<[u8]>, cause: Cause, at_ms: u64, waited_ms: u64) {
         let letters = &mut self.extra.get_or_insert_default().letters;
         if letters.len() == LETTERS_LEN_MAX {
             letters.pop_front();
         }
         letters.push_back(Letter {
-            source: source.into(),
+            source,
             cause,
             at_ms,
             waited_ms,

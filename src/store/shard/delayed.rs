@@ -2,11 +2,12 @@
 //! came lately.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use hashbrown::HashSet;
 
+use crate::store::key::Key;
 use crate::store::ledger::{Cause, Tally};
-use crate::store::lines::WaitKey;
 use crate::store::queue::End;
 
 use super::Shard;
@@ -19,14 +20,29 @@ const IDS_MS_MAX: u64 = 300_000;
 /// A message that waits for its time.
 #[derive(Clone, Debug)]
 pub struct Delayed {
-    /// The queue.
-    pub key: WaitKey,
+    /// The database of its queue.
+    pub db: u8,
+    /// The hash of the name of its queue.
+    pub hash: u64,
+    /// The name of its queue, shared by all messages of one command: it may be long.
+    pub name: Arc<[u8]>,
     /// The end to push it to.
     pub end: End,
     /// Its bytes.
     pub message: Box<[u8]>,
     /// How long it lives from then on.
     pub ttl_ms: Option<u64>,
+}
+
+impl Delayed {
+    /// The key of its queue.
+    pub fn key(&self) -> Key<'_> {
+        Key {
+            db: self.db,
+            hash: self.hash,
+            name: &self.name,
+        }
+    }
 }
 
 /// All that wait in one shard, by the tick of their time and the order in which they came.
@@ -46,7 +62,7 @@ pub struct Ids {
 impl Shard {
     /// Keeps a message until `due`.
     pub fn delay(&mut self, due: u64, delayed: Delayed) {
-        self.ledger(delayed.key.db).delayed += Tally::one(delayed.message.len());
+        self.ledger(delayed.db).delayed += Tally::one(delayed.message.len());
         self.waiting.last += 1;
         let place = (due, self.waiting.last);
         self.waiting.by_time.insert(place, delayed);
@@ -68,16 +84,14 @@ impl Shard {
             ripe.push(first.remove());
         }
         for delayed in &ripe {
-            self.ledger(delayed.key.db).delayed -= Tally::one(delayed.message.len());
+            self.ledger(delayed.db).delayed -= Tally::one(delayed.message.len());
         }
         ripe
     }
 
     /// Lets go of the messages that wait in a database that is emptied.
     pub(super) fn flush_delayed(&mut self, db: u8) {
-        self.waiting
-            .by_time
-            .retain(|_, delayed| delayed.key.db != db);
+        self.waiting.by_time.retain(|_, delayed| delayed.db != db);
         let ledger = self.ledger(db);
         let lost = std::mem::take(&mut ledger.delayed);
         ledger.came += lost;
@@ -87,10 +101,10 @@ impl Shard {
     /// Moves the messages that wait in two databases to each other.
     pub(super) fn swap_delayed(&mut self, a: u8, b: u8) {
         for delayed in self.waiting.by_time.values_mut() {
-            if delayed.key.db == a {
-                delayed.key.db = b;
-            } else if delayed.key.db == b {
-                delayed.key.db = a;
+            if delayed.db == a {
+                delayed.db = b;
+            } else if delayed.db == b {
+                delayed.db = a;
             }
         }
     }
