@@ -6,6 +6,7 @@
 //! would block again keeps its place.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -301,6 +302,10 @@ pub(super) fn unasked(
 
 /// Serves those who wait for keys that became ready, until no key is.
 pub(super) fn serve_ready(call: &mut Call<'_, '_>) {
+    // Tickets of those whom the round found nothing for. A request looks at all of its keys, and
+    // what changes after that makes a key ready for the next round: it need not be tried again
+    // for each key that it names.
+    let mut vain = BTreeSet::new();
     loop {
         let mut round: SmallVec<[Ready; 1]> = SmallVec::new();
         for (_, shard) in call.held.shards() {
@@ -311,13 +316,14 @@ pub(super) fn serve_ready(call: &mut Call<'_, '_>) {
         }
         round.sort_unstable_by_key(|ready| ready.order);
         for ready in round {
-            serve_line(call, &ready.key.as_key());
+            serve_line(call, &ready.key.as_key(), &mut vain);
         }
+        vain.clear();
     }
 }
 
 /// Tries the waiters of one key in order for as long as the key can serve.
-fn serve_line(call: &mut Call<'_, '_>, key: &Key<'_>) {
+fn serve_line(call: &mut Call<'_, '_>, key: &Key<'_>, vain: &mut BTreeSet<u64>) {
     let mut tried = 0;
     loop {
         let now_ms = call.now_ms();
@@ -340,16 +346,22 @@ fn serve_line(call: &mut Call<'_, '_>, key: &Key<'_>) {
                 call.held.set().contains(waiter.shards),
                 "a waiter's shards are not held"
             );
-            try_again(call, &waiter);
+            let has_more = waiter.keys.len() > 1;
+            if has_more && vain.contains(&waiter.ticket) {
+                continue;
+            }
+            if !try_again(call, &waiter) && has_more {
+                vain.insert(waiter.ticket);
+            }
         }
     }
 }
 
 /// Runs a blocked request on behalf of its connection; serves the client unless it would block
-/// again.
-fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
+/// again. Says whether it was served.
+fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) -> bool {
     let Some(attempt) = attempt_of(waiter) else {
-        return;
+        return false;
     };
     let mut session = Session::stand_in(
         Arc::clone(&attempt.client),
@@ -391,7 +403,7 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
         }
     };
     if matches!(outcome, Outcome::Blocked) {
-        return;
+        return false;
     }
     if let Some(started_us) = started_us {
         let took_us = clock::mono_us().saturating_sub(started_us);
@@ -404,6 +416,7 @@ fn try_again(call: &mut Call<'_, '_>, waiter: &Arc<Waiter>) {
     let taken = session.taken.unwrap_or_default();
     *attempt.client.wait.lock() = Wait::Served(Served { reply, taken });
     attempt.client.mailbox.prompt(call.wakes);
+    true
 }
 
 /// Takes a waiter out of all its lines; whoever calls holds its shards.
@@ -517,6 +530,32 @@ mod tests {
             let reply = waiter.look();
             assert!(reply.starts_with("-NOGROUP"), "{look}: {reply}");
         }
+    }
+
+    #[test]
+    fn a_request_for_many_keys_is_tried_once_for_all_that_became_ready() {
+        const KEYS: usize = 50;
+        let bench = Bench::new();
+        let (mut reader, mut writer) = (bench.client(), bench.client());
+        let names: Vec<String> = (0..KEYS).map(|at| format!("k{at}")).collect();
+        let read = format!(
+            "XREAD BLOCK 0 STREAMS {}{}",
+            names.join(" "),
+            " $".repeat(KEYS)
+        );
+        assert_eq!(bench.play(&mut reader, &read), "(blocked)");
+        let hits = || bench.engine.sum(|stats| &stats.hits);
+        let before = hits();
+        bench.play(&mut writer, "MULTI");
+        for name in &names {
+            bench.play(&mut writer, &format!("XADD {name} MAXLEN 0 * f v"));
+        }
+        bench.play(&mut writer, "EXEC");
+        assert_eq!(reader.look(), "");
+        // It asks for what is last, and then for what is past that.
+        assert_eq!(hits() - before, 2 * KEYS as u64);
+        bench.run("XADD k7 1700000000000-5 f v");
+        assert!(reader.look().contains("1700000000000-5"));
     }
 
     #[test]
