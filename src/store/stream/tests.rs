@@ -197,6 +197,25 @@ fn acked_trimming_spares_what_a_group_still_needs() {
 }
 
 #[test]
+fn limit_counts_entries_that_are_looked_at_and_stay() {
+    let mut stream = filled(350, b"1");
+    let (mut group, _) = delivered(&mut stream, 0);
+    for ms in 101..=200 {
+        assert!(group.ack(id(ms)));
+    }
+    let limited = |limit| Trim {
+        limit,
+        references: References::Acked,
+        ..trim(TrimTo::MaxLen(10), true)
+    };
+    assert_eq!(stream.trim_frees(limited(199)).messages, 0);
+    assert_eq!(stream.trim(limited(199)).messages, 0);
+    assert_eq!(stream.trim_frees(limited(200)).messages, 100);
+    assert_eq!(stream.trim(limited(200)).messages, 100);
+    stream.verify();
+}
+
+#[test]
 fn deleting_gives_memory_back() {
     let mut stream = filled(54 * 20, &[b'x'; 64]);
     let full = stream.log().heap_bytes();

@@ -44,7 +44,8 @@ pub struct Trim {
     pub to: TrimTo,
     /// `~`: drop whole segments only.
     pub approximate: bool,
-    /// A segment is not touched if more entries than this would be gone with it; 0 means no bound.
+    /// A segment is not touched if more entries than this would have been looked at with it, gone
+    /// or not; 0 means no bound.
     pub limit: u64,
     /// What becomes of references.
     pub references: References,
@@ -68,9 +69,14 @@ impl Stream {
     /// those looked at one by one.
     pub fn trim(&mut self, trim: Trim) -> Tally {
         let mut lost = Tally::default();
+        let mut looks = 0;
         let mut from = StreamId::MIN;
-        while let Some((base, segment)) = self.log.segment_from(from) {
+        let until = self.may_go_until(trim.references);
+        while let Some((base, segment)) = self.log.segment_from(from)
+            && base <= until
+        {
             let (live, end_id) = (segment.live(), segment.last());
+            looks += live;
             let whole = match trim.to {
                 TrimTo::MaxLen(len_max) => {
                     if self.log.len() <= len_max {
@@ -80,7 +86,7 @@ impl Stream {
                 }
                 TrimTo::MinId(min_id) => end_id < min_id,
             };
-            if trim.limit > 0 && lost.messages + live > trim.limit {
+            if trim.limit > 0 && looks > trim.limit {
                 break;
             }
             if whole && trim.references == References::Keep {
@@ -108,16 +114,21 @@ impl Stream {
         let mut freed = Tally::default();
         let end = self.log.segments.end();
         let last_base = end.map(|end| self.log.segments.at(end).base);
+        let mut looks = 0;
         let mut from = StreamId::MIN;
-        while let Some((base, segment)) = self.log.segment_from(from) {
+        let until = self.may_go_until(trim.references);
+        while let Some((base, segment)) = self.log.segment_from(from)
+            && base <= until
+        {
             let (live, end_id) = (segment.live(), segment.last());
+            looks += live;
             let left = self.log.len() + 1 - freed.messages;
             let whole = match trim.to {
                 TrimTo::MaxLen(len_max) if left <= len_max => break,
                 TrimTo::MaxLen(len_max) => left - live >= len_max,
                 TrimTo::MinId(min_id) => end_id < min_id,
             } && Some(base) != last_base;
-            if trim.limit > 0 && freed.messages + live > trim.limit {
+            if trim.limit > 0 && looks > trim.limit {
                 break;
             }
             if whole && trim.references != References::Acked {
@@ -131,6 +142,18 @@ impl Stream {
             from = next;
         }
         freed
+    }
+
+    /// Greatest id that trimming may take: with ACKED, whoever has not read on needs the rest.
+    /// Spares a walk over a backlog of which nothing can go.
+    fn may_go_until(&self, references: References) -> StreamId {
+        match references {
+            References::Keep | References::Delete => StreamId::MAX,
+            References::Acked => {
+                let read = self.groups.iter().map(|group| group.last_id);
+                read.min().unwrap_or(StreamId::MAX)
+            }
+        }
     }
 
     fn trim_frees_within(&self, ids: (StreamId, StreamId), trim: Trim, freed: &mut Tally) {
