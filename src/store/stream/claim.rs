@@ -27,8 +27,12 @@ const LOOKS_PER_ENTRY: u64 = 10;
 /// covers in one call.
 const EXACT_PENDING_MAX: u64 = 1000;
 
-/// Most entries past the bound on deliveries that a claim by time hands back.
+/// Most entries past the bound on deliveries that a claim by time hands back: each is put away.
+/// The next claim goes on.
 const SPENT_MAX: usize = 1000;
+
+/// Most entries that a claim by time passes over, or finds gone: a few milliseconds.
+const PASSED_MAX: usize = 10_000;
 
 /// Fewest looks in a longer list: about ten microseconds.
 const LONG_LOOKS_MIN: u64 = 4096;
@@ -165,7 +169,8 @@ impl<'a> GroupMut<'a> {
     }
 
     /// XREADGROUP CLAIM: claims up to `count` entries idle for at least `min_idle_ms`, released
-    /// ones first, then the longest idle first. O(returned) and what was gone.
+    /// ones first, then the longest idle first. O(returned), and a bounded walk over what was gone
+    /// or delivered too often.
     pub fn claim_due(
         &mut self,
         taker: ConsumerIndex,
@@ -175,9 +180,11 @@ impl<'a> GroupMut<'a> {
     ) -> Claimed<'a> {
         let mut found = Found::default();
         let mut spent = Vec::new();
+        let mut passed = 0;
         let mut seeker = self.log.seeker();
         for id in self.group.pending.due(min_idle_ms, now_ms) {
-            if found.due.len() as u64 >= count {
+            let is_enough = found.due.len() as u64 >= count || spent.len() == SPENT_MAX;
+            if is_enough || passed + found.gone.len() == PASSED_MAX {
                 break;
             }
             let Some(entry) = seeker.seek(id) else {
@@ -187,7 +194,9 @@ impl<'a> GroupMut<'a> {
             // What is spent takes nobody's place among what is delivered.
             let pending = self.group.pending.get(id);
             if pending.is_some_and(|pending| self.is_spent(&pending)) {
-                if spent.len() < SPENT_MAX && !self.keeps_exhausted {
+                if self.keeps_exhausted {
+                    passed += 1;
+                } else {
                     spent.push(entry);
                 }
             } else {

@@ -413,6 +413,37 @@ fn a_short_list_is_walked_as_redis_walks_it() {
 }
 
 #[test]
+fn a_claim_by_time_passes_over_so_many_entries_at_most() {
+    let mut stream = filled(20_000, b"1");
+    let (mut group, reader) = delivered(&mut stream, 1000);
+    group.set_policy(GroupPolicy {
+        deliveries_max: 1,
+        consumer_idle_ms_max: 0,
+    });
+    let again = ClaimOptions {
+        min_idle_ms: 0,
+        delivered_ms: 2000,
+        deliveries: Some(0),
+        force: false,
+        just_id: true,
+    };
+    let claimed = group.claim(reader, &[id(20_000)], again, 2000);
+    assert_eq!(claimed.entries.len(), 1);
+    for _ in 0..2 {
+        let claimed = group.claim_due(reader, 0, 1, 3000);
+        assert_eq!((claimed.entries.len(), claimed.exhausted.len()), (0, 1000));
+    }
+    group.keep_exhausted();
+    let claimed = group.claim_due(reader, 0, 1, 3000);
+    assert_eq!((claimed.entries.len(), claimed.exhausted.len()), (0, 0));
+    let _ = stream.trim(trim(TrimTo::MaxLen(0), false));
+    let mut group = stream.group_mut(b"group").expect("there");
+    let gone = [0; 2].map(|_| group.claim_due(reader, 0, 1, 3000).deleted.len());
+    assert_eq!(gone, [10_000, 8000]);
+    stream.verify();
+}
+
+#[test]
 fn deliveries_past_the_bound_are_handed_back() {
     let mut stream = filled(3, b"payload");
     let (mut group, reader) = delivered(&mut stream, 1000);
