@@ -132,7 +132,7 @@ impl fmt::Display for StreamId {
     }
 }
 
-/// A number as `strtoull` reads it, except that a plain negative number is refused.
+/// A number as `strtoull` reads it, except that a plain negative number of 64 bits is refused.
 pub(super) fn parse_u64(text: &[u8]) -> Option<u64> {
     let blanks = text
         .iter()
@@ -142,8 +142,7 @@ pub(super) fn parse_u64(text: &[u8]) -> Option<u64> {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] | rest => (false, rest),
     };
-    let leading_zero = digits.first() == Some(&b'0');
-    if digits.is_empty() || (negative && blanks == 0 && !leading_zero) {
+    if digits.is_empty() {
         return None;
     }
     let magnitude = digits.iter().try_fold(0u64, |number, &byte| {
@@ -153,11 +152,12 @@ pub(super) fn parse_u64(text: &[u8]) -> Option<u64> {
         }
         number.checked_mul(10)?.checked_add(u64::from(digit))
     })?;
-    Some(if negative {
-        magnitude.wrapping_neg()
-    } else {
-        magnitude
-    })
+    if !negative {
+        return Some(magnitude);
+    }
+    let leading_zero = digits.first() == Some(&b'0');
+    let is_plain = blanks == 0 && !leading_zero && magnitude <= i64::MIN.unsigned_abs();
+    (!is_plain).then(|| magnitude.wrapping_neg())
 }
 
 #[cfg(test)]
@@ -183,6 +183,9 @@ mod tests {
         }
         assert_eq!(StreamId::parse(b"5", 9), Some(StreamId::new(5, 9)));
         assert_eq!(StreamId::parse(b" +05-007", 9), Some(StreamId::new(5, 7)));
+        let wrapped = StreamId::new(5, i64::MAX as u64);
+        assert_eq!(StreamId::parse(b"5--9223372036854775809", 9), Some(wrapped));
+        assert_eq!(StreamId::parse(b"5--9223372036854775808", 9), None);
     }
 
     #[test]
