@@ -121,6 +121,12 @@ impl Stream {
         self.ready.hung_up |= ready.hung_up;
     }
 
+    /// Whether the other side was said to have closed, or the connection to have failed.
+    #[inline]
+    pub fn has_hung_up(&self) -> bool {
+        self.ready.hung_up
+    }
+
     /// Whether reading is known to give nothing before the system says otherwise.
     #[inline]
     pub fn is_dry(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::record::Record;
-use super::request::{Ask, Role, Writer, settle};
+use super::request::{self, Ask, Role, Writer, settle};
 use crate::bench::wire::{Answer, Kind, Token, scan};
 use crate::net::VirtualSocket;
 use crate::store::stream::dice::Dice;
@@ -83,6 +83,9 @@ impl Actor {
                 output: &mut self.output,
             };
             writer.write(self.role, &mut self.asks);
+        }
+        if self.role == Role::Consumer && dice.below(200) == 0 {
+            self.asks.extend(request::flood(&mut self.output));
         }
         let piece = match dice.below(4) {
             0 => 1 + super::world::index(dice, 20),

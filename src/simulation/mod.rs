@@ -172,9 +172,11 @@ impl Simulation {
         let here = |actor: &Actor| actor.slot == served.slot;
         if let Some(at) = self.actors.iter().position(here) {
             let actor = self.actors.swap_remove(at);
-            // It had nothing unanswered but the wait in which it stood.
-            let is_wait = matches!(actor.asks.front(), Some(Ask::Wait { .. }));
-            let is_whole = served.was_blocked && is_wait && actor.asks.len() == 1;
+            // It had nothing unanswered but the wait in which it stood, and what brings nothing.
+            let mut asks = actor.asks.iter();
+            let is_wait = matches!(asks.next(), Some(Ask::Wait { .. }));
+            let is_alone = asks.all(|ask| matches!(ask, Ask::Plain));
+            let is_whole = served.was_blocked && is_wait && is_alone;
             self.record.mourn(actor.asks.into_iter(), is_whole);
         }
     }

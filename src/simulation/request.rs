@@ -357,6 +357,15 @@ impl Writer<'_> {
     }
 }
 
+/// Writes more requests than are read ahead of a client that waits, and gives what will be answered.
+pub fn flood(output: &mut Vec<u8>) -> impl Iterator<Item = Ask> {
+    const LEN: usize = 200;
+    for _ in 0..LEN {
+        put_request(&[b"PING", &[b'.'; 1000]], output);
+    }
+    std::iter::repeat_n(Ask::Plain, LEN)
+}
+
 /// Takes the answer to a request: notes messages that came, and refuses any other answer than one
 /// that fits.
 pub fn settle(ask: &Ask, answer: Answer<'_>, client: usize, record: &mut Record) {

@@ -110,7 +110,12 @@ impl Connection {
     #[inline(never)]
     fn read_own(&mut self) -> Option<Poll<io::Result<usize>>> {
         if self.held != Held::No && self.input.len() >= INPUT_AHEAD_BYTES_MAX {
-            return Some(Poll::Pending);
+            // The end stands behind what is not read: who has gone is not to stand in lines.
+            return Some(if self.stream.has_hung_up() {
+                Poll::Ready(Ok(0))
+            } else {
+                Poll::Pending
+            });
         }
         if self.input.is_empty() && self.held == Held::No {
             let waiting_bytes = self.stream.waiting_bytes();

@@ -2,7 +2,7 @@
 
 use crate::command::testing::Bench;
 use crate::net::testing::Wire;
-use crate::worker::Turn;
+use crate::worker::{Connection as _, Turn};
 
 fn request(args: &[&str]) -> Vec<u8> {
     let words = args
@@ -23,6 +23,27 @@ fn who_waits_out_the_longest_pause_waits() {
     assert_eq!(wire.turn_ends(), Turn::Wait { until_us });
     bench.run("CLIENT UNPAUSE");
     assert_eq!(wire.turn(), b"$-1\r\n");
+}
+
+#[test]
+fn who_goes_while_it_waits_is_gone_however_much_it_sent() {
+    let bench = Bench::new();
+    let padding = "x".repeat(1000);
+    for is_reset in [false, true] {
+        let mut wire = Wire::new(&bench, usize::MAX);
+        wire.socket.send(&request(&["BLPOP", "ghost", "0"]));
+        wire.socket
+            .send(&request(&["SET", "aa", &padding]).repeat(200));
+        while wire.turn_ends() == Turn::Again {}
+        let (input_bytes, _, _) = wire.connection.buffered();
+        assert!(wire.socket.waiting_bytes() > 0 && input_bytes >= 64 << 10);
+        wire.socket.close(is_reset);
+        assert_eq!(wire.turn_ends(), Turn::Over);
+        wire.connection.close(wire.now);
+        assert_eq!(bench.run("RPUSH ghost m"), ":1");
+        assert_eq!(bench.run("LPOP ghost"), "$1 m");
+    }
+    assert_eq!(bench.run("EXISTS aa"), ":0");
 }
 
 #[test]
