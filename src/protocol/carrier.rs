@@ -3,9 +3,14 @@
 
 use bytes::Bytes;
 
-/// How much of the buffer, in eighths, an argument must be to be had by reference: the rest is
-/// memory that the value holds in vain.
+/// How much of its whole, in eighths, a part must be to be had by reference: the rest is memory
+/// that it holds in vain.
 const PART_EIGHTHS_MIN: usize = 7;
+
+/// Bytes from which on a part of a whole of so many is had by reference.
+pub(super) fn part_bytes_min(whole_bytes: usize) -> usize {
+    whole_bytes / 8 * PART_EIGHTHS_MIN
+}
 
 /// A buffer of requests, frozen while they are executed.
 #[derive(Debug)]
@@ -18,7 +23,7 @@ impl Carrier {
     /// Freezes a buffer. O(1), without a copy.
     pub fn new(buffer: Vec<u8>) -> Self {
         Self {
-            part_bytes_min: buffer.capacity() / 8 * PART_EIGHTHS_MIN,
+            part_bytes_min: part_bytes_min(buffer.capacity()),
             bytes: Bytes::from(buffer),
         }
     }

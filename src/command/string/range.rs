@@ -50,7 +50,7 @@ pub fn getrange(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         };
         let part = part(start, end, text.len());
         match text.shared() {
-            Some(shared) => reply.bulk_shared(&shared.slice(part)),
+            Some(shared) => reply.bulk_part(shared, part),
             None => text.with_bytes(|bytes| reply.bulk(&bytes[part])),
         }
     })?;

@@ -163,6 +163,19 @@ fn large_values_are_not_copied() {
 }
 
 #[test]
+fn a_part_holds_little_more_than_itself() {
+    let whole = Bytes::from(vec![b'x'; 1 << 20]);
+    let mut reply = Reply::new(Resp::V2);
+    reply.bulk_part(&whole, 0..1 << 19);
+    assert!(whole.is_unique(), "half of it is copied");
+    reply.bulk_part(&whole, 1..1 << 20);
+    assert!(!whole.is_unique(), "nearly all of it is not");
+    let lengths = [1 << 19, (1 << 20) - 1];
+    let wanted = lengths.map(|len| format!("${len}\r\n{}\r\n", "x".repeat(len)));
+    assert_eq!(reply.to_bytes(), wanted.concat().as_bytes());
+}
+
+#[test]
 fn a_half_written_reply_can_be_undone() {
     let mut reply = Reply::new(Resp::V2);
     reply.bulk_shared(&large(b'a'));

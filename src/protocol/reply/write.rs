@@ -3,10 +3,13 @@
 //! Whoever writes an aggregate's head writes its parts next; nothing counts them. A short reply
 //! costs 1 to 5 ns.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::{Later, Reply, Resp, SHARED_BYTES_MIN, Shared};
 use crate::digits;
+use crate::protocol::carrier::part_bytes_min;
 use crate::protocol::number;
 
 /// Longest run of bytes moved to make room for a length that became known late; past it the header
@@ -158,6 +161,16 @@ impl Reply {
         self.length(b'$', value.len());
         self.share(value.clone());
         self.own.extend_from_slice(b"\r\n");
+    }
+
+    /// A part of a string, by reference if it is nearly all of it: what is counted of the reply
+    /// is its own length, so it must not hold much more.
+    pub fn bulk_part(&mut self, whole: &Bytes, part: Range<usize>) {
+        if part.len() < part_bytes_min(whole.len()) {
+            self.bulk(&whole[part]);
+        } else {
+            self.bulk_shared(&whole.slice(part));
+        }
     }
 
     /// A string.
