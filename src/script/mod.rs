@@ -11,6 +11,7 @@
 
 mod arguments;
 mod bit;
+mod bounded;
 mod call;
 mod enter;
 mod failure;

@@ -41,10 +41,11 @@ local globals = {}
 
 for _, name in raw_next, {
   "assert", "collectgarbage", "error", "gcinfo", "ipairs", "rawequal", "select", "tonumber",
-  "tostring", "type", "unpack", "_VERSION",
+  "tostring", "type", "_VERSION",
 } do
   globals[name] = _G[name]
 end
+globals.unpack = native.bounded.unpack
 
 function globals.next(...)
   local t, key = ...

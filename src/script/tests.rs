@@ -314,3 +314,42 @@ fn memory_is_bounded() {
     assert_eq!(run(script), "ERR not enough memory");
     assert_eq!(run("return string.rep('x', 3)"), "$3 xxx");
 }
+
+#[test]
+fn unpack_counts_before_it_makes_room() {
+    let refused = "ERR user_script:1: too many results to unpack";
+    for range in [
+        "0,2147483647",
+        "-1,2147483647",
+        "-2147483648,2147483647",
+        "-2147483648,0",
+        "-2147483647,2147483646",
+        "1,8001",
+        "1,2147483647",
+    ] {
+        assert_eq!(
+            run(&format!("return {{unpack({{1,2,3}},{range})}}")),
+            refused,
+            "{range}"
+        );
+    }
+    check(&[
+        ("{unpack({1,2,3})}", "*3 :1 :2 :3"),
+        ("{unpack({1,2,3},2)}", "*2 :2 :3"),
+        ("{unpack({1,2,3},nil,2)}", "*2 :1 :2"),
+        ("{unpack({1,2,3},'2',2.9)}", "*1 :2"),
+        ("{unpack({1,2,3},2^32+1,3)}", "*3 :1 :2 :3"),
+        ("select('#',unpack({},2147483640,2147483647))", ":8"),
+        ("select('#',unpack({},2147483647,-2147483648))", ":0"),
+        ("select('#',unpack({},1,7000))", ":7000"),
+        ("type(table.unpack)", "$3 nil"),
+        (
+            "{unpack('x')}",
+            "ERR user_script:1: bad argument #1 to 'unpack' (table expected, got string)",
+        ),
+        (
+            "{unpack({},{})}",
+            "ERR user_script:1: bad argument #2 to 'unpack' (number expected, got table)",
+        ),
+    ]);
+}
