@@ -44,6 +44,17 @@ pub(super) fn check_room(
     Err(full(Kind::Queue, name, bounds, [held, adding, after]))
 }
 
+/// Refuses to put a queue that holds so much at a key, in place of what is there, whose policy
+/// refuses what would not fit.
+pub(super) fn check_replacement(
+    call: &mut Call<'_, '_>,
+    target: &Key<'_>,
+    adding: Tally,
+) -> Result<()> {
+    let bounds = call.shard(target).bounds_of_new(target);
+    check_room(target.name, None, bounds, adding, Tally::default())
+}
+
 /// The refusal of what does not fit: it names what is full, the bound and the values.
 #[cold]
 pub(super) fn full(

@@ -6,7 +6,7 @@ use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
 use crate::protocol::Args;
-use crate::store::{Key, Kind, Tally, Value};
+use crate::store::{Key, Kind, Value};
 
 use super::parse_db;
 
@@ -80,16 +80,13 @@ fn put<'k>(
 
 /// Refuses to put a queue at a key whose policy refuses one with so much in it.
 fn check_room(call: &mut Call<'_, '_>, source: &Key<'_>, target: &Key<'_>) -> Result<()> {
-    let Some(bounds) = call.shard(target).bounds_of_new(target) else {
-        return Ok(());
-    };
     let now_ms = call.now_ms();
     let found = call.shard(source).peek(source, now_ms);
     let Some(Value::Queue(queue)) = found.map(|entry| &entry.value) else {
         return Ok(());
     };
     let adding = queue.held();
-    bounds::check_room(target.name, None, Some(bounds), adding, Tally::default())
+    bounds::check_replacement(call, target, adding)
 }
 
 /// MOVE key db

@@ -19,6 +19,7 @@ use crate::store::sorted_set::Order;
 use crate::store::{End, Key, Queue, Set, Value};
 
 use super::acl;
+use super::bounds;
 use super::call::Call;
 use super::error::Error;
 use super::outcome::{Outcome, Result};
@@ -104,7 +105,7 @@ fn answer(call: &mut Call<'_, '_>, args: Args<'_>, mut wanted: Wanted<'_>) -> Re
         elements.drain(..range.start);
     }
     match wanted.store {
-        Some(target) => store(call, target, &elements, &wanted),
+        Some(target) => store(call, target, &elements, &wanted)?,
         None => reply(call, &elements, &wanted),
     }
     Ok(Outcome::Done)
@@ -269,7 +270,12 @@ fn reply(call: &mut Call<'_, '_>, elements: &[Element], wanted: &Wanted<'_>) {
 }
 
 /// Stores a list of the elements, or of what was got for them, nothing being the empty string.
-fn store(call: &mut Call<'_, '_>, target: &[u8], elements: &[Element], wanted: &Wanted<'_>) {
+fn store(
+    call: &mut Call<'_, '_>,
+    target: &[u8],
+    elements: &[Element],
+    wanted: &Wanted<'_>,
+) -> Result<()> {
     let tick = call.tick();
     let mut queue = Queue::new();
     for element in elements {
@@ -281,9 +287,11 @@ fn store(call: &mut Call<'_, '_>, target: &[u8], elements: &[Element], wanted: &
             queue.push(End::Back, &found.unwrap_or_default(), tick);
         }
     }
+    let target = call.key(target);
+    bounds::check_replacement(call, &target, queue.held())?;
     let len = i64::try_from(queue.len()).unwrap_or(i64::MAX);
     let value = (len > 0).then(|| Value::Queue(Box::new(queue)));
-    let target = call.key(target);
     super::keys::replace(call, &target, value, Events::LIST, "sortstore");
     call.reply.integer(len);
+    Ok(())
 }

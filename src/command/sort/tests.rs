@@ -90,3 +90,23 @@ fn what_is_stored_serves_who_waits() {
     assert_eq!(bench.run("sort l store d"), ":2");
     assert_eq!(waiter.look(), "*2 $1 d $1 1");
 }
+
+#[test]
+fn a_queue_that_refuses_is_not_overfilled() {
+    let bench = Bench::new();
+    bench.run("WEIR.POLICY SET rj MAX-LENGTH 2 OVERFLOW reject");
+    bench.run("RPUSH src c b a");
+    assert_eq!(
+        bench.run("SORT src ALPHA STORE rj"),
+        "-OVERFLOW queue 'rj' is full: max-length is 2, it holds 0 messages and 3 more came"
+    );
+    assert_eq!(bench.run("EXISTS rj"), ":0");
+    assert_eq!(bench.run("SORT src ALPHA LIMIT 0 2 STORE rj"), ":2");
+    assert!(
+        bench
+            .run("SORT src ALPHA STORE rj")
+            .starts_with("-OVERFLOW")
+    );
+    assert_eq!(bench.run("LRANGE rj 0 -1"), "*2 $1 a $1 b");
+    assert_eq!(bench.run("SORT none STORE rj"), ":0");
+}
