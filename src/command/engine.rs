@@ -264,7 +264,7 @@ impl Engine {
         let mut routes = (**in_force).clone();
         let result = change(&mut routes);
         self.has_routes.store(!routes.is_empty(), Ordering::Relaxed);
-        self.config.keep_route_text(&routes.to_lines().join("; "));
+        self.config.keep_route_text(routes.to_lines().join("; "));
         *in_force = Arc::new(routes);
         result
     }
@@ -289,8 +289,7 @@ impl Engine {
         }
         self.has_channel_policies
             .store(policies.has(policy::Kind::Channel), Ordering::Relaxed);
-        self.config
-            .keep_policy_text(&policies.to_lines().join("; "));
+        self.config.keep_policy_text(policies.to_lines().join("; "));
         *self.policies.lock() = policies;
         super::pressure::note_policies(self);
     }

@@ -172,6 +172,16 @@ impl Kind {
         }
     }
 
+    /// Says what is wrong with some of the lines of a value, before it is read whole.
+    pub fn check_lines(self, text: &str) -> Result<(), Refusal> {
+        let checked = match self {
+            Self::Policies => Policies::check_lines(text),
+            Self::Routes => Routes::parse(text).map(drop),
+            _ => Ok(()),
+        };
+        checked.map_err(Cow::Owned)
+    }
+
     /// Prints a value as `CONFIG GET` does.
     pub fn render(self, value: &Value) -> String {
         match (self, value) {

@@ -97,7 +97,7 @@ pub fn load_on(
         .or(variables.file.map(PathBuf::from))
         .map(|path| machine.directory.join(path));
     if let Some(path) = &file {
-        apply_file(path, &mut Layer::new(&mut values, &machine))?;
+        apply_file(path, Layer::new(&mut values, &machine))?;
     }
     let mut layer = Layer::new(&mut values, &machine);
     for (index, variable, text) in variables.settings {
@@ -105,6 +105,7 @@ pub fn load_on(
             LoadError::new(format_args!("{variable}={text}"), advice(index, &refusal))
         })?;
     }
+    finish(layer, |index| environment::variable(TABLE[index].name))?;
     let mut layer = Layer::new(&mut values, &machine);
     for (index, text) in flags.settings {
         layer.assign(index, &text).map_err(|refusal| {
@@ -112,6 +113,7 @@ pub fn load_on(
             LoadError::new(format_args!("--{name} {text}"), advice(index, &refusal))
         })?;
     }
+    finish(layer, |index| format!("--{}", TABLE[index].name))?;
 
     let mut warnings = variables.warnings;
     warnings.extend(without_effect(&values, &defaults));
@@ -119,13 +121,20 @@ pub fn load_on(
     Ok(Loaded::Run(Start { config, warnings }))
 }
 
-fn apply_file(path: &Path, layer: &mut Layer<'_>) -> Result<(), LoadError> {
+/// Ends a source; `origin` says where in it a setting stands.
+fn finish(layer: Layer<'_>, origin: impl Fn(usize) -> String) -> Result<(), LoadError> {
+    layer
+        .finish()
+        .map_err(|(index, refusal)| LoadError::new(origin(index), advice(index, &refusal)))
+}
+
+fn apply_file(path: &Path, mut layer: Layer<'_>) -> Result<(), LoadError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| LoadError::new(path.display(), format_args!("cannot read it: {error}")))?;
     let at = |line: usize| format!("{}:{line}", path.display());
     let entries = file::parse(Syntax::of(path, &text), &text)
         .map_err(|fault| LoadError::new(at(fault.line), fault.message))?;
-    for entry in entries {
+    for entry in &entries {
         let Some(index) = find(&entry.name) else {
             let hint = nearest(&entry.name).map_or_else(
                 || "docs/CONFIG.md lists the settings".to_owned(),
@@ -142,7 +151,14 @@ fn apply_file(path: &Path, layer: &mut Layer<'_>) -> Result<(), LoadError> {
             )
         })?;
     }
-    Ok(())
+    let last_of = |index| {
+        entries
+            .iter()
+            .rfind(|entry| find(&entry.name) == Some(index))
+    };
+    finish(layer, |index| {
+        at(last_of(index).map_or(1, |entry| entry.line))
+    })
 }
 
 /// What was wrong with a value, and what would have been right.

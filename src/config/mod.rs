@@ -291,25 +291,23 @@ impl Config {
     }
 
     /// Takes over users that were changed by commands, for `CONFIG REWRITE`.
-    pub fn keep_user_text(&self, text: &str) {
+    pub fn keep_user_text(&self, text: String) {
         self.keep(const { index_of("user") }, text);
     }
 
     /// Takes over policies that were changed by other ways than `CONFIG SET`, so that
     /// `CONFIG REWRITE` writes them.
-    pub fn keep_policy_text(&self, text: &str) {
+    pub fn keep_policy_text(&self, text: String) {
         self.keep(const { index_of("policy") }, text);
     }
 
     /// The same for routes.
-    pub fn keep_route_text(&self, text: &str) {
+    pub fn keep_route_text(&self, text: String) {
         self.keep(const { index_of("route") }, text);
     }
 
-    fn keep(&self, index: usize, text: &str) {
-        let mut state = self.state.lock();
-        // It was printed from what it is read to.
-        let _ = state.values.assign(index, text, &self.machine);
+    fn keep(&self, index: usize, text: String) {
+        self.state.lock().values.put_text(index, text);
     }
 
     /// `CONFIG REWRITE`: brings the configuration file up to what is set now. Lines that already

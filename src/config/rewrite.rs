@@ -73,6 +73,9 @@ fn plan(entries: &[Entry], values: &Values, machine: &Machine) -> Plan {
             last_line[index] = Some(entry.line);
         }
     }
+    if let Err((index, _)) = layer.finish() {
+        spoiled[index] = true;
+    }
     let mut plan = Plan {
         update: Vec::new(),
         append: Vec::new(),
@@ -241,6 +244,7 @@ mod tests {
                 .assign(find(&entry.name).unwrap(), &entry.text)
                 .unwrap();
         }
+        layer.finish().unwrap();
         for (name, value) in changes {
             values.assign(find(name).unwrap(), value, &machine).unwrap();
         }
@@ -257,6 +261,7 @@ mod tests {
                 .assign(find(&entry.name).unwrap(), &entry.text)
                 .unwrap();
         }
+        layer.finish().unwrap();
         assert_eq!(again, values);
         rewrite(&path, &values, &machine).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), after);

@@ -1,5 +1,7 @@
 //! The values of all settings, by the index of the setting in the table.
 
+use std::collections::BTreeMap;
+
 use super::kind::{Kind, Refusal, Value};
 use super::machine::Machine;
 use super::table::{Change, LEN, TABLE};
@@ -59,6 +61,11 @@ impl Values {
         self.0[index] = value;
         Ok(changed)
     }
+
+    /// Stores a text that was printed from what it would be read to.
+    pub fn put_text(&mut self, index: usize, text: String) {
+        self.0[index] = Value::Text(text);
+    }
 }
 
 /// Why `CONFIG SET` may not touch a setting, if it may not.
@@ -73,10 +80,11 @@ pub fn guard(change: Change) -> Option<Refusal> {
 /// Assigns what one source (a file, the command line) says. Within one source save points and
 /// policies add up, as lines of redis.conf do; over what an earlier source said, they replace.
 pub struct Layer<'a> {
-    /// Where the values go.
-    pub values: &'a mut Values,
+    values: &'a mut Values,
     machine: &'a Machine,
     seen: [bool; LEN],
+    /// What settings that are made of lines are to be, by index. They are read as a whole, once.
+    lines: BTreeMap<usize, String>,
 }
 
 impl<'a> Layer<'a> {
@@ -86,21 +94,35 @@ impl<'a> Layer<'a> {
             values,
             machine,
             seen: [false; LEN],
+            lines: BTreeMap::new(),
         }
     }
 
-    /// Takes over one value.
-    pub fn assign(&mut self, index: usize, text: &str) -> Result<bool, Refusal> {
+    /// Takes over one value. One of several lines counts from [`Self::finish`] on.
+    pub fn assign(&mut self, index: usize, text: &str) -> Result<(), Refusal> {
+        let kind = TABLE[index].kind;
+        if kind.is_lines() {
+            kind.check_lines(text)?;
+            let lines = self.lines.entry(index).or_default();
+            lines.push_str(kind.separator());
+            lines.push_str(text);
+            return Ok(());
+        }
         let again = std::mem::replace(&mut self.seen[index], true);
-        if again && TABLE[index].kind == Kind::SavePoints && !text.is_empty() {
-            let text = format!("{} {text}", self.values.text(index));
-            return self.values.assign(index, &text, self.machine);
+        let text = if again && kind == Kind::SavePoints && !text.is_empty() {
+            &format!("{} {text}", self.values.text(index))
+        } else {
+            text
+        };
+        self.values.assign(index, text, self.machine).map(drop)
+    }
+
+    /// Takes over what is made of several lines; on a refusal says of which setting.
+    pub fn finish(self) -> Result<(), (usize, Refusal)> {
+        for (index, text) in self.lines {
+            let assigned = self.values.assign(index, &text, self.machine);
+            assigned.map_err(|refusal| (index, refusal))?;
         }
-        if again && TABLE[index].kind.is_lines() {
-            let separator = TABLE[index].kind.separator();
-            let text = format!("{}{separator}{text}", self.values.text(index));
-            return self.values.assign(index, &text, self.machine);
-        }
-        self.values.assign(index, text, self.machine)
+        Ok(())
     }
 }

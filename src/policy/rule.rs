@@ -99,6 +99,9 @@ impl Alarms {
     }
 }
 
+/// Whether a pattern has wildcards, how many fixed bytes stand in front and in all, and itself.
+type Rank<'a> = (bool, Reverse<usize>, Reverse<usize>, &'a [u8]);
+
 /// A policy. Bounds that are `None` do not bind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
@@ -260,8 +263,18 @@ impl Rule {
         glob::is_everything(&self.pattern) || glob::matches(&self.pattern, name, false)
     }
 
+    /// Whether its pattern has wildcards.
+    pub(super) fn is_wild(&self) -> bool {
+        !glob::is_literal(&self.pattern)
+    }
+
+    /// Its place among all policies: by kind, then the most specific first.
+    pub(super) fn place(&self) -> (Kind, Rank<'_>) {
+        (self.kind, self.rank())
+    }
+
     /// Its place among policies of its kind: lower is more specific. Also why, for people.
-    pub(super) fn rank(&self) -> (bool, Reverse<usize>, Reverse<usize>, &[u8]) {
+    pub(super) fn rank(&self) -> Rank<'_> {
         let is_wild = |&byte: &u8| matches!(byte, b'*' | b'?' | b'[' | b'\\');
         let fixed = self
             .pattern
@@ -269,9 +282,8 @@ impl Rule {
             .take_while(|byte| !is_wild(byte))
             .count();
         let literal = self.pattern.iter().filter(|byte| !is_wild(byte)).count();
-        let has_wildcards = !glob::is_literal(&self.pattern);
         (
-            has_wildcards,
+            self.is_wild(),
             Reverse(fixed),
             Reverse(literal),
             &self.pattern,

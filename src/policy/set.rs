@@ -1,5 +1,7 @@
 //! All policies of a server, and which of them holds for a name.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::overflow::QueueBounds;
@@ -30,15 +32,32 @@ pub struct Policies {
 }
 
 impl Policies {
-    /// Reads policies separated by `;` or line ends, or says what is wrong.
+    /// Reads policies separated by `;` or line ends, or says what is wrong. Of several for one
+    /// pattern the last holds.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let lines = split(text).ok_or("a quote is not closed")?;
-        let mut policies = Self::default();
-        for line in lines {
-            policies.insert(Rule::parse(line.iter().map(Vec::as_slice))?);
-        }
-        policies.check()?;
+        let mut rules = Self::parse_rules(text)?;
+        // What comes last comes first among equals, where it is kept.
+        rules.reverse();
+        rules.sort_by(|a, b| a.place().cmp(&b.place()));
+        rules.dedup_by(|later, first| later.place() == first.place());
+        let policies = Self {
+            rules: rules.into_iter().map(with_governed).collect(),
+        };
+        policies.refuse_circles(|_| true)?;
         Ok(policies)
+    }
+
+    /// Says what is wrong with some of the lines of a text that [`Self::parse`] will read whole.
+    pub fn check_lines(text: &str) -> Result<(), String> {
+        Self::parse_rules(text).map(drop)
+    }
+
+    fn parse_rules(text: &str) -> Result<Vec<Rule>, String> {
+        let lines = split(text).ok_or("a quote is not closed")?;
+        let rules = lines
+            .iter()
+            .map(|line| Rule::parse(line.iter().map(Vec::as_slice)));
+        rules.collect()
     }
 
     /// The policies as lines of a configuration file.
@@ -50,8 +69,18 @@ impl Policies {
     /// would go in a circle.
     pub fn with(&self, rule: Rule) -> Result<Self, String> {
         let mut policies = self.clone();
-        policies.insert(rule);
-        policies.check()?;
+        let (kind, pattern) = (rule.kind, rule.pattern.clone());
+        let wanted = rule.place();
+        let found = policies
+            .rules
+            .binary_search_by(|(other, _)| other.place().cmp(&wanted));
+        let new = with_governed(rule);
+        match found {
+            Ok(at) => policies.rules[at] = new,
+            Err(at) => policies.rules.insert(at, new),
+        }
+        // A circle that was not there before leads through what is new.
+        policies.refuse_circles(|rule| rule.kind == kind && rule.pattern == pattern)?;
         Ok(policies)
     }
 
@@ -64,54 +93,46 @@ impl Policies {
         if policies.rules.len() == self.rules.len() {
             return Ok(None);
         }
-        policies.check()?;
+        policies.refuse_circles(|rule| rule.kind == kind)?;
         Ok(Some(policies))
     }
 
-    fn insert(&mut self, rule: Rule) {
-        let governed = Arc::new(Governed {
-            bounds: rule.queue_bounds(),
-            dead_letter: rule.dead_letter.clone(),
-            pattern: rule.pattern.clone(),
-            alarms: rule.alarms,
-            deliveries_max: rule.deliveries_max(),
-        });
-        let place = self.rules.binary_search_by(|(other, _)| {
-            (other.kind, other.rank()).cmp(&(rule.kind, rule.rank()))
-        });
-        match place {
-            Ok(place) => self.rules[place] = (rule, governed),
-            Err(place) => self.rules.insert(place, (rule, governed)),
-        }
-    }
-
-    /// Whether no chain of dead-letter queues, or of streams, leads back to itself.
-    fn check(&self) -> Result<(), String> {
-        for (rule, _) in &self.rules {
-            let Some(first) = &rule.dead_letter else {
-                continue;
-            };
-            let mut chain: Vec<&[u8]> = vec![first];
-            while let Some(last) = chain.last()
-                && let Some(next) = self.dead_letter_of(rule.kind, last)
-            {
-                let is_circle = chain.contains(&next);
-                chain.push(next);
-                if is_circle {
-                    let names: Vec<_> = chain
-                        .iter()
-                        .map(|name| String::from_utf8_lossy(name))
-                        .collect();
-                    return Err(format!(
-                        "dead letters would go in a circle: {}; give one of these {}s a policy of \
-                         its own without dead-letter",
-                        names.join(" -> "),
-                        rule.kind.name()
-                    ));
+    /// Whether the dead letters of some policies come to an end, from queue to queue or from
+    /// stream to stream. Every name is looked up once.
+    fn refuse_circles(&self, is_start: impl Fn(&Rule) -> bool) -> Result<(), String> {
+        // The names that were come to, by the number of the policy that it was begun at.
+        let mut seen = BTreeMap::new();
+        for (number, (rule, _)) in self.rules.iter().enumerate() {
+            let mut next = rule.dead_letter.as_deref().filter(|_| is_start(rule));
+            while let Some(name) = next {
+                match seen.insert((rule.kind, name), number) {
+                    None => next = self.dead_letter_of(rule.kind, name),
+                    Some(begun) if begun == number => return Err(self.circle(rule.kind, name)),
+                    // What comes after it is known to end.
+                    Some(_) => break,
                 }
             }
         }
         Ok(())
+    }
+
+    /// What is wrong with dead letters that come back to a name.
+    fn circle(&self, kind: Kind, name: &[u8]) -> String {
+        let mut names = String::from_utf8_lossy(name).into_owned();
+        let mut at = name;
+        while let Some(next) = self.dead_letter_of(kind, at) {
+            names.push_str(" -> ");
+            names.push_str(&String::from_utf8_lossy(next));
+            at = next;
+            if at == name {
+                break;
+            }
+        }
+        format!(
+            "dead letters would go in a circle: {names}; give one of these {}s a policy of its own \
+             without dead-letter",
+            kind.name()
+        )
     }
 
     /// Where the dead letters of a queue or a stream go.
@@ -130,21 +151,38 @@ impl Policies {
 
     /// The policy that holds for a name.
     pub fn rule_of(&self, kind: Kind, name: &[u8]) -> Option<&Rule> {
-        self.matching(kind, name).next()
+        self.holding(kind, name).map(|(rule, _)| rule)
+    }
+
+    /// What governs a queue or a stream, if anything does.
+    pub fn governing(&self, kind: Kind, name: &[u8]) -> Option<&Arc<Governed>> {
+        self.holding(kind, name).map(|(_, governed)| governed)
+    }
+
+    /// A policy without wildcards is found by its name; those with some are tried one by one.
+    fn holding(&self, kind: Kind, name: &[u8]) -> Option<&(Rule, Arc<Governed>)> {
+        let all = &self.rules[..];
+        let of_kind = &all[all.partition_point(|(rule, _)| rule.kind < kind)..];
+        let is_exact = |rule: &Rule| rule.kind == kind && !rule.is_wild();
+        let (exact, rest) = of_kind.split_at(of_kind.partition_point(|(rule, _)| is_exact(rule)));
+        // As they are sorted by `Rule::rank`.
+        let wanted = (Reverse(name.len()), name);
+        let found = exact.binary_search_by(|(rule, _)| {
+            (Reverse(rule.pattern.len()), &*rule.pattern).cmp(&wanted)
+        });
+        match found {
+            Ok(at) => exact.get(at),
+            Err(_) => rest
+                .iter()
+                .take_while(|(rule, _)| rule.kind == kind)
+                .find(|(rule, _)| rule.matches(name)),
+        }
     }
 
     /// All policies that match a name, the one that holds first.
     pub fn matching(&self, kind: Kind, name: &[u8]) -> impl Iterator<Item = &Rule> {
         self.iter()
             .filter(move |rule| rule.kind == kind && rule.matches(name))
-    }
-
-    /// What governs a queue or a stream, if anything does.
-    pub fn governing(&self, kind: Kind, name: &[u8]) -> Option<&Arc<Governed>> {
-        self.rules
-            .iter()
-            .find(|(rule, _)| rule.kind == kind && rule.matches(name))
-            .map(|(_, governed)| governed)
     }
 
     /// Whether a name without a value is meant for a stream: a policy for streams matches it, and
@@ -172,4 +210,16 @@ impl Policies {
     pub fn has(&self, kind: Kind) -> bool {
         self.iter().any(|rule| rule.kind == kind)
     }
+}
+
+/// A policy with what its queues share of it.
+fn with_governed(rule: Rule) -> (Rule, Arc<Governed>) {
+    let governed = Arc::new(Governed {
+        bounds: rule.queue_bounds(),
+        dead_letter: rule.dead_letter.clone(),
+        pattern: rule.pattern.clone(),
+        alarms: rule.alarms,
+        deliveries_max: rule.deliveries_max(),
+    });
+    (rule, governed)
 }

@@ -88,6 +88,15 @@ fn dead_letters_never_go_in_a_circle() {
         ),
         ("* dead-letter dead; dead max-length 5", None),
         ("a* dead-letter b; b* dead-letter c", None),
+        (
+            "x dead-letter a; a dead-letter b; b dead-letter a",
+            Some("b -> a -> b"),
+        ),
+        ("x dead-letter z; y dead-letter z; z dead-letter w", None),
+        (
+            "a kind stream dead-letter b max-deliveries 1; b dead-letter a",
+            None,
+        ),
     ] {
         let parsed = Policies::parse(text);
         match chain {
@@ -98,6 +107,55 @@ fn dead_letters_never_go_in_a_circle() {
     let policies = Policies::parse("* dead-letter dead; dead max-length 5").unwrap();
     assert!(policies.without(Kind::Queue, b"dead").is_err());
     assert!(policies.without(Kind::Queue, b"none").unwrap().is_none());
+    let rule = |text: &str| {
+        Policies::parse(text)
+            .unwrap()
+            .iter()
+            .next()
+            .cloned()
+            .unwrap()
+    };
+    assert!(policies.with(rule("dead* dead-letter d")).is_ok());
+    let refusal = policies.with(rule("dead dead-letter d")).unwrap_err();
+    assert!(refusal.contains("circle: d -> dead -> d;"), "{refusal}");
+}
+
+/// Thousands of policies, each with dead letters, are read while somebody waits for the server.
+#[test]
+fn long_chains_of_dead_letters_are_followed_once() {
+    let mut text = String::new();
+    for at in 0..4000 {
+        text.push_str(&format!("q{at} dead-letter q{}\n", at + 1));
+    }
+    let policies = Policies::parse(&text).unwrap();
+    assert_eq!(
+        policies.dead_letter_of(Kind::Queue, b"q3999"),
+        Some(&b"q4000"[..])
+    );
+    text.push_str("q4000 dead-letter q0");
+    assert!(Policies::parse(&text).is_err());
+}
+
+#[test]
+fn of_two_for_one_pattern_the_last_holds() {
+    let policies = Policies::parse("q max-length 1; q* max-length 2; q max-length 3").unwrap();
+    assert_eq!(policies.to_lines(), ["q max-length 3", "q* max-length 2"]);
+    let policies = Policies::parse("b max-length 1; ab max-length 2; * max-length 3; b kind stream max-length 4; c kind channel max-length 5").unwrap();
+    for (kind, name, length) in [
+        (Kind::Queue, "b", Some(1)),
+        (Kind::Queue, "ab", Some(2)),
+        (Kind::Queue, "a", Some(3)),
+        (Kind::Stream, "b", Some(4)),
+        (Kind::Stream, "a", None),
+        (Kind::Channel, "b", None),
+    ] {
+        let governed = policies.governing(kind, name.as_bytes());
+        assert_eq!(
+            governed.map(|governed| governed.bounds.length_max),
+            length,
+            "{name}"
+        );
+    }
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn resetstat(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 /// CONFIG REWRITE
 fn rewrite(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     let user_lines = acl::user_lines(call.engine)?;
-    call.engine.config.keep_user_text(&user_lines.join("\n"));
+    call.engine.config.keep_user_text(user_lines.join("\n"));
     let rewritten = call.engine.config.rewrite();
     rewritten.map_err(|error| Error::Bytes(error.to_string().into_bytes()))?;
     call.reply.ok();
