@@ -469,6 +469,10 @@ mod tests {
             "*2 $1 a $1 b"
         );
         assert_eq!(
+            bench.run("COMMAND GETKEYS XREADGROUP streams > x + STREAMS 1 z g"),
+            "*1 $1 1"
+        );
+        assert_eq!(
             bench.run("COMMAND GETKEYSANDFLAGS LMOVE a b LEFT LEFT"),
             "*2 *2 $1 a *3 +RW +access +delete *2 $1 b *2 +RW +insert"
         );
@@ -478,6 +482,10 @@ mod tests {
             ("PING", "The command has no key arguments"),
             ("GET", "Invalid number of arguments specified for command"),
             ("LMPOP 3 a LEFT", "Invalid arguments specified for command"),
+            (
+                "XREADGROUP streams $ z 1 x > x c group",
+                "Invalid arguments specified for command",
+            ),
         ] {
             assert_eq!(
                 bench.run(&format!("COMMAND GETKEYS {request}")),

@@ -53,7 +53,9 @@ fn option_takes(option: &[u8]) -> Option<usize> {
 
 /// The keys of XREAD and XREADGROUP: the first half of what follows STREAMS.
 pub fn find_keys(args: Args<'_>, out: &mut KeyPositions) {
+    // GROUP, the group and the consumer stand before STREAMS.
     let is_group = args.at(0).len() > b"xread".len();
+    let from = if is_group { 4 } else { 1 };
     let is_streams = |argument: &[u8]| argument.eq_ignore_ascii_case(b"streams");
     let mut at = 1;
     while let Some(option) = args.get(at)
@@ -63,8 +65,7 @@ pub fn find_keys(args: Args<'_>, out: &mut KeyPositions) {
         at += 1 + takes;
     }
     // A request that will be refused shows its keys all the same.
-    if !args.get(at).is_some_and(is_streams) {
-        let from = if is_group { 4 } else { 1 };
+    if at < from || !args.get(at).is_some_and(is_streams) {
         let Some(found) = args.from(from).position(is_streams) else {
             return;
         };
