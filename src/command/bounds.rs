@@ -329,10 +329,15 @@ pub(super) fn keep_bounds(call: &mut Call<'_, '_>, key: &Key<'_>, pushed: Option
     remove_if_drained(call, key);
 }
 
-/// How many messages there are to pop from the list at a key, once those that are too old have
-/// gone; `None` where there is no list.
+/// How many messages there are in the list at a key, of which `count` are to be popped at one end:
+/// none of these is too old. `None` where there is no list.
 #[inline]
-pub(super) fn ready_len(call: &mut Call<'_, '_>, key: &Key<'_>) -> Result<Option<usize>> {
+pub(super) fn ready_len(
+    call: &mut Call<'_, '_>,
+    key: &Key<'_>,
+    end: End,
+    count: usize,
+) -> Result<Option<usize>> {
     let now_ms = call.now_ms();
     let tick = call.tick();
     match call.held.shard_of(key).queue(key, now_ms)? {
@@ -340,53 +345,67 @@ pub(super) fn ready_len(call: &mut Call<'_, '_>, key: &Key<'_>) -> Result<Option
         Some(queue) if queue.is_plain() => Ok(Some(queue.len())),
         Some(queue) => {
             queue.note_consumed(tick);
-            if !queue.is_timed() {
+            if !queue.has_overdue(tick) {
                 return Ok(Some(queue.len()));
             }
-            freshen(call, key, usize::MAX);
+            let count = count.min(queue.len());
+            freshen_end(call, key, end, count);
             let queue = call.held.shard_of(key).queue(key, now_ms)?;
             Ok(queue.map(|queue| queue.len()))
         }
     }
 }
 
-/// Lets go of messages whose own time is over.
-fn end_messages(call: &mut Call<'_, '_>, key: &Key<'_>) {
+/// Lets go of messages that time has ended until none is among the `count` at one end.
+#[cold]
+fn freshen_end(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, count: usize) {
     let (now_ms, tick) = (call.now_ms(), call.tick());
-    let Ok(Some(slot)) = call.held.shard_of(key).slot(key, now_ms) else {
-        return;
-    };
-    if !slot.queue.has_ttls() {
-        return;
-    }
-    let governed = slot.queue.governed().cloned().unwrap_or_default();
-    let ended = slot.queue.take_ended(tick);
-    if !ended.is_empty() {
-        // LOSS: expired-ttl
-        bury(call, key, &governed, Cause::ExpiredTtl, ended);
-        remove_if_drained(call, key);
-        call.shard(key).watched.changed(key);
-    }
+    // As many in a step as are looked at after it.
+    let limit = count.max(MOVED_PER_HOLD_MAX);
+    while freshen(call, key, limit)
+        && let Ok(Some(queue)) = call.held.shard_of(key).queue(key, now_ms)
+        && queue.has_overdue(tick)
+        && queue.has_overdue_at(end, count, tick)
+    {}
 }
 
-/// Lets go of messages that are older than the policy of their queue allows, at most about `limit`
-/// of them if they go to a dead-letter queue.
-fn freshen(call: &mut Call<'_, '_>, key: &Key<'_>, limit: usize) {
-    end_messages(call, key);
+/// Lets go of at most `limit` messages whose own time is over; says whether any was there.
+fn end_messages(call: &mut Call<'_, '_>, key: &Key<'_>, limit: usize) -> bool {
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let Ok(Some(slot)) = call.held.shard_of(key).slot(key, now_ms) else {
+        return false;
+    };
+    let governed = slot.queue.governed().cloned().unwrap_or_default();
+    let ended = slot.queue.take_ended(tick, limit);
+    if ended.is_empty() {
+        return false;
+    }
+    // LOSS: expired-ttl
+    bury(call, key, &governed, Cause::ExpiredTtl, ended);
+    remove_if_drained(call, key);
+    call.shard(key).watched.changed(key);
+    true
+}
+
+/// Lets go of messages whose own time is over, or that are older than the policy of their queue
+/// allows: at most `limit` of each, but for those that go as whole segments. Says whether any was
+/// there.
+fn freshen(call: &mut Call<'_, '_>, key: &Key<'_>, limit: usize) -> bool {
+    let has_ended = end_messages(call, key, limit);
     let (now_ms, tick) = (call.now_ms(), call.tick());
     let Ok(Some(mut slot)) = call.held.shard_of(key).slot(key, now_ms) else {
-        return;
+        return has_ended;
     };
     let stale_before = slot.queue.stale_before(tick);
     let oldest = slot.queue.oldest_arrival();
     let Some(governed) = slot.queue.governed().cloned() else {
-        return;
+        return has_ended;
     };
     if oldest.is_none_or(|oldest| oldest >= stale_before) {
-        return;
+        return has_ended;
     }
     // LOSS: expired-age
-    if governed.dead_letter.is_some() {
+    if governed.dead_letter.is_some() || slot.queue.has_ttls() {
         let stale = slot.queue.take_stale(stale_before, limit);
         bury(call, key, &governed, Cause::ExpiredAge, stale);
     } else {
@@ -396,12 +415,13 @@ fn freshen(call: &mut Call<'_, '_>, key: &Key<'_>, limit: usize) {
     }
     remove_if_drained(call, key);
     call.shard(key).watched.changed(key);
+    true
 }
 
 /// Bytes of a queue's name that its dead letters are told of with.
 const LETTER_NAME_BYTES_MAX: usize = 1024;
 
-/// Dead letters of one queue that a tick moves while it holds their shards.
+/// Messages of one queue that a tick ends, or moves, while it holds their shards.
 const MOVED_PER_HOLD_MAX: usize = 1024;
 
 /// Lets go of all messages of a queue that nobody has used for as long as its policy says.
@@ -409,7 +429,7 @@ fn forget(call: &mut Call<'_, '_>, key: &Key<'_>) {
     let (now_ms, tick) = (call.now_ms(), call.tick());
     let shard = call.held.shard_of(key);
     let is_waited_for = shard.lines.get(key).is_some();
-    let Ok(Some(mut slot)) = shard.slot(key, now_ms) else {
+    let Ok(Some(slot)) = shard.slot(key, now_ms) else {
         return;
     };
     if is_waited_for {
@@ -426,9 +446,8 @@ fn forget(call: &mut Call<'_, '_>, key: &Key<'_>) {
         let all = slot.queue.take_stale(u64::MAX, MOVED_PER_HOLD_MAX);
         bury(call, key, &governed, Cause::ExpiredIdle, all);
     } else {
-        let before = slot.queue.gone();
-        slot.queue.drop_stale(u64::MAX);
-        slot.note_lost(Cause::ExpiredIdle, before);
+        slot.ledger.lost.add(Cause::ExpiredIdle, slot.queue.held());
+        slot.queue.lose_all(Cause::ExpiredIdle);
     }
     remove_if_drained(call, key);
     call.shard(key).watched.changed(key);

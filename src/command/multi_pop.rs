@@ -17,7 +17,8 @@ pub(super) struct MultiPop<W> {
     keys_len: usize,
     /// Which end to pop from.
     pub from: W,
-    count: usize,
+    /// How many to pop at most.
+    pub count: usize,
 }
 
 impl<W> MultiPop<W> {

@@ -145,8 +145,8 @@ pub fn ltrim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     };
     let (len, before) = (slot.queue.len(), slot.queue.gone());
     let (first, kept) = span(start, stop, len).unwrap_or((len, 0));
-    let _ = slot.queue.drop_front(first);
-    let _ = slot.queue.drop_back(len - first - kept);
+    let _ = slot.queue.drop_at(End::Front, first);
+    let _ = slot.queue.drop_at(End::Back, len - first - kept);
     // LOSS: trimmed
     slot.note_lost(Cause::Trimmed, before);
     slot.queue.note_active(tick);

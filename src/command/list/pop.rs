@@ -38,7 +38,7 @@ fn pop(call: &mut Call<'_, '_>, args: Args<'_>, end: End) -> Result {
     }
     let count = parse_i64(args.at(2)).and_then(|count| usize::try_from(count).ok());
     let count = count.ok_or_else(|| Error::text("value is out of range, must be positive"))?;
-    let Some(len) = bounds::ready_len(call, &key)? else {
+    let Some(len) = bounds::ready_len(call, &key, end, count)? else {
         call.reply.null_array();
         return Ok(Outcome::Done);
     };
@@ -82,7 +82,7 @@ pub(super) fn pop_one(
         }
         return Ok(true);
     }
-    let is_there = bounds::ready_len(call, key)?.is_some();
+    let is_there = bounds::ready_len(call, key, end, 1)?.is_some();
     if is_there {
         head(call.reply);
         pop_into_reply(call, key, end, 1);
@@ -185,7 +185,10 @@ pub(super) fn pop_first(
     args: Args<'_>,
     wanted: &MultiPop<End>,
 ) -> Result<bool> {
-    wanted.pop_first(call, args, bounds::ready_len, |call, key, len| {
+    let len = |call: &mut Call<'_, '_>, key: &Key<'_>| {
+        bounds::ready_len(call, key, wanted.from, wanted.count)
+    };
+    wanted.pop_first(call, args, len, |call, key, len| {
         pop_into_reply(call, key, wanted.from, len);
     })
 }

@@ -38,7 +38,7 @@ pub(super) fn transfer(
 ) -> Result<bool> {
     let (source, destination) = (call.key(args.at(1)), call.key(args.at(2)));
     let (now_ms, tick) = (call.now_ms(), call.tick());
-    if bounds::ready_len(call, &source)?.is_none() {
+    if bounds::ready_len(call, &source, from, 1)?.is_none() {
         return Ok(false);
     }
     check_transfer(call, &source, &destination, from)?;

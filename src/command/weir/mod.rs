@@ -12,6 +12,8 @@ mod push;
 pub(super) mod route;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod time_tests;
 
 use crate::flags;
 use crate::protocol::Args;

@@ -94,26 +94,24 @@ impl Queue {
     /// for its cause.
     #[inline]
     pub fn drop_surplus(&mut self, bounds: &QueueBounds, end: End) {
-        if self.has_ttls() {
-            drop(self.take_surplus(bounds, end));
-            return;
-        }
         match self.held().messages.saturating_sub(bounds.length_max) {
             0 => {}
-            1 => {
-                self.pop_with(end, |_, _| ());
-            }
+            1 => self.drop_one(end),
             many => {
-                let many = usize::try_from(many).unwrap_or(usize::MAX);
-                let _ = match end {
-                    End::Front => self.drop_front(many),
-                    End::Back => self.drop_back(many),
-                };
+                let _ = self.drop_at(end, usize::try_from(many).unwrap_or(usize::MAX));
             }
         }
         while self.bytes() > bounds.bytes_max {
-            self.pop_with(end, |_, _| ());
+            self.drop_one(end);
         }
+    }
+
+    #[inline]
+    fn drop_one(&mut self, end: End) {
+        if self.has_ttls() {
+            self.take_ttl(end);
+        }
+        self.pop_with(end, |_, _| ());
     }
 
     /// Lets go of whole chunks at one end until so many payload bytes went. The caller counts them.
@@ -123,10 +121,7 @@ impl Queue {
             && let Some(chunk) = self.chunks.at_end(end)
         {
             let len = chunk.len();
-            let _ = match end {
-                End::Front => self.drop_front(len),
-                End::Back => self.drop_back(len),
-            };
+            let _ = self.drop_at(end, len);
         }
     }
 

@@ -137,6 +137,34 @@ impl Chunk {
         }
     }
 
+    /// All messages from `end` on, with their ticks.
+    pub(super) fn messages(&self, end: End) -> impl Iterator<Item = (MessageRef<'_>, u64)> {
+        let (segment, large) = match self {
+            Self::Segment(segment) => (Some(segment), None),
+            Self::Large(large) => (None, Some(large)),
+        };
+        let packed = segment
+            .into_iter()
+            .flat_map(move |segment| segment.messages(end))
+            .map(|(payload, arrival)| (MessageRef::packed(payload), arrival));
+        packed.chain(large.map(|large| (MessageRef::by_reference(&large.bytes), large.arrival)))
+    }
+
+    /// Whether one of these rising ticks lies between those at its ends.
+    pub(super) fn spans(&self, ticks: &[u64]) -> bool {
+        let [a, b] = [End::Front, End::Back].map(|end| self.arrival_at(end));
+        let first = ticks.partition_point(|&tick| tick < a.min(b));
+        ticks.get(first).is_some_and(|&tick| tick <= a.max(b))
+    }
+
+    /// Whether a message arrived at one of these rising ticks. O(runs).
+    pub(super) fn has_arrival(&self, ticks: &[u64]) -> bool {
+        match self {
+            Self::Segment(segment) => segment.has_arrival(ticks),
+            Self::Large(large) => ticks.binary_search(&large.arrival).is_ok(),
+        }
+    }
+
     /// How many of its messages arrived at `tick` or later.
     pub(super) fn came_since(&self, tick: u64) -> u64 {
         match self {

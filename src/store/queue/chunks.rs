@@ -97,6 +97,14 @@ impl Chunks {
         (0..self.len()).map(|index| &self[index])
     }
 
+    /// The index of the chunk that `step` chunks lie before, seen from one end.
+    pub fn index_from(&self, end: End, step: usize) -> usize {
+        match end {
+            End::Front => step,
+            End::Back => self.len() - 1 - step,
+        }
+    }
+
     /// How many chunks lie before the first for which `is_before` does not hold, where it holds
     /// for none behind that one. O(log chunks).
     pub fn partition_point(&self, mut is_before: impl FnMut(&Chunk) -> bool) -> usize {
@@ -147,20 +155,19 @@ impl Chunks {
         chunk
     }
 
-    /// Takes the chunk at `index` out. O(chunks to the nearer end).
-    pub fn remove(&mut self, index: usize) {
-        self.remove_range(index..index + 1);
-    }
-
-    /// Takes chunks out. O(chunks to the nearer end).
-    pub fn remove_range(&mut self, range: Range<usize>) {
+    /// Takes chunks out. O(chunks to the nearer end, and those that go).
+    pub fn remove_range(&mut self, range: Range<usize>) -> Self {
         match self {
             Self::Many(list) => {
-                list.drain(range);
+                let mut gone = Self::None;
+                for chunk in list.drain(range) {
+                    gone.push(End::Back, chunk);
+                }
                 self.settle();
+                gone
             }
-            Self::One(_) if range.contains(&0) => *self = Self::None,
-            Self::One(_) | Self::None => {}
+            Self::One(_) if range.contains(&0) => mem::take(self),
+            Self::One(_) | Self::None => Self::None,
         }
     }
 
@@ -225,7 +232,6 @@ mod tests {
         Push(End),
         Pop(End),
         Insert(usize),
-        Remove(usize),
         RemoveRange(usize, usize),
     }
 
@@ -235,8 +241,7 @@ mod tests {
             4 => end().prop_map(Step::Push),
             4 => end().prop_map(Step::Pop),
             2 => any::<usize>().prop_map(Step::Insert),
-            1 => any::<usize>().prop_map(Step::Remove),
-            1 => (any::<usize>(), 0_usize..4).prop_map(|(at, len)| Step::RemoveRange(at, len)),
+            2 => (any::<usize>(), 0_usize..4).prop_map(|(at, len)| Step::RemoveRange(at, len)),
         ]
     }
 
@@ -261,16 +266,12 @@ mod tests {
                 chunks.insert(at % (len + 1), chunk);
                 model.insert(at % (len + 1), arrival);
             }
-            Step::Remove(at) if len > 0 => {
-                chunks.remove(at % len);
-                model.remove(at % len);
-            }
-            Step::Remove(_) => {}
             Step::RemoveRange(at, count) => {
                 let start = at % (len + 1);
                 let end = (start + count).min(len);
-                chunks.remove_range(start..end);
-                model.drain(start..end);
+                let gone = chunks.remove_range(start..end);
+                let gone = gone.iter().map(|chunk| chunk.arrival(0));
+                assert!(gone.eq(model.drain(start..end)));
             }
         }
     }

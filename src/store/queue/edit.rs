@@ -88,10 +88,7 @@ impl Queue {
             if removed == limit {
                 break;
             }
-            let at = match end {
-                End::Front => step,
-                End::Back => self.chunks.len() - 1 - step,
-            };
+            let at = self.chunks.index_from(end, step);
             let gone = self.remove_in_chunk(at, value, end, limit - removed, &mut on_removed);
             if gone > 0 {
                 removed += gone;
@@ -128,17 +125,21 @@ impl Queue {
             on_removed(value, arrival);
         }
         self.take_ttls(value, &arrivals);
+        matches.sort_unstable();
+        self.remove_indexes(at, &matches);
+        matches.len()
+    }
+
+    /// Removes the messages at rising places of one chunk, which are already discounted; leaves it
+    /// vacant if nothing remains.
+    pub(super) fn remove_indexes(&mut self, at: usize, indexes: &[usize]) {
         let chunk = &mut self.chunks[at];
         let before = chunk.heap_bytes();
         match chunk {
-            Chunk::Segment(segment) if matches.len() < segment.len() => {
-                matches.sort_unstable();
-                segment.remove(&matches);
-            }
+            Chunk::Segment(segment) if indexes.len() < segment.len() => segment.remove(indexes),
             _ => *chunk = Chunk::Segment(Segment::vacant()),
         }
         self.heap = self.heap - before + chunk.heap_bytes();
-        matches.len()
     }
 
     /// Makes chunk `at` begin with the message at `inside` of it; returns its new place.
@@ -197,7 +198,7 @@ impl Queue {
                 kept += 1;
             }
         }
-        self.chunks.remove_range(kept..high.min(last) + 1);
+        drop(self.chunks.remove_range(kept..high.min(last) + 1));
         self.heap = self.heap - heap_before + heap_after;
     }
 }

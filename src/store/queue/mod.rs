@@ -454,14 +454,13 @@ impl Queue {
         candidates.into_iter().flatten().min()
     }
 
-    /// Drops the `count` messages at the front, or all. O(chunks + messages of one segment).
-    pub fn drop_front(&mut self, count: usize) -> Tally {
-        self.drop_while(End::Front, count, Chunk::len)
-    }
-
-    /// Drops the `count` messages at the back, or all.
-    pub fn drop_back(&mut self, count: usize) -> Tally {
-        self.drop_while(End::Back, count, Chunk::len)
+    /// Drops the `count` messages at one end, or all. O(chunks + messages of one segment), and
+    /// O(count) where messages have a time of their own.
+    pub fn drop_at(&mut self, end: End, count: usize) -> Tally {
+        if count >= self.len() {
+            self.forget_ttls();
+        }
+        self.drop_while(end, count, Chunk::len)
     }
 
     /// Drops messages at `end` as long as the one there arrived before `tick`. O(chunks and runs
@@ -476,9 +475,13 @@ impl Queue {
         let mut dropped = Tally::default();
         let mut left = count;
         let (heap, mut gone) = (self.heap, Chunks::default());
-        while let Some(chunk) = self.chunks.at_end_mut(end) {
+        while let Some(chunk) = self.chunks.at_end(end) {
             let some = eligible(chunk).min(left);
             left -= some;
+            self.forget_ttls_in(self.chunks.index_from(end, 0), end, some);
+            let Some(chunk) = self.chunks.at_end_mut(end) else {
+                break;
+            };
             let all = some == chunk.len();
             let part = if all {
                 chunk.held()
@@ -499,9 +502,6 @@ impl Queue {
             }
         }
         self.gone += dropped;
-        if self.is_empty() {
-            self.forget_ttls();
-        }
         // What is cut from a long queue may be as heavy as a whole one.
         reclaim::free(gone, heap - self.heap);
         if let Chunks::One(Chunk::Segment(segment)) = &self.chunks

@@ -242,6 +242,30 @@ impl Segment {
         ticks
     }
 
+    /// All messages from `end` on, with their ticks. A step reads one length.
+    pub(super) fn messages(&self, end: End) -> impl Iterator<Item = (&[u8], u64)> {
+        let mut arrivals = self.arrivals_in_order();
+        if end == End::Back {
+            arrivals.reverse();
+        }
+        let mut last: Option<Record> = None;
+        arrivals.into_iter().map(move |arrival| {
+            let record = match &last {
+                None => self.record_at(end),
+                Some(last) => self.record_beside(last, end.opposite()),
+            };
+            let payload = self.payload_of(&record);
+            last = Some(record);
+            (payload, arrival)
+        })
+    }
+
+    /// Whether a message arrived at one of these rising ticks. O(runs).
+    pub(super) fn has_arrival(&self, ticks: &[u64]) -> bool {
+        let mut runs = self.arrivals.runs(self.len);
+        runs.any(|(tick, _)| ticks.binary_search(&tick).is_ok())
+    }
+
     /// Index from the front to position from the low side, or back.
     #[inline]
     fn position(&self, index: usize) -> u32 {
@@ -534,9 +558,17 @@ impl Segment {
         write_record(&mut self.buffer[at..at + bytes], message);
     }
 
-    /// Takes the messages of the given `indexes` (rising, not all of them) away. O(segment).
+    /// Takes the messages of the given `indexes` (rising, not all of them) away. O(segment), or
+    /// O(messages that go) at one end.
     pub(super) fn remove(&mut self, indexes: &[usize]) {
-        self.remove_records(indexes);
+        let count = indexes.len();
+        if indexes.last() == Some(&(count - 1)) {
+            let _ = self.drop_end(End::Front, count);
+        } else if indexes.first() == Some(&(self.len() - count)) {
+            let _ = self.drop_end(End::Back, count);
+        } else {
+            self.remove_records(indexes);
+        }
         if self.is_sparse() {
             self.condense();
         }

@@ -6,7 +6,7 @@
 
 use super::message::{End, Popped};
 use super::{Chunk, Queue};
-use crate::store::ledger::Tally;
+use crate::store::reclaim;
 
 impl Queue {
     /// Whether time alone may take messages out of it.
@@ -81,19 +81,42 @@ impl Queue {
         tick.saturating_sub(self.active()) >= idle_ms_max
     }
 
-    /// Lets go of the messages that arrived before a tick. O(chunks and runs that go). The caller
-    /// counts them.
+    /// Whether time has ended messages that are still there. O(log chunks).
+    pub fn has_overdue(&self, tick: u64) -> bool {
+        self.is_timed()
+            && (self.first_deadline().is_some_and(|first| first <= tick)
+                || self.has_stale(self.stale_before(tick)))
+    }
+
+    /// Whether time has ended any of the `count` messages at one end. O(count).
+    pub fn has_overdue_at(&self, end: End, count: usize, tick: u64) -> bool {
+        let before = self.stale_before(tick);
+        let chunks = (0..self.chunks.len()).map(|step| self.chunks.index_from(end, step));
+        let mut messages = chunks
+            .flat_map(|at| self.chunks[at].messages(end))
+            .take(count);
+        messages.any(|(message, arrival)| {
+            arrival < before || self.is_ended(message.bytes(), arrival, tick)
+        })
+    }
+
+    fn has_stale(&self, before: u64) -> bool {
+        self.oldest_arrival().is_some_and(|oldest| oldest < before)
+    }
+
+    /// Lets go of the messages that arrived before a tick. O(chunks and runs that go), and
+    /// O(messages that go) where messages have a time of their own. The caller counts them.
     pub fn drop_stale(&mut self, before: u64) {
         for end in [End::Front, End::Back] {
             let _ = self.drop_older_than(end, before);
         }
-        if self.oldest_arrival().is_some_and(|oldest| oldest < before) {
-            drop(self.take_stale_middle(before));
+        if self.has_stale(before) {
+            self.cut_stale(before, usize::MAX, None);
         }
     }
 
-    /// Takes away at most about `limit` messages that arrived before a tick, and hands them over,
-    /// the oldest first as far as they lie at one end. The caller counts them.
+    /// Takes away at most `limit` messages that arrived before a tick, and hands them over, the
+    /// oldest first as far as they lie at one end. The caller counts them.
     pub fn take_stale(&mut self, before: u64, limit: usize) -> Vec<Popped> {
         let mut taken = Vec::new();
         for end in [self.old_end(), self.old_end().opposite()] {
@@ -101,56 +124,79 @@ impl Queue {
                 && let Some((_, arrival)) = self.peek(end)
                 && arrival < before
             {
+                self.take_ttl(end);
                 taken.extend(self.pop(end));
             }
         }
-        if taken.len() < limit && self.oldest_arrival().is_some_and(|oldest| oldest < before) {
-            taken.append(&mut self.take_stale_middle(before));
+        if taken.len() < limit && self.has_stale(before) {
+            let mut middle = Vec::new();
+            self.cut_stale(before, limit - taken.len(), Some(&mut middle));
+            middle.sort_by_key(|popped| popped.arrival);
+            taken.append(&mut middle);
         }
         taken
     }
 
-    /// Takes away what is too old between the ends.
+    /// Takes away at most `limit` messages that are too old between the ends: from the place where
+    /// the direction changes, those behind it and then those before it.
     #[cold]
-    fn take_stale_middle(&mut self, before: u64) -> Vec<Popped> {
-        let mut taken = Vec::new();
+    fn cut_stale(&mut self, before: u64, limit: usize, mut taken: Option<&mut Vec<Popped>>) {
         let turn = self.chunks.partition_point(Chunk::reversed);
-        while self.take_stale_in(turn, End::Front, before, &mut taken) {}
-        let mut at = turn;
-        while at > 0 && self.take_stale_in(at - 1, End::Back, before, &mut taken) {
-            at -= 1;
+        let (mut first, mut behind, mut left) = (turn, turn, limit);
+        while self.cut_stale_in(behind, End::Front, before, &mut left, taken.as_deref_mut()) {
+            behind += 1;
         }
-        for Popped { message, .. } in &taken {
-            self.gone += Tally::one(message.len());
+        while first > 0
+            && self.cut_stale_in(
+                first - 1,
+                End::Back,
+                before,
+                &mut left,
+                taken.as_deref_mut(),
+            )
+        {
+            first -= 1;
         }
-        taken.sort_by_key(|popped| popped.arrival);
-        taken
+        let gone = self.chunks.remove_range(first..behind);
+        let heap = gone.iter().map(Chunk::heap_bytes).sum();
+        self.heap -= heap;
+        reclaim::free(gone, heap);
     }
 
-    /// Takes what is too old at one end of a chunk; whether that was all of it, and it has gone.
-    fn take_stale_in(&mut self, at: usize, end: End, before: u64, taken: &mut Vec<Popped>) -> bool {
-        let Some(chunk) = self.chunks.get_mut(at) else {
+    /// Takes at most `left` messages that are too old at one end of a chunk. A chunk of which
+    /// nothing would be left stays for the caller to remove: whether it is one.
+    fn cut_stale_in(
+        &mut self,
+        at: usize,
+        end: End,
+        before: u64,
+        left: &mut usize,
+        taken: Option<&mut Vec<Popped>>,
+    ) -> bool {
+        let Some(chunk) = self.chunks.get(at) else {
             return false;
         };
-        let (len, stale) = (chunk.len(), chunk.older_than(end, before));
-        let indexes = match end {
-            End::Front => 0..stale,
-            End::Back => len - stale..len,
-        };
-        taken.extend(indexes.map(|index| Popped {
-            message: chunk.get(index).to_message(),
-            arrival: chunk.arrival(index),
-        }));
-        let heap = chunk.heap_bytes();
-        if stale == len {
-            self.chunks.remove(at);
-            self.heap -= heap;
+        let count = chunk.older_than(end, before).min(*left);
+        if count == 0 {
+            return false;
+        }
+        *left -= count;
+        if let Some(taken) = taken {
+            let stale = chunk.messages(end).take(count);
+            taken.extend(stale.map(|(message, arrival)| Popped {
+                message: message.to_message(),
+                arrival,
+            }));
+        }
+        self.forget_ttls_in(at, end, count);
+        let chunk = &mut self.chunks[at];
+        if count == chunk.len() {
+            self.gone += chunk.held();
             return true;
         }
-        if stale > 0 {
-            let _ = chunk.drop_end(end, stale);
-            self.heap = self.heap - heap + chunk.heap_bytes();
-        }
+        let heap = chunk.heap_bytes();
+        self.gone += chunk.drop_end(end, count);
+        self.heap = self.heap - heap + chunk.heap_bytes();
         false
     }
 }
@@ -198,5 +244,32 @@ mod tests {
         queue.drop_stale(100);
         queue.check_invariants();
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_is_too_old_in_the_middle_goes_part_by_part() {
+        const LEN: usize = 100_000;
+        for end in [End::Front, End::Back] {
+            let mut queue = Queue::new();
+            for number in 0..LEN {
+                queue.push(end, &number.to_be_bytes(), 1);
+            }
+            for end in [End::Front, End::Back] {
+                queue.push(end, b"fresh", 9);
+            }
+            let mut copy = queue.clone();
+            copy.drop_stale(5);
+            copy.check_invariants();
+            assert_eq!(copy.len(), 2);
+            let mut taken = 0;
+            while queue.has_stale(5) {
+                let some = queue.take_stale(5, 1000).len();
+                assert_eq!(some, 1000);
+                taken += some;
+                assert_eq!(queue.len() + taken, LEN + 2);
+            }
+            queue.check_invariants();
+            assert_eq!(taken, LEN);
+        }
     }
 }

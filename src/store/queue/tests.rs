@@ -225,8 +225,8 @@ impl Pair {
                 more
             });
             let dropped = match end {
-                End::Front => self.queue.drop_front(count),
-                End::Back => self.queue.drop_back(count),
+                End::Front => self.queue.drop_at(End::Front, count),
+                End::Back => self.queue.drop_at(End::Back, count),
             };
             assert_eq!(dropped, expected);
         } else {
@@ -511,7 +511,7 @@ fn trimming_much_leaves_the_counters_right() {
     for _ in 0..100_000 {
         queue.push(End::Back, &[0; 64], 1);
     }
-    assert_eq!(queue.drop_front(99_990).messages, 99_990);
+    assert_eq!(queue.drop_at(End::Front, 99_990).messages, 99_990);
     queue.check_invariants();
     assert_eq!((queue.len(), queue.bytes()), (10, 640));
 }

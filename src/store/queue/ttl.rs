@@ -3,8 +3,7 @@
 //! A queue keeps, beside its messages, when those end that have a time: by arrival and a hash of
 //! the bytes, which tell a message from all others but such as nobody can tell apart. So nothing
 //! has to follow a message through the queue, and a queue without such messages pays nothing. A
-//! note goes with its message, but for messages that go by the thousand: their notes are dropped when
-//! their time comes, or when there are twice as many notes as messages.
+//! note goes with its message, whatever takes that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -13,8 +12,7 @@ use ahash::RandomState;
 
 use super::Queue;
 use super::chunk::Chunk;
-use super::message::{End, Message, Popped};
-use super::segment::Segment;
+use super::message::{End, Popped};
 use crate::store::ledger::Tally;
 
 /// When messages of one queue end.
@@ -24,12 +22,7 @@ pub(super) struct Ttls {
     by_deadline: BTreeSet<(u64, u64, u64)>,
     /// How many messages have this arrival, hash and deadline.
     by_message: BTreeMap<(u64, u64, u64), u32>,
-    /// Notes in all.
-    len: usize,
 }
-
-/// Notes that a queue may have beyond twice its messages.
-const SPARE_NOTES_LEN_MAX: usize = 64;
 
 /// The hash by which a message is known; the same for as long as the process runs.
 fn hash_of(message: &[u8]) -> u64 {
@@ -39,7 +32,6 @@ fn hash_of(message: &[u8]) -> u64 {
 
 impl Ttls {
     fn add(&mut self, arrival: u64, hash: u64, deadline: u64) {
-        self.len += 1;
         self.by_deadline.insert((deadline, arrival, hash));
         *self
             .by_message
@@ -52,7 +44,6 @@ impl Ttls {
         let Some(count) = self.by_message.get_mut(&(arrival, hash, deadline)) else {
             return false;
         };
-        self.len -= 1;
         *count -= 1;
         if *count == 0 {
             self.by_message.remove(&(arrival, hash, deadline));
@@ -61,45 +52,39 @@ impl Ttls {
         true
     }
 
-    /// Takes back the first note of a message; returns its deadline.
-    fn take(&mut self, arrival: u64, hash: u64) -> Option<u64> {
+    /// Whether a message has this note: deadline, arrival, hash.
+    fn has(&self, &(deadline, arrival, hash): &(u64, u64, u64)) -> bool {
+        self.by_message.contains_key(&(arrival, hash, deadline))
+    }
+
+    /// The first note of a message.
+    fn deadline_of(&self, arrival: u64, hash: u64) -> Option<u64> {
         let of_it = (arrival, hash, 0)..=(arrival, hash, u64::MAX);
         let (&(.., deadline), _) = self.by_message.range(of_it).next()?;
+        Some(deadline)
+    }
+
+    /// Takes back the first note of a message, if that ends by `tick`; returns its deadline.
+    fn take(&mut self, arrival: u64, hash: u64, tick: u64) -> Option<u64> {
+        let deadline = self.deadline_of(arrival, hash).filter(|&at| at <= tick)?;
         self.remove(arrival, hash, deadline);
         Some(deadline)
+    }
+
+    /// Takes back the notes of the `count` messages at one end of a chunk.
+    fn forget(&mut self, chunk: &Chunk, end: End, count: usize) {
+        for (message, arrival) in chunk.messages(end).take(count) {
+            self.take(arrival, hash_of(message.bytes()), u64::MAX);
+        }
     }
 }
 
 impl Queue {
-    /// Notes that a message that arrived at `arrival` ends at `deadline`. O(log notes) on average.
+    /// Notes that a message that arrived at `arrival` ends at `deadline`. O(log notes).
     pub fn set_ttl(&mut self, message: &[u8], arrival: u64, deadline: u64) {
-        let notes_len_max = 2 * self.len() + SPARE_NOTES_LEN_MAX;
         let extra = self.extra.get_or_insert_default();
         let ttls = extra.ttls.get_or_insert_default();
         ttls.add(arrival, hash_of(message), deadline);
-        if ttls.len > notes_len_max {
-            self.drop_spare_notes();
-        }
-    }
-
-    /// Drops the notes of messages that have gone. O(messages).
-    #[cold]
-    fn drop_spare_notes(&mut self) {
-        let Some(mut old) = self.extra.as_mut().and_then(|extra| extra.ttls.take()) else {
-            return;
-        };
-        let mut kept = Box::<Ttls>::default();
-        for chunk in self.chunks.iter() {
-            for (inside, arrival) in arrivals_in(chunk).into_iter().enumerate() {
-                let hash = hash_of(chunk.get(inside).bytes());
-                if let Some(deadline) = old.take(arrival, hash) {
-                    kept.add(arrival, hash, deadline);
-                }
-            }
-        }
-        if kept.len > 0 {
-            self.extra.get_or_insert_default().ttls = Some(kept);
-        }
     }
 
     /// Forgets when messages end, of a queue that lets go of all of them.
@@ -114,7 +99,7 @@ impl Queue {
         if let Some(ttls) = self.extra.as_mut().and_then(|extra| extra.ttls.as_mut()) {
             let hash = hash_of(message);
             for &arrival in arrivals {
-                ttls.take(arrival, hash);
+                ttls.take(arrival, hash, u64::MAX);
             }
             self.drop_empty_ttls();
         }
@@ -150,9 +135,13 @@ impl Queue {
     /// if it has a time of its own.
     #[cold]
     pub fn take_ttl(&mut self, end: End) -> Option<u64> {
+        if !self.has_ttls() {
+            return None;
+        }
         let (message, arrival) = self.peek(end)?;
         let hash = hash_of(message.bytes());
-        let deadline = self.extra.as_mut()?.ttls.as_mut()?.take(arrival, hash)?;
+        let ttls = self.extra.as_mut()?.ttls.as_mut()?;
+        let deadline = ttls.take(arrival, hash, u64::MAX)?;
         self.drop_empty_ttls();
         Some(deadline)
     }
@@ -168,66 +157,126 @@ impl Queue {
         }
     }
 
-    /// Takes away the messages whose time is over, each at the cost of a walk over the chunks and
-    /// one segment. The caller counts them.
-    pub fn take_ended(&mut self, tick: u64) -> Vec<Popped> {
-        let mut taken = Vec::new();
-        loop {
-            let Some(ttls) = self.extra.as_mut().and_then(|extra| extra.ttls.as_mut()) else {
-                return taken;
-            };
-            let Some(&(deadline, arrival, hash)) = ttls.by_deadline.first() else {
-                break;
-            };
-            if deadline > tick {
-                break;
-            }
-            ttls.remove(arrival, hash, deadline);
-            if let Some(message) = self.take_known(arrival, hash) {
-                taken.push(Popped { message, arrival });
+    /// Drops the notes of the `count` messages at one end of the chunk at `at`, which are about to
+    /// go. O(count log notes) where any has one.
+    pub(super) fn forget_ttls_in(&mut self, at: usize, end: End, count: usize) {
+        if let Some(ttls) = self.extra.as_mut().and_then(|extra| extra.ttls.as_mut()) {
+            ttls.forget(&self.chunks[at], end, count);
+            self.drop_empty_ttls();
+        }
+    }
+
+    /// Whether the own time of a message is over at `tick`.
+    pub(super) fn is_ended(&self, message: &[u8], arrival: u64, tick: u64) -> bool {
+        let ttls = self.extra.as_ref().and_then(|extra| extra.ttls.as_ref());
+        let deadline = ttls.and_then(|ttls| ttls.deadline_of(arrival, hash_of(message)));
+        deadline.is_some_and(|deadline| deadline <= tick)
+    }
+
+    /// Takes away at most `limit` messages whose time is over, and hands them over, those that
+    /// ended first in front. O(chunks), and the messages of the segments that have some: each is
+    /// walked once for all of them. The caller counts them.
+    pub fn take_ended(&mut self, tick: u64, limit: usize) -> Vec<Popped> {
+        if self.first_deadline().is_none_or(|first| first > tick) {
+            return Vec::new();
+        }
+        let Some(mut ttls) = self.extra.as_mut().and_then(|extra| extra.ttls.take()) else {
+            return Vec::new();
+        };
+        let due = ttls.by_deadline.range(..=(tick, u64::MAX, u64::MAX));
+        let due: Vec<(u64, u64, u64)> = due.copied().take(limit).collect();
+        let mut arrivals: Vec<u64> = due.iter().map(|&(_, arrival, _)| arrival).collect();
+        arrivals.sort_unstable();
+        arrivals.dedup();
+        let mut ended = Ended {
+            tick,
+            arrivals,
+            limit,
+            taken: Vec::new(),
+        };
+        self.sweep(&mut ttls, &mut ended, Chunk::spans);
+        if ended.taken.len() < limit && due.iter().any(|note| ttls.has(note)) {
+            // What was put back may lie where its arrival does not belong.
+            self.sweep(&mut ttls, &mut ended, |_, _| true);
+        }
+        if ended.taken.len() < limit {
+            // No message has them.
+            for (deadline, arrival, hash) in due {
+                while ttls.remove(arrival, hash, deadline) {}
             }
         }
+        self.extra.get_or_insert_default().ttls = Some(ttls);
         self.drop_empty_ttls();
-        taken
+        ended.taken.sort_by_key(|&(deadline, _)| deadline);
+        let taken = ended.taken.into_iter();
+        taken.map(|(_, popped)| popped).collect()
     }
 
-    /// Takes away the message of this arrival and hash, if it is still there.
-    fn take_known(&mut self, arrival: u64, hash: u64) -> Option<Message> {
-        let (at, inside) = self.find_known(arrival, hash)?;
-        let chunk = &mut self.chunks[at];
-        let message = chunk.get(inside).to_message();
-        let before = chunk.heap_bytes();
-        match chunk {
-            Chunk::Segment(segment) if segment.len() > 1 => segment.remove(&[inside]),
-            _ => *chunk = Chunk::Segment(Segment::vacant()),
-        }
-        self.heap = self.heap - before + chunk.heap_bytes();
-        self.gone += Tally::one(message.len());
-        self.merge(at.saturating_sub(1), at + 1);
-        Some(message)
-    }
-
-    fn find_known(&self, arrival: u64, hash: u64) -> Option<(usize, usize)> {
-        for (at, chunk) in self.chunks.iter().enumerate() {
-            let ends = [chunk.arrival_at(End::Front), chunk.arrival_at(End::Back)];
-            if arrival < ends[0].min(ends[1]) || arrival > ends[0].max(ends[1]) {
-                continue;
+    /// Takes what has ended out of all chunks that may have some, from the old end on.
+    fn sweep(
+        &mut self,
+        ttls: &mut Ttls,
+        ended: &mut Ended,
+        may_have: impl Fn(&Chunk, &[u64]) -> bool,
+    ) {
+        let end = self.old_end();
+        let mut touched: Option<(usize, usize)> = None;
+        for step in 0..self.chunks.len() {
+            if ended.taken.len() >= ended.limit {
+                break;
             }
-            for (inside, other) in arrivals_in(chunk).into_iter().enumerate() {
-                if other == arrival && hash_of(chunk.get(inside).bytes()) == hash {
-                    return Some((at, inside));
+            let at = self.chunks.index_from(end, step);
+            let chunk = &self.chunks[at];
+            if may_have(chunk, &ended.arrivals)
+                && chunk.has_arrival(&ended.arrivals)
+                && self.sweep_chunk(at, end, ttls, ended)
+            {
+                let (low, high) = touched.unwrap_or((at, at));
+                touched = Some((low.min(at), high.max(at)));
+            }
+        }
+        if let Some((low, high)) = touched {
+            self.merge(low.saturating_sub(1), high + 1);
+        }
+    }
+
+    /// Takes what has ended out of one chunk; says whether there was any.
+    fn sweep_chunk(&mut self, at: usize, end: End, ttls: &mut Ttls, ended: &mut Ended) -> bool {
+        let chunk = &self.chunks[at];
+        let mut indexes = Vec::new();
+        for (step, (message, arrival)) in chunk.messages(end).enumerate() {
+            if ended.arrivals.binary_search(&arrival).is_ok()
+                && let Some(deadline) = ttls.take(arrival, hash_of(message.bytes()), ended.tick)
+            {
+                indexes.push(step);
+                let message = message.to_message();
+                self.gone += Tally::one(message.len());
+                ended.taken.push((deadline, Popped { message, arrival }));
+                if ended.taken.len() >= ended.limit {
+                    break;
                 }
             }
         }
-        None
+        if end == End::Back {
+            let last = chunk.len() - 1;
+            indexes = indexes.into_iter().rev().map(|step| last - step).collect();
+        }
+        if !indexes.is_empty() {
+            self.remove_indexes(at, &indexes);
+        }
+        !indexes.is_empty()
     }
 }
 
-fn arrivals_in(chunk: &Chunk) -> Vec<u64> {
-    match chunk {
-        Chunk::Segment(segment) => segment.arrivals_in_order(),
-        Chunk::Large(large) => vec![large.arrival],
-    }
+/// What a sweep looks for, and has found.
+struct Ended {
+    /// It takes what ends by this tick.
+    tick: u64,
+    /// Rising; what arrived at another is not looked at.
+    arrivals: Vec<u64>,
+    limit: usize,
+    /// With their deadlines.
+    taken: Vec<(u64, Popped)>,
 }
 
 #[cfg(test)]
@@ -255,7 +304,7 @@ mod tests {
         }
         assert_eq!(queue.first_deadline(), Some(52));
         for tick in 52..=100 {
-            let ended = queue.take_ended(tick);
+            let ended = queue.take_ended(tick, usize::MAX);
             assert_eq!(ended.len(), usize::from(tick % 2 == 0), "{tick}");
             queue.check_invariants();
         }
@@ -269,7 +318,10 @@ mod tests {
             queue.push(End::Back, b"same", tick);
             queue.set_ttl(b"same", tick, 1000);
         }
-        let notes_len = |queue: &Queue| queue.ttls().map_or(0, |ttls| ttls.len);
+        let notes_len = |queue: &Queue| {
+            let ttls = queue.ttls().unwrap_or_default();
+            ttls.by_message.values().sum::<u32>()
+        };
         assert_eq!(
             queue.remove_matching(b"same", End::Front, 10, |_, _| ()),
             10
@@ -298,19 +350,13 @@ mod tests {
         assert_eq!(notes_len(&queue), 49);
         let copy = queue.clone();
         assert_eq!((notes_len(&copy), copy.first_deadline()), (49, Some(1000)));
-        // By the thousand they may stay behind for a while.
-        let _ = queue.drop_front(48);
-        for tick in 100..1000 {
-            queue.push(End::Back, b"same", tick);
-            queue.set_ttl(b"same", tick, 2000);
-            let _ = queue.drop_front(1);
-        }
-        assert!(
-            notes_len(&queue) <= 2 + SPARE_NOTES_LEN_MAX,
-            "{}",
-            notes_len(&queue)
-        );
-        assert_eq!(queue.take_ended(2000).len(), 1);
+        let _ = queue.drop_at(End::Front, 40);
+        assert_eq!(notes_len(&queue), 9);
+        let _ = queue.drop_at(End::Back, 4);
+        assert_eq!(notes_len(&queue), 5);
+        let _ = queue.drop_older_than(End::Front, 94);
+        assert_eq!(notes_len(&queue), queue.len() as u32);
+        let _ = queue.drop_at(End::Front, 100);
         assert!(!queue.has_ttls());
         queue.push(End::Back, b"last", 3000);
         queue.set_ttl(b"last", 3000, 4000);
@@ -328,7 +374,55 @@ mod tests {
         assert_eq!(queue.take_ttl(End::Front), Some(10));
         queue.pop(End::Front);
         assert!(!queue.has_ttls());
-        assert!(queue.take_ended(20).is_empty());
+        assert!(queue.take_ended(20, 1).is_empty());
         assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn a_segment_is_walked_once_for_all_that_ended_in_it() {
+        // With a walk for each this takes minutes.
+        const LEN: u64 = 20_000;
+        for end in [End::Front, End::Back] {
+            for ticks in [1, LEN] {
+                let mut queue = Queue::new();
+                for number in 0..LEN {
+                    let message = number.to_be_bytes();
+                    let arrival = number % ticks;
+                    queue.push(end, &message, arrival);
+                    if number % 4 != 0 {
+                        queue.set_ttl(&message, arrival, LEN + 1);
+                    }
+                }
+                let mut taken = Vec::new();
+                while !queue.take_ended(LEN, 1000).is_empty() {}
+                assert_eq!(queue.len() as u64, LEN);
+                loop {
+                    let some = queue.take_ended(LEN + 1, 1000);
+                    assert!(some.len() <= 1000);
+                    if some.is_empty() {
+                        break;
+                    }
+                    taken.extend(some);
+                }
+                queue.check_invariants();
+                assert_eq!((taken.len() as u64, queue.has_ttls()), (LEN / 4 * 3, false));
+                assert_eq!(queue.len() as u64, LEN / 4);
+                let in_order = taken.iter().map(|popped| popped.message.to_vec());
+                assert!(in_order.is_sorted(), "the oldest first");
+            }
+        }
+    }
+
+    #[test]
+    fn what_came_between_older_ones_ends_too() {
+        let mut queue = Queue::new();
+        queue.push(End::Back, b"first", 1);
+        queue.push(End::Back, b"second", 2);
+        let back = queue.pop(End::Back).expect("it is there");
+        queue.push(End::Back, b"ends", 9);
+        queue.set_ttl(b"ends", 9, 20);
+        queue.unpop_message(End::Back, back.message, back.arrival);
+        assert_eq!(queue.take_ended(20, 10).len(), 1);
+        queue.check_invariants();
     }
 }
