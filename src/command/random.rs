@@ -2,9 +2,42 @@
 
 use hashbrown::HashSet;
 
+use crate::protocol::Reply;
+
+use super::error::Error;
+
 /// Of a table, members are picked again where one was picked before as long as that many times
 /// fewer are wanted than there are.
 pub const PICKS_SHARE: usize = 3;
+
+/// Bytes past which an answer in which members repeat grows no further: all of it is in memory
+/// before a byte is sent, and no collection bounds it.
+const REPEATS_BYTES_MAX: usize = 64 << 20;
+/// Bytes of the shortest member in a reply.
+const MEMBER_BYTES_MIN: usize = b"$0\r\n\r\n".len();
+
+/// Answers with `count` members that may repeat: `open` writes the head, `write` one of them.
+/// Writes nothing of an answer that would be too long.
+pub fn repeat(
+    reply: &mut Reply,
+    count: usize,
+    open: impl FnOnce(&mut Reply),
+    mut write: impl FnMut(&mut Reply),
+) -> Result<(), Error> {
+    if count > REPEATS_BYTES_MAX / MEMBER_BYTES_MIN {
+        return Err(Error::OutOfRange);
+    }
+    let (mark, before) = (reply.mark(), reply.len());
+    open(reply);
+    for _ in 0..count {
+        if reply.len() - before > REPEATS_BYTES_MAX {
+            reply.truncate_to(mark);
+            return Err(Error::OutOfRange);
+        }
+        write(reply);
+    }
+    Ok(())
+}
 
 /// An index below `len`.
 pub fn below(len: usize, random: u64) -> usize {
@@ -53,7 +86,30 @@ impl Picked {
 
 #[cfg(test)]
 mod tests {
-    use super::select;
+    use super::{REPEATS_BYTES_MAX, select};
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn members_repeat_up_to_a_bound() {
+        let bench = Bench::new();
+        let member = "m".repeat(100_000);
+        for made in ["SADD s", "HSET h f", "ZADD z 1"] {
+            bench.run(&format!("{made} {member}"));
+        }
+        let enough = REPEATS_BYTES_MAX / 100_000;
+        for (command, tail) in [
+            ("SRANDMEMBER s", ""),
+            ("HRANDFIELD h", " WITHVALUES"),
+            ("ZRANDMEMBER z", " WITHSCORES"),
+        ] {
+            let run = |count: i64| bench.run(&format!("{command} {count}{tail}"));
+            let refused = "-ERR value is out of range";
+            assert!(run(-10).starts_with("*"), "{command}");
+            assert_eq!(run(-2 - enough as i64), refused, "{command}");
+            assert_eq!(run(i64::MIN / 2 + 1), refused, "{command}");
+        }
+        assert_eq!(bench.run("SRANDMEMBER nosuch -9223372036854775807"), "*0");
+    }
 
     #[test]
     fn every_thing_is_selected_as_often() {

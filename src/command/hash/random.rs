@@ -3,7 +3,7 @@
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
-use crate::command::random::{PICKS_SHARE, Picked, below, select};
+use crate::command::random::{PICKS_SHARE, Picked, below, repeat, select};
 use crate::config::Events;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Reply, Resp};
@@ -34,7 +34,7 @@ pub fn hrandfield(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         },
         (Some(hash), Some(count)) => {
             let with_values = args.len() == 4;
-            answer_many(call.reply, hash, count, with_values, random);
+            answer_many(call.reply, hash, count, with_values, random)?;
         }
     }
     Ok(Outcome::Done)
@@ -84,38 +84,20 @@ fn answer_many(
     count: i64,
     with_values: bool,
     mut random: impl FnMut() -> u64,
-) {
-    let repeats = count < 0;
+) -> Result<()> {
     let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-    let len = if repeats {
-        wanted
-    } else {
-        wanted.min(hash.len())
-    };
-    match (with_values, reply.resp()) {
-        (true, Resp::V2) => reply.array(len * 2),
-        _ => reply.array(len),
+    if count < 0 {
+        return answer_repeats(reply, hash, wanted, with_values, random);
     }
-    let mut write = |entry: Entry<'_>| {
-        if with_values && reply.resp() == Resp::V3 {
-            reply.array(2);
-        }
-        answer(reply, entry.field);
-        if with_values {
-            answer(reply, entry.value);
-        }
-    };
-    if repeats && !hash.is_table() {
-        let entries: Vec<_> = hash.iter().collect();
-        for _ in 0..len {
-            write(entries[below(entries.len(), random())]);
-        }
-    } else if repeats || len == 1 {
-        for entry in (0..len).filter_map(|_| hash.random(random())) {
+    let len = wanted.min(hash.len());
+    open(reply, len, with_values);
+    let mut write = |entry: Entry<'_>| write(reply, entry, with_values);
+    if len == hash.len() {
+        hash.iter().for_each(write);
+    } else if len == 1 {
+        if let Some(entry) = hash.random(random()) {
             write(entry);
         }
-    } else if len == hash.len() {
-        hash.iter().for_each(write);
     } else if hash.is_table() && len * PICKS_SHARE <= hash.len() {
         let mut picked = Picked::new(random());
         while picked.len() < len
@@ -127,5 +109,44 @@ fn answer_many(
         }
     } else {
         select(hash.iter(), hash.len(), len, random).for_each(write);
+    }
+    Ok(())
+}
+
+fn answer_repeats(
+    reply: &mut Reply,
+    hash: &Hash,
+    wanted: usize,
+    with_values: bool,
+    mut random: impl FnMut() -> u64,
+) -> Result<()> {
+    let open = |reply: &mut Reply| open(reply, wanted, with_values);
+    if hash.is_table() {
+        return repeat(reply, wanted, open, |reply| {
+            if let Some(entry) = hash.random(random()) {
+                write(reply, entry, with_values);
+            }
+        });
+    }
+    let entries: Vec<_> = hash.iter().collect();
+    repeat(reply, wanted, open, |reply| {
+        let entry = entries[below(entries.len(), random())];
+        write(reply, entry, with_values);
+    })
+}
+
+/// The head of an answer of `len` fields.
+fn open(reply: &mut Reply, len: usize, with_values: bool) {
+    let is_flat = with_values && reply.resp() == Resp::V2;
+    reply.array(if is_flat { len * 2 } else { len });
+}
+
+fn write(reply: &mut Reply, entry: Entry<'_>, with_values: bool) {
+    if with_values && reply.resp() == Resp::V3 {
+        reply.array(2);
+    }
+    answer(reply, entry.field);
+    if with_values {
+        answer(reply, entry.value);
     }
 }

@@ -3,7 +3,7 @@
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
-use crate::command::random::{PICKS_SHARE, Picked, below, select};
+use crate::command::random::{PICKS_SHARE, Picked, below, repeat, select};
 use crate::config::Events;
 use crate::protocol::Args;
 use crate::protocol::Reply;
@@ -150,20 +150,21 @@ pub fn srandmember(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let reply = &mut *call.reply;
     let found = call.held.shard_of(&key).set(&key, now_ms).map(|set| {
         let is_found = set.is_some();
-        match (set, count) {
-            (None, None) => reply.null(),
-            (None, Some(_)) => reply.empty_array(),
+        let written = match (set, count) {
+            (None, None) => Ok(reply.null()),
+            (None, Some(_)) => Ok(reply.empty_array()),
             (Some(set), None) => {
                 if let Some(member) = set.random(random()) {
                     answer(reply, member);
                 }
+                Ok(())
             }
             (Some(set), Some(count)) => answer_many(reply, set, count, random),
-        }
-        is_found
+        };
+        (is_found, written)
     });
-    call.looked_up(&key, found != Ok(false));
-    found?;
+    call.looked_up(&key, !matches!(found, Ok((false, _))));
+    found?.1?;
     Ok(Outcome::Done)
 }
 
@@ -178,26 +179,24 @@ fn parse_count(count: &[u8]) -> Result<i64> {
     Ok(count)
 }
 
-fn answer_many(reply: &mut Reply, set: &Set, count: i64, mut random: impl FnMut() -> u64) {
-    let repeats = count < 0;
+fn answer_many(
+    reply: &mut Reply,
+    set: &Set,
+    count: i64,
+    mut random: impl FnMut() -> u64,
+) -> Result<()> {
     let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-    let len = if repeats {
-        wanted
-    } else {
-        wanted.min(set.len())
-    };
+    if count < 0 {
+        return answer_repeats(reply, set, wanted, random);
+    }
+    let len = wanted.min(set.len());
     reply.array(len);
-    if repeats && !set.is_table() {
-        let members: Vec<_> = set.iter().collect();
-        for _ in 0..len {
-            answer(reply, members[below(members.len(), random())]);
-        }
-    } else if repeats || len == 1 {
-        for member in (0..len).filter_map(|_| set.random(random())) {
+    if len == set.len() {
+        set.iter().for_each(|member| answer(reply, member));
+    } else if len == 1 {
+        if let Some(member) = set.random(random()) {
             answer(reply, member);
         }
-    } else if len == set.len() {
-        set.iter().for_each(|member| answer(reply, member));
     } else if set.is_table() && len * PICKS_SHARE <= set.len() {
         let mut picked = Picked::new(random());
         while picked.len() < len
@@ -210,4 +209,25 @@ fn answer_many(reply: &mut Reply, set: &Set, count: i64, mut random: impl FnMut(
     } else {
         select(set.iter(), set.len(), len, random).for_each(|member| answer(reply, member));
     }
+    Ok(())
+}
+
+fn answer_repeats(
+    reply: &mut Reply,
+    set: &Set,
+    wanted: usize,
+    mut random: impl FnMut() -> u64,
+) -> Result<()> {
+    let open = |reply: &mut Reply| reply.array(wanted);
+    if set.is_table() {
+        return repeat(reply, wanted, open, |reply| {
+            if let Some(member) = set.random(random()) {
+                answer(reply, member);
+            }
+        });
+    }
+    let members: Vec<_> = set.iter().collect();
+    repeat(reply, wanted, open, |reply| {
+        answer(reply, members[below(members.len(), random())]);
+    })
 }

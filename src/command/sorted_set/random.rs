@@ -3,13 +3,11 @@
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
-use crate::protocol::Args;
-use crate::store::sorted_set::{Order, SortedSet};
+use crate::command::random::repeat;
+use crate::protocol::{Args, Reply};
+use crate::store::sorted_set::Order;
 
 use super::{open_members, parse_integer, write_member};
-
-/// Most members that may repeat in one answer: all of it is in memory before a byte is sent.
-const REPEATS_MAX: i64 = 1 << 26;
 
 /// ZRANDMEMBER key [count [WITHSCORES]]
 pub fn zrandmember(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
@@ -31,14 +29,20 @@ pub fn zrandmember(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
             let rank = below(set.len());
             set.walk(rank, 1, Order::Up, |member, _| reply.bulk(member));
         }
-        (Some(_), Some((count, _))) if count < -REPEATS_MAX => return Err(Error::OutOfRange),
         (Some(set), Some((count, with_scores))) => {
-            let ranks = draw(set, count, &mut below);
-            open_members(reply, ranks.len(), with_scores);
-            for rank in ranks {
+            let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+            let write = |reply: &mut Reply, rank: usize| {
                 set.walk(rank, 1, Order::Up, |member, score| {
                     write_member(reply, member, score, with_scores);
                 });
+            };
+            if count < 0 {
+                let open = |reply: &mut Reply| open_members(reply, wanted, with_scores);
+                repeat(reply, wanted, open, |reply| write(reply, below(set.len())))?;
+            } else {
+                let ranks = draw(set.len(), wanted, &mut below);
+                open_members(reply, ranks.len(), with_scores);
+                ranks.into_iter().for_each(|rank| write(reply, rank));
             }
         }
     }
@@ -67,14 +71,8 @@ fn parse(args: Args<'_>) -> Result<Option<(i64, bool)>> {
     Ok(Some((count, with_scores)))
 }
 
-/// The ranks to show: as many different ones as there are up to a count, or, for a negative count,
-/// so many that may repeat.
-fn draw(set: &SortedSet, count: i64, below: &mut impl FnMut(usize) -> usize) -> Vec<usize> {
-    let len = set.len();
-    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-    if count < 0 {
-        return (0..wanted).map(|_| below(len)).collect();
-    }
+/// The ranks to show of `len`: as many different ones as there are up to `wanted`.
+fn draw(len: usize, wanted: usize, below: &mut impl FnMut(usize) -> usize) -> Vec<usize> {
     if wanted >= len {
         // From the highest score down, as Redis shows a whole set.
         return (0..len).rev().collect();
