@@ -103,8 +103,8 @@ pub(super) fn push_late(call: &mut Call<'_, '_>, key: &Key<'_>, late: &Delayed) 
                 slot.queue.push(late.end, &late.message, tick);
                 slot.note_came(before);
                 if let Some(ttl_ms) = late.ttl_ms {
-                    slot.queue
-                        .set_ttl(&late.message, tick, tick.saturating_add(ttl_ms));
+                    let ends_at = tick.saturating_add(ttl_ms);
+                    slot.queue.set_ttls([&*late.message], tick, ends_at);
                 }
             } else if is_new {
                 shard.remove_drained(key);
@@ -128,13 +128,14 @@ pub(super) fn push_late(call: &mut Call<'_, '_>, key: &Key<'_>, late: &Delayed) 
     keep_bounds(call, key, Some(late.end));
 }
 
-/// Pushes messages to a queue under a policy and replies with its length, like LPUSH.
+/// Pushes messages to a queue under a policy, all of which end at `ends_at`.
 pub(super) fn push(
     call: &mut Call<'_, '_>,
     key: &Key<'_>,
     args: Args<'_>,
     first: usize,
     end: End,
+    ends_at: Option<u64>,
 ) -> Result<PushedTo> {
     let (now_ms, tick) = (call.now_ms(), call.tick());
     let shard = call.held.shard_of(key);
@@ -163,7 +164,7 @@ pub(super) fn push(
         .from(first)
         .any(|message| is_oversized(message, bounds))
     {
-        return push_around(call, key, args, first, end);
+        return push_around(call, key, args, first, end, ends_at);
     }
     let before = slot.queue.came();
     for message in args.from(first) {
@@ -171,6 +172,10 @@ pub(super) fn push(
         slot.queue.push_kept(end, message, tick, keep);
     }
     slot.note_came(before);
+    // Before any of them goes again, which takes its time along.
+    if let Some(ends_at) = ends_at {
+        slot.queue.set_ttls(args.from(first), tick, ends_at);
+    }
     if bounds.is_timed() {
         // What was pushed may be dropped again.
         slot.queue.note_active(tick);
@@ -221,6 +226,7 @@ fn push_around(
     args: Args<'_>,
     first: usize,
     end: End,
+    ends_at: Option<u64>,
 ) -> Result<PushedTo> {
     let (now_ms, tick) = (call.now_ms(), call.tick());
     let queue = call.held.shard_of(key).queue(key, now_ms)?;
@@ -234,6 +240,9 @@ fn push_around(
         slot.queue.push(end, message, tick);
         slot.queue.note_active(tick);
         slot.note_came(before);
+        if let Some(ends_at) = ends_at {
+            slot.queue.set_ttls([message], tick, ends_at);
+        }
     }
     Ok(push_over(call, key, end, is_new))
 }
@@ -479,6 +488,7 @@ fn drop_oversized(call: &mut Call<'_, '_>, key: &Key<'_>, governed: &Arc<Governe
         if newest.is_none_or(|(message, _)| !is_oversized(message.bytes(), governed.bounds)) {
             return;
         }
+        slot.queue.take_ttl(end);
         let surplus = Vec::from_iter(slot.queue.pop(end));
         bury(call, key, governed, Cause::OverflowNewest, surplus);
     }

@@ -40,7 +40,7 @@ fn push(call: &mut Call<'_, '_>, args: Args<'_>, end: End, only_if_exists: bool)
     }
     let mut slot = shard.slot_or_new(&key, now_ms)?;
     if slot.queue.governed().is_some() {
-        let pushed = bounds::push(call, &key, args, 2, end)?;
+        let pushed = bounds::push(call, &key, args, 2, end, None)?;
         return Ok(bounds::reply_pushed(call, &key, pushed, push_event(end)));
     }
     let (is_new, before) = (slot.queue.is_empty(), slot.queue.came());

@@ -66,7 +66,7 @@ pub(super) fn transfer(
     slot.queue.push_message(to, moved.message.clone(), tick);
     slot.note_came(before);
     if let Some(ends_at) = ends_at {
-        slot.queue.set_ttl(&moved.message, tick, ends_at);
+        slot.queue.set_ttls([&*moved.message], tick, ends_at);
     }
     let is_governed = slot.queue.governed().is_some();
     match moved.message.shared() {

@@ -133,10 +133,11 @@ fn push_now(
     options: &Options<'_>,
 ) -> Result {
     let (now_ms, tick) = (call.now_ms(), call.tick());
+    let ends_at = options.ttl_ms.map(|ttl_ms| tick.saturating_add(ttl_ms));
     let shard = call.held.shard_of(key);
     let mut slot = shard.slot_or_new(key, now_ms)?;
     let pushed = if slot.queue.governed().is_some() {
-        bounds::push(call, key, args, options.first, options.end)?
+        bounds::push(call, key, args, options.first, options.end, ends_at)?
     } else {
         let (is_new, before) = (slot.queue.is_empty(), slot.queue.came());
         for message in args.from(options.first) {
@@ -144,16 +145,13 @@ fn push_now(
             slot.queue.push_kept(options.end, message, tick, keep);
         }
         slot.note_came(before);
+        if let Some(ends_at) = ends_at {
+            slot.queue.set_ttls(args.from(options.first), tick, ends_at);
+        }
         let len = slot.queue.len();
         bounds::PushedTo { is_new, len }
     };
-    if let Some(ttl_ms) = options.ttl_ms
-        && let Ok(Some(slot)) = call.held.shard_of(key).slot(key, now_ms)
-    {
-        for message in args.from(options.first) {
-            slot.queue
-                .set_ttl(message, tick, tick.saturating_add(ttl_ms));
-        }
+    if ends_at.is_some() {
         bounds::schedule(call, key);
     }
     let event = match options.end {

@@ -77,3 +77,25 @@ fn what_is_trimmed_takes_its_time_along() {
     bench.pass(100);
     assert_eq!(bench.run("LRANGE q 0 -1"), "*2 $4 keep $1 a");
 }
+
+#[test]
+fn what_found_no_place_leaves_no_time_behind() {
+    let mut bench = Bench::new();
+    let mut player = bench.client();
+    for command in [
+        "WEIR.POLICY SET q MAX-LENGTH 1 OVERFLOW drop-newest",
+        "WEIR.POLICY SET r MAX-BYTES 3",
+        "MULTI",
+        "RPUSH q a",
+        "WEIR.PUSH q TTL 100 a",
+        "WEIR.PUSH r TTL 100 a long ab",
+        "EXEC",
+    ] {
+        bench.play(&mut player, command);
+    }
+    assert_eq!(bench.run("LRANGE r 0 -1"), "*2 $1 a $2 ab");
+    bench.pass(100);
+    assert_eq!(bench.run("LRANGE q 0 -1"), "*1 $1 a");
+    assert_eq!(bench.run("EXISTS r"), ":0");
+    assert_eq!(ledger(&bench, "", ["expired_ttl"]), [2]);
+}

@@ -80,11 +80,18 @@ impl Ttls {
 }
 
 impl Queue {
-    /// Notes that a message that arrived at `arrival` ends at `deadline`. O(log notes).
-    pub fn set_ttl(&mut self, message: &[u8], arrival: u64, deadline: u64) {
+    /// Notes that messages that arrived at `arrival` end at `deadline`. O(log notes) for each.
+    pub fn set_ttls<'m>(
+        &mut self,
+        messages: impl IntoIterator<Item = &'m [u8]>,
+        arrival: u64,
+        deadline: u64,
+    ) {
         let extra = self.extra.get_or_insert_default();
         let ttls = extra.ttls.get_or_insert_default();
-        ttls.add(arrival, hash_of(message), deadline);
+        for message in messages {
+            ttls.add(arrival, hash_of(message), deadline);
+        }
     }
 
     /// Forgets when messages end, of a queue that lets go of all of them.
@@ -299,7 +306,7 @@ mod tests {
             };
             queue.push(end, message, tick);
             if tick % 2 == 0 {
-                queue.set_ttl(message, tick, 100 - tick);
+                queue.set_ttls([message], tick, 100 - tick);
             }
         }
         assert_eq!(queue.first_deadline(), Some(52));
@@ -316,7 +323,7 @@ mod tests {
         let mut queue = Queue::new();
         for tick in 0..100 {
             queue.push(End::Back, b"same", tick);
-            queue.set_ttl(b"same", tick, 1000);
+            queue.set_ttls([&b"same"[..]], tick, 1000);
         }
         let notes_len = |queue: &Queue| {
             let ttls = queue.ttls().unwrap_or_default();
@@ -359,7 +366,7 @@ mod tests {
         let _ = queue.drop_at(End::Front, 100);
         assert!(!queue.has_ttls());
         queue.push(End::Back, b"last", 3000);
-        queue.set_ttl(b"last", 3000, 4000);
+        queue.set_ttls([&b"last"[..]], 3000, 4000);
         queue.lose_all(Cause::Deleted);
         assert!(!queue.has_ttls());
     }
@@ -370,7 +377,7 @@ mod tests {
         for _ in 0..2 {
             queue.push(End::Back, b"same", 5);
         }
-        queue.set_ttl(b"same", 5, 10);
+        queue.set_ttls([&b"same"[..]], 5, 10);
         assert_eq!(queue.take_ttl(End::Front), Some(10));
         queue.pop(End::Front);
         assert!(!queue.has_ttls());
@@ -390,7 +397,7 @@ mod tests {
                     let arrival = number % ticks;
                     queue.push(end, &message, arrival);
                     if number % 4 != 0 {
-                        queue.set_ttl(&message, arrival, LEN + 1);
+                        queue.set_ttls([&message[..]], arrival, LEN + 1);
                     }
                 }
                 let mut taken = Vec::new();
@@ -420,7 +427,7 @@ mod tests {
         queue.push(End::Back, b"second", 2);
         let back = queue.pop(End::Back).expect("it is there");
         queue.push(End::Back, b"ends", 9);
-        queue.set_ttl(b"ends", 9, 20);
+        queue.set_ttls([&b"ends"[..]], 9, 20);
         queue.unpop_message(End::Back, back.message, back.arrival);
         assert_eq!(queue.take_ended(20, 10).len(), 1);
         queue.check_invariants();
