@@ -245,15 +245,6 @@ pub fn row_of(held: &mut Held<'_>, key: &Key<'_>, now: Now) -> Row {
     }
 }
 
-/// Looks at everything that is named once more, for all that is measured.
-pub fn rows_of(held: &mut Held<'_>, named: Vec<Named>, now: Now) -> Vec<Row> {
-    let rows = named.into_iter().map(|named| {
-        let key = held.keyspace().key(named.db, &named.name);
-        row_of(held, &key, now)
-    });
-    rows.collect()
-}
-
 /// Looks at one queue or stream from outside of any command, and at the messages at its ends, `count`
 /// from each. `None` while a script that is over its time has a claim to the shards.
 pub fn glance_at(

@@ -1,13 +1,16 @@
 //! WEIR.BACKLOG.
 
+use hashbrown::HashSet;
+
 use crate::command::acl;
-use crate::command::backlog::{Fact, Order, Row, Survey, Wanted, facts_of, row_of, rows_of};
+use crate::command::backlog::{Fact, Order, Survey, Wanted, facts_of, row_of};
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::command::spec::KeyPositions;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Reply};
+use crate::store::Key;
 
 /// WEIR.BACKLOG [MATCH pattern] [SORT trouble | age | length | bytes | rate | drops | name] [LIMIT count] [key ...]
 pub fn backlog(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
@@ -19,22 +22,35 @@ pub fn backlog(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     if first_key == args.len() && !acl::may_roam(call, args) {
         return Err(Error::line("NOPERM No permissions to access a key"));
     }
-    let now = call.now;
-    let rows: Vec<Row> = if first_key < args.len() {
-        let names = args.from(first_key).take(wanted.limit);
-        let keys: Vec<_> = names.map(|name| call.key(name)).collect();
-        let rows = keys.iter().map(|key| row_of(call.held, key, now));
-        rows.collect()
+    // What is written is not kept: rows of streams with many groups are long.
+    if first_key < args.len() {
+        let mut seen = HashSet::new();
+        let mut names: Vec<&[u8]> = args
+            .from(first_key)
+            .filter(|name| seen.insert(*name))
+            .collect();
+        names.truncate(wanted.limit);
+        call.reply.array(names.len());
+        for name in names {
+            let key = call.key(name);
+            write_row(call, &key);
+        }
     } else {
-        let mut survey = Survey::new(wanted, now);
+        let mut survey = Survey::new(wanted, call.now);
         call.each_shard(|_, shard| survey.visit(shard));
-        rows_of(call.held, survey.named(), now)
-    };
-    call.reply.array(rows.len());
-    for row in &rows {
-        write(call.reply, &Fact::Map(facts_of(row)));
+        let named = survey.named();
+        call.reply.array(named.len());
+        for named in named {
+            let key = call.held.keyspace().key(named.db, &named.name);
+            write_row(call, &key);
+        }
     }
     Ok(Outcome::Done)
+}
+
+fn write_row(call: &mut Call<'_, '_>, key: &Key<'_>) {
+    let row = row_of(call.held, key, call.now);
+    write(call.reply, &Fact::Map(facts_of(&row)));
 }
 
 /// Reads the options; returns the position of the first name.
@@ -178,6 +194,11 @@ mod tests {
         assert_eq!(
             names(&bench.run("WEIR.BACKLOG LIMIT 1 nosuch big")),
             ["nosuch"]
+        );
+        // Each once, however often it is asked for.
+        assert_eq!(
+            names(&bench.run("WEIR.BACKLOG LIMIT 2 big big log big jobs")),
+            ["big", "log"]
         );
         assert_eq!(bench.run("WEIR.BACKLOG LIMIT 0"), "*0");
         let told = bench.run("WEIR.BACKLOG jobs");
