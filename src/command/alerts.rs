@@ -1,4 +1,4 @@
-//! Telling somebody when a queue is too long or too old for its policy (`alert-length`,
+//! Telling somebody when a queue or stream is too long or too old for its policy (`alert-length`,
 //! `alert-age`): on a channel, in the log, in the metrics.
 //!
 //! The first worker's tick looks at a few shards each time, all of them in about a second, and only
@@ -14,12 +14,12 @@ use crate::limits::DATABASES;
 use crate::outbox::WakeList;
 use crate::policy::Governed;
 use crate::pubsub::Space;
-use crate::store::{SHARDS, Sight};
+use crate::store::{Figures, Kind, SHARDS, Sight};
 
 use super::backlog::Fact;
 use super::engine::Engine;
 
-/// The channel on which alerts are published.
+/// The channel on which alerts are published; they follow no routes.
 pub const CHANNEL: &str = "__weir__:alerts";
 
 /// Shards that one tick looks at: all of them in a second at ten ticks a second.
@@ -47,19 +47,28 @@ impl Concern {
             Self::Length => "alert-length",
         }
     }
+
+    fn value_of(self, figures: &Figures) -> u64 {
+        match self {
+            Self::Age => figures.age_ms.unwrap_or(0),
+            Self::Length => figures.waiting,
+        }
+    }
 }
 
-/// That a queue passed a threshold, or came back.
+/// That a queue or stream passed a threshold, or came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
     /// Its place among all alerts, from 1.
     pub number: u64,
     /// Wall clock in milliseconds.
     pub at_ms: u64,
-    /// The database of the queue.
+    /// The database of the queue or stream.
     pub db: u8,
-    /// The queue.
+    /// Its key.
     pub name: Box<[u8]>,
+    /// Which of both it is.
+    pub kind: Kind,
     /// What about it.
     pub concern: Concern,
     /// Whether it passed the threshold, or came back below it.
@@ -73,6 +82,13 @@ pub struct Alert {
 }
 
 impl Alert {
+    fn type_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Stream => "stream",
+            _ => "queue",
+        }
+    }
+
     /// What is told of it.
     pub fn facts(&self) -> Fact {
         let state = if self.is_raised { "raised" } else { "cleared" };
@@ -83,6 +99,7 @@ impl Alert {
             ("state", Fact::Text(state.into())),
             ("db", Fact::Count(self.db.into())),
             ("queue", Fact::Text(self.name.to_vec())),
+            ("type", Fact::Text(self.type_name().into())),
             ("value", Fact::Count(self.value)),
             ("threshold", Fact::Count(self.threshold)),
             ("policy", Fact::Text(self.policy.to_vec())),
@@ -103,6 +120,7 @@ struct Raised {
 #[derive(Debug)]
 struct Finding {
     subject: Subject,
+    kind: Kind,
     value: u64,
     threshold: u64,
     governed: Arc<Governed>,
@@ -141,48 +159,55 @@ impl Alerts {
         self.raised_total[concern as usize]
     }
 
-    /// Takes in what was found in a shard; returns what is to be told.
-    fn take_in(&mut self, shard: u32, findings: Vec<Finding>, now_ms: u64) -> Vec<Alert> {
+    /// What alerts in force on queues of a shard are about.
+    fn subjects_in(&self, shard: u32) -> Vec<Subject> {
+        let raised = self.raised.iter();
+        let here = raised.filter(|(_, raised)| raised.shard == shard);
+        here.map(|(subject, _)| subject.clone()).collect()
+    }
+
+    /// Takes in what was found in a shard, and at how much that is which is found no more; returns
+    /// what is to be told.
+    fn take_in(
+        &mut self,
+        shard: u32,
+        findings: Vec<Finding>,
+        ended: Vec<(Subject, u64)>,
+        now_ms: u64,
+    ) -> Vec<Alert> {
         let mut told = Vec::new();
-        let mut still = Vec::new();
         for found in findings {
             let is_over = found.value >= found.threshold;
-            if is_over && !self.raised.contains_key(&found.subject) {
+            if let Some(raised) = self.raised.get_mut(&found.subject) {
+                raised.alert.value = found.value;
+            } else if is_over {
                 let (db, name, concern) = found.subject.clone();
-                told.push(self.note(Alert {
+                let alert = self.note(Alert {
                     number: 0,
                     at_ms: now_ms,
                     db,
                     name,
+                    kind: found.kind,
                     concern,
                     is_raised: true,
                     value: found.value,
                     threshold: found.threshold,
                     policy: found.governed.pattern.clone(),
-                }));
+                });
                 self.raised_total[concern as usize] += 1;
-                let alert = told[told.len() - 1].clone();
-                self.raised
-                    .insert(found.subject.clone(), Raised { shard, alert });
-            } else if let Some(raised) = self.raised.get_mut(&found.subject) {
-                raised.alert.value = found.value;
+                told.push(alert.clone());
+                self.raised.insert(found.subject, Raised { shard, alert });
             }
-            still.push(found.subject);
         }
-        let is_over = |subject: &Subject, raised: &mut Raised| {
-            raised.shard == shard && !still.contains(subject)
-        };
-        let cleared: Vec<Raised> = self
-            .raised
-            .extract_if(.., is_over)
-            .map(|(_, raised)| raised)
-            .collect();
-        for raised in cleared {
-            told.push(self.note(Alert {
-                at_ms: now_ms,
-                is_raised: false,
-                ..raised.alert
-            }));
+        for (subject, value) in ended {
+            if let Some(raised) = self.raised.remove(&subject) {
+                told.push(self.note(Alert {
+                    at_ms: now_ms,
+                    is_raised: false,
+                    value,
+                    ..raised.alert
+                }));
+            }
         }
         told
     }
@@ -204,15 +229,17 @@ fn findings(sight: &Sight<'_>, found: &mut Vec<Finding>) {
         return;
     };
     let (alarms, figures) = (governed.alarms, &sight.figures);
-    for (concern, threshold, value) in [
-        (Concern::Age, alarms.age_ms, figures.age_ms.unwrap_or(0)),
-        (Concern::Length, alarms.length, figures.waiting),
+    for (concern, threshold) in [
+        (Concern::Age, alarms.age_ms),
+        (Concern::Length, alarms.length),
     ] {
+        let value = concern.value_of(figures);
         if let Some(threshold) = threshold
             && value >= threshold - threshold / 5
         {
             found.push(Finding {
                 subject: (sight.key.db, sight.key.name.into(), concern),
+                kind: figures.kind,
                 value,
                 threshold,
                 governed: Arc::clone(governed),
@@ -235,18 +262,34 @@ pub(super) fn watch(engine: &Engine, now: Now) {
     };
     let mut wakes = WakeList::default();
     for shard in (first..first + SHARDS_PER_TICK).map(|shard| shard % SHARDS) {
-        let mut found = Vec::new();
+        let raised = engine.alerts.lock().subjects_in(shard);
         let Some(mut held) = engine.hold_calm(shard) else {
             continue;
         };
+        let mut found = Vec::new();
         for db in (0..DATABASES).filter_map(|db| u8::try_from(db).ok()) {
             if held.shard(shard).keys_len(db) > 0 {
                 held.shard(shard)
                     .survey(db, now, |sight| findings(&sight, &mut found));
             }
         }
+        found.sort_unstable_by(|a, b| a.subject.cmp(&b.subject));
+        let is_over = |subject: &Subject| {
+            let found = found.binary_search_by(|found| found.subject.cmp(subject));
+            found.is_err()
+        };
+        let ended = raised.into_iter().filter(is_over).map(|subject| {
+            let key = engine.keyspace.key(subject.0, &subject.1);
+            let backlog = held.shard(shard).backlog(&key, now);
+            let value = backlog.map_or(0, |backlog| subject.2.value_of(&backlog.figures));
+            (subject, value)
+        });
+        let ended = ended.collect();
         drop(held);
-        let told = engine.alerts.lock().take_in(shard, found, now.unix_ms);
+        let told = engine
+            .alerts
+            .lock()
+            .take_in(shard, found, ended, now.unix_ms);
         for alert in told {
             tell(engine, &alert, &mut wakes);
         }
@@ -265,8 +308,9 @@ fn tell(engine: &Engine, alert: &Alert, wakes: &mut WakeList) {
     );
     let state = if alert.is_raised { "raised" } else { "cleared" };
     tracing::warn!(
-        "{} {state}: queue '{}' in database {} is at {}, the threshold is {}",
+        "{} {state}: {} '{}' in database {} is at {}, the threshold is {}",
         alert.concern.name(),
+        alert.type_name(),
         alert.name.escape_ascii(),
         alert.db,
         alert.value,
@@ -310,7 +354,7 @@ mod tests {
         bench.run("RPUSH jobs:1 x");
         assert_eq!(watched(&mut bench), [(Concern::Length, true, 2)]);
         let told = listener.look();
-        assert!(told.contains("\"alert\":\"alert-length\",\"state\":\"raised\",\"db\":0,\"queue\":\"jobs:1\",\"value\":200,\"threshold\":200"), "{told}");
+        assert!(told.contains("\"alert\":\"alert-length\",\"state\":\"raised\",\"db\":0,\"queue\":\"jobs:1\",\"type\":\"queue\",\"value\":200,\"threshold\":200"), "{told}");
         // Hovering is not told of.
         bench.run("LPOP jobs:1 20");
         assert_eq!(watched(&mut bench), []);
@@ -327,6 +371,56 @@ mod tests {
             Concern::ALL.map(|concern| alerts.raised_total(concern)),
             [1, 1]
         );
+    }
+
+    #[test]
+    fn what_is_cleared_is_told_with_where_it_is_now() {
+        let mut bench = Bench::new();
+        bench.run("WEIR.POLICY SET q ALERT-LENGTH 5 ALERT-AGE 2s");
+        bench.run("RPUSH q a b c d e f");
+        bench.pass(2500);
+        assert_eq!(watched(&mut bench).len(), 2);
+        let mut listener = bench.client();
+        bench.play(&mut listener, "SUBSCRIBE __weir__:alerts");
+        listener.look();
+        bench.run("LPOP q 3");
+        watched(&mut bench);
+        let told = listener.look();
+        let cleared = "\"alert\":\"alert-length\",\"state\":\"cleared\",\"db\":0,\"queue\":\"q\",\"type\":\"queue\",\"value\":3,\"threshold\":5";
+        assert!(told.contains(cleared), "{told}");
+        bench.run("DEL q");
+        watched(&mut bench);
+        let told = listener.look();
+        let cleared = "\"alert\":\"alert-age\",\"state\":\"cleared\",\"db\":0,\"queue\":\"q\",\"type\":\"queue\",\"value\":0,";
+        assert!(told.contains(cleared), "{told}");
+    }
+
+    #[test]
+    fn streams_are_told_of_by_the_group_that_is_furthest_behind() {
+        let mut bench = Bench::new();
+        let mut listener = bench.client();
+        bench.play(&mut listener, "SUBSCRIBE __weir__:alerts");
+        listener.look();
+        bench.run("WEIR.POLICY SET s KIND stream ALERT-LENGTH 3 ALERT-AGE 1h");
+        bench.run("XGROUP CREATE s g $ MKSTREAM");
+        bench.run("XGROUP CREATE s slow $");
+        for _ in 0..3 {
+            bench.run("XADD s * k v");
+        }
+        bench.run("XREADGROUP GROUP g c NOACK STREAMS s >");
+        assert_eq!(watched(&mut bench), [(Concern::Length, true, 0)]);
+        let told = listener.look();
+        assert!(
+            told.contains("\"queue\":\"s\",\"type\":\"stream\",\"value\":3"),
+            "{told}"
+        );
+        // What was delivered and not acknowledged still waits.
+        bench.run("XREADGROUP GROUP slow c STREAMS s >");
+        assert_eq!(watched(&mut bench), []);
+        bench.run("XGROUP DESTROY s slow");
+        assert_eq!(watched(&mut bench), [(Concern::Length, false, 0)]);
+        bench.pass(3_600_000);
+        assert_eq!(watched(&mut bench), []);
     }
 
     #[test]

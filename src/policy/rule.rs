@@ -211,8 +211,8 @@ impl Rule {
             Kind::Channel if self.idle_ms_max.is_some() => refuse("expire-idle"),
             Kind::Channel if self.dead_letter.is_some() => refuse("dead-letter"),
             Kind::Stream | Kind::Channel if self.sheds => refuse("memory shed"),
-            Kind::Stream | Kind::Channel if self.alarms.age_ms.is_some() => refuse("alert-age"),
-            Kind::Stream | Kind::Channel if self.alarms.length.is_some() => refuse("alert-length"),
+            Kind::Channel if self.alarms.age_ms.is_some() => refuse("alert-age"),
+            Kind::Channel if self.alarms.length.is_some() => refuse("alert-length"),
             _ => Ok(()),
         }
     }
