@@ -345,7 +345,7 @@ mod tests {
         assert!(
             bench
                 .run("WEIR.POLICY GET jobs*")
-                .contains("$9 alert-age $4 5000")
+                .contains("$9 alert-age :5000")
         );
         for _ in 0..199 {
             bench.run("RPUSH jobs:1 x");

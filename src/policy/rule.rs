@@ -144,7 +144,10 @@ impl Rule {
     fn set(&mut self, option: &str, value: &[u8]) -> Result<(), String> {
         let text = String::from_utf8_lossy(value);
         let refuse = |expected: &str| format!("'{option}' takes {expected}, not '{text}'");
-        let positive = |number: Option<u64>| number.filter(|&number| number > 0);
+        // What replies can tell as integers.
+        let positive = |number: Option<u64>| {
+            number.filter(|&number| number > 0 && i64::try_from(number).is_ok())
+        };
         match option {
             "kind" => {
                 let kind = Kind::parse(value);
@@ -217,10 +220,8 @@ impl Rule {
         }
     }
 
-    /// Its options and their values, in the form that [`Rule::parse`] reads.
-    pub fn options(&self) -> Vec<(&'static str, Vec<u8>)> {
-        let number = |number: u64| number.to_string().into_bytes();
-        let mut options = Vec::new();
+    /// Its options that are numbers.
+    pub fn numbers(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let numbers = [
             ("max-length", self.length_max),
             ("max-bytes", self.bytes_max),
@@ -230,17 +231,19 @@ impl Rule {
             ("alert-age", self.alarms.age_ms),
             ("alert-length", self.alarms.length),
         ];
-        for (name, value) in numbers {
-            options.extend(value.map(|value| (name, number(value))));
-        }
-        let overflow = self.overflow.map(|way| way.name().into());
-        options.extend(overflow.map(|way| ("overflow", way)));
-        let dead_letter = self.dead_letter.as_ref().map(|name| name.to_vec());
-        options.extend(dead_letter.map(|name| ("dead-letter", name)));
-        if self.sheds {
-            options.push(("memory", b"shed".to_vec()));
-        }
-        options
+        let given = |(name, number): (_, Option<_>)| Some((name, number?));
+        numbers.into_iter().filter_map(given)
+    }
+
+    /// Its options that are words or names.
+    pub fn words(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let words = [
+            ("overflow", self.overflow.map(|way| way.name().as_bytes())),
+            ("dead-letter", self.dead_letter.as_deref()),
+            ("memory", self.sheds.then_some(b"shed")),
+        ];
+        let given = |(name, word): (_, Option<_>)| Some((name, word?));
+        words.into_iter().filter_map(given)
     }
 
     /// The policy as a line of a configuration file.
@@ -251,9 +254,12 @@ impl Rule {
             // Writing to a string cannot fail.
             let _ = write!(line, " kind {}", self.kind.name());
         }
-        for (name, value) in self.options() {
+        for (name, number) in self.numbers() {
+            let _ = write!(line, " {name} {number}");
+        }
+        for (name, word) in self.words() {
             let _ = write!(line, " {name} ");
-            quote(&value, &mut line);
+            quote(word, &mut line);
         }
         line
     }

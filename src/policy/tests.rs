@@ -65,6 +65,10 @@ fn nonsense_is_refused_with_a_reason() {
             "q max-bytes 5q",
             "'max-bytes' takes a size such as 64mb, not '5q'",
         ),
+        (
+            "q alert-length 9223372036854775808",
+            "'alert-length' takes a number from 1, not '9223372036854775808'",
+        ),
         ("q size 5", "no option of policies is called 'size'"),
         (
             "q overflow disconnect",

@@ -10,7 +10,7 @@ use crate::protocol::number::parse_i64;
 
 /// WEIR.POLICY SET pattern [KIND queue|stream|channel] [MAX-LENGTH n] [MAX-BYTES n] [MAX-AGE ms]
 /// [EXPIRE-IDLE ms] [OVERFLOW reject|drop-oldest|drop-newest|disconnect] [DEAD-LETTER key]
-/// [MAX-DELIVERIES n] [MEMORY shed|keep]
+/// [MAX-DELIVERIES n] [MEMORY shed|keep] [ALERT-LENGTH n] [ALERT-AGE ms]
 pub(super) fn set(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let rule = Rule::parse(args.from(2)).map_err(|reason| Error::text(&reason))?;
     let changed = call.engine.policies().with(rule);
@@ -100,20 +100,20 @@ fn parse_kind(args: Args<'_>, at: usize) -> Result<Kind> {
 
 /// A policy as a map: numbers as integers, all else as text.
 fn reply_rule(call: &mut Call<'_, '_>, rule: &Rule) {
-    let options = rule.options();
-    call.reply.map(options.len() + 2);
+    call.reply
+        .map(2 + rule.numbers().count() + rule.words().count());
     call.reply.bulk(b"pattern");
     call.reply.bulk(&rule.pattern);
     call.reply.bulk(b"kind");
     call.reply.bulk(rule.kind.name().as_bytes());
-    for (name, value) in options {
+    for (name, number) in rule.numbers() {
         call.reply.bulk(name.as_bytes());
-        match parse_i64(&value) {
-            Some(number) if name.starts_with("max-") || name == "expire-idle" => {
-                call.reply.integer(number);
-            }
-            _ => call.reply.bulk(&value),
-        }
+        call.reply
+            .integer(i64::try_from(number).unwrap_or(i64::MAX));
+    }
+    for (name, word) in rule.words() {
+        call.reply.bulk(name.as_bytes());
+        call.reply.bulk(word);
     }
 }
 
