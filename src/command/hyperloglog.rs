@@ -135,7 +135,8 @@ fn pfmerge(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let mut registers = Registers::default();
     for name in args.from(1) {
         let key = call.key(name);
-        let found = call.held.shard_of(&key).text(&key, now_ms)?;
+        let found = call.held.shard_of(&key).text(&key, now_ms);
+        let found = found.inspect_err(call.stats.hit())?;
         let is_found = found.is_some();
         if let Some(text) = found {
             text.with_bytes(|bytes| registers.merge(bytes))?;

@@ -162,6 +162,11 @@ impl WorkerStats {
         }
     }
 
+    /// For a look-up that finds a value of another type: what is there was found all the same.
+    pub fn hit<E>(&self) -> impl FnOnce(&E) {
+        |_| self.hits.add(1)
+    }
+
     /// Counts an error reply, given without its dash.
     pub fn note_error(&self, line: &[u8]) {
         self.error_replies.add(1);

@@ -30,10 +30,9 @@ fn write_message(reply: &mut Reply, message: &MessageRef<'_>) {
 pub fn llen(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let len = call
-        .shard(&key)
-        .queue(&key, now_ms)?
-        .map(|queue| queue.len());
+    let found = call.held.shard_of(&key).queue(&key, now_ms);
+    let found = found.inspect_err(call.stats.hit())?;
+    let len = found.map(|queue| queue.len());
     call.looked_up(&key, len.is_some());
     call.reply.integer(reply_len(len.unwrap_or(0)));
     Ok(Outcome::Done)
@@ -43,7 +42,8 @@ pub fn llen(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 pub fn lindex(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let found = call.held.shard_of(&key).queue(&key, now_ms)?;
+    let found = call.held.shard_of(&key).queue(&key, now_ms);
+    let found = found.inspect_err(call.stats.hit())?;
     let is_hit = found.is_some();
     if let Some(queue) = found {
         let index = parse_index(args.at(2))?;
@@ -63,7 +63,8 @@ pub fn lrange(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let (start, stop) = (parse_index(args.at(2))?, parse_index(args.at(3))?);
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let found = call.held.shard_of(&key).queue(&key, now_ms)?;
+    let found = call.held.shard_of(&key).queue(&key, now_ms);
+    let found = found.inspect_err(call.stats.hit())?;
     let is_hit = found.is_some();
     match found.and_then(|queue| Some((span(start, stop, queue.len())?, queue))) {
         None => call.reply.empty_array(),
@@ -199,7 +200,8 @@ pub fn lpos(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let search = Search::parse(args)?;
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let found = call.held.shard_of(&key).queue(&key, now_ms)?;
+    let found = call.held.shard_of(&key).queue(&key, now_ms);
+    let found = found.inspect_err(call.stats.hit())?;
     let is_hit = found.is_some();
     let positions = match found {
         None => Vec::new(),

@@ -151,7 +151,10 @@ fn load(call: &mut Call<'_, '_>, key: &Key<'_>, wanted: &mut Wanted<'_>) -> Resu
             });
         }
         Some(Value::Set(set)) => load_set(set, wanted, is_script, &mut elements),
-        Some(_) => return Err(Error::WrongType),
+        Some(_) => {
+            call.stats.hits.add(1);
+            return Err(Error::WrongType);
+        }
     }
     call.looked_up(key, is_found);
     Ok(elements)

@@ -109,10 +109,11 @@ fn read_keys<'a>(
         let now_ms = call.now_ms();
         let found = call.shard(&key).value(&key, now_ms);
         let is_found = found.is_some();
-        if found.is_some_and(|value| Members::of(value).is_none()) {
+        let is_usable = found.is_none_or(|value| Members::of(value).is_some());
+        call.looked_up(&key, is_found);
+        if !is_usable {
             return Err(Error::WrongType);
         }
-        call.looked_up(&key, is_found);
         keys.push(key);
     }
     Ok((keys, args.tail(first + count)))

@@ -14,7 +14,8 @@ pub fn zrandmember(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let wanted = parse(args)?;
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let found = call.held.shard_of(&key).sorted_set(&key, now_ms)?;
+    let found = call.held.shard_of(&key).sorted_set(&key, now_ms);
+    let found = found.inspect_err(call.stats.hit())?;
     let is_found = found.is_some();
     let engine = call.engine;
     let mut below = |bound: usize| {

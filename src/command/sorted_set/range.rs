@@ -47,7 +47,8 @@ pub fn zrangestore(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let wanted = Wanted::parse(args.tail(2), form)?;
     let (target, source) = (call.key(args.at(1)), call.key(args.at(2)));
     let (now_ms, limits) = (call.now_ms(), limits(call));
-    let found = call.held.shard_of(&source).sorted_set(&source, now_ms)?;
+    let found = call.held.shard_of(&source).sorted_set(&source, now_ms);
+    let found = found.inspect_err(call.stats.hit())?;
     let is_found = found.is_some();
     let mut part = SortedSet::new();
     if let Some(set) = found {
@@ -68,7 +69,8 @@ fn show(call: &mut Call<'_, '_>, args: Args<'_>, form: Form) -> Result {
     let wanted = Wanted::parse(args.tail(1), form)?;
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let found = call.held.shard_of(&key).sorted_set(&key, now_ms)?;
+    let found = call.held.shard_of(&key).sorted_set(&key, now_ms);
+    let found = found.inspect_err(call.stats.hit())?;
     let is_found = found.is_some();
     if let Some(set) = found {
         let (start, len) = wanted.part_of(set);

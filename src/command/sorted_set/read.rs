@@ -17,7 +17,8 @@ fn look<R>(
 ) -> Result<Option<R>> {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let found = call.held.shard_of(&key).sorted_set(&key, now_ms)?;
+    let found = call.held.shard_of(&key).sorted_set(&key, now_ms);
+    let found = found.inspect_err(call.stats.hit())?;
     let answer = found.map(|set| ask(set));
     call.looked_up(&key, answer.is_some());
     Ok(answer)
@@ -36,7 +37,8 @@ pub fn zscore(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 pub fn zmscore(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let found = call.held.shard_of(&key).sorted_set(&key, now_ms)?;
+    let found = call.held.shard_of(&key).sorted_set(&key, now_ms);
+    let found = found.inspect_err(call.stats.hit())?;
     call.reply.array(args.len() - 2);
     for member in args.from(2) {
         match found.as_ref().and_then(|set| set.score(member)) {

@@ -11,7 +11,8 @@ pub fn zscan(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let cursor = parse_cursor(args.at(2))?;
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let found = call.held.shard_of(&key).sorted_set(&key, now_ms)?;
+    let found = call.held.shard_of(&key).sorted_set(&key, now_ms);
+    let found = found.inspect_err(call.stats.hit())?;
     let is_found = found.is_some();
     let reply = &mut *call.reply;
     if let Some(set) = found {

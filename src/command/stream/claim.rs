@@ -25,7 +25,8 @@ pub fn xclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let Some(can_bury) = prepare(call, &key) else {
         return Ok(Outcome::Postponed);
     };
-    let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
+    let stream = call.held.shard_of(&key).stream(&key, now_ms);
+    let stream = stream.inspect_err(call.stats.hit())?;
     let is_found = stream.is_some();
     let Some(mut group) = stream.and_then(|stream| stream.group_mut(args.at(2))) else {
         call.looked_up(&key, is_found);
@@ -133,15 +134,17 @@ pub fn xautoclaim(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
     let parsed = parse_autoclaim(args);
-    if parsed.is_err() && !call.shard(&key).exists(&key, now_ms) {
+    if parsed.is_err() {
         // The look comes before the arguments.
-        call.looked_up(&key, false);
+        let is_found = call.shard(&key).exists(&key, now_ms);
+        call.looked_up(&key, is_found);
     }
     let (start, options) = parsed?;
     let Some(can_bury) = prepare(call, &key) else {
         return Ok(Outcome::Postponed);
     };
-    let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
+    let stream = call.held.shard_of(&key).stream(&key, now_ms);
+    let stream = stream.inspect_err(call.stats.hit())?;
     let is_found = stream.is_some();
     let Some(mut group) = stream.and_then(|stream| stream.group_mut(args.at(2))) else {
         call.looked_up(&key, is_found);

@@ -92,20 +92,18 @@ pub fn xackdel(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 fn delete(call: &mut Call<'_, '_>, args: Args<'_>, group: Option<&[u8]>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let is_found = call.shard(&key).stream(&key, now_ms)?.is_some();
-    let wanted = Wanted::parse(args, if group.is_some() { 3 } else { 2 });
-    if wanted.is_err() && !is_found && group.is_some() {
+    let found = call.shard(&key).stream(&key, now_ms);
+    let is_found = found.map(|stream| stream.is_some());
+    if group.is_some() {
         // The look comes before the arguments.
-        call.looked_up(&key, false);
+        call.looked_up(&key, is_found != Ok(false));
     }
-    let wanted = wanted?;
+    is_found?;
+    let wanted = Wanted::parse(args, if group.is_some() { 3 } else { 2 })?;
     let found = call.held.shard_of(&key).stream_slot(&key, now_ms)?;
     let found = found.filter(|slot| group.is_none_or(|name| slot.stream.group(name).is_some()));
     let Some(mut slot) = found else {
         wanted.write_none(call.reply);
-        if group.is_some() {
-            call.looked_up(&key, is_found);
-        }
         return Ok(Outcome::Done);
     };
     let ids = parse_ids(wanted.ids(args))?;

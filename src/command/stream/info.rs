@@ -27,7 +27,8 @@ fn show(
     write: impl FnOnce(&mut Reply, &Stream) -> Result<()>,
 ) -> Result {
     let now_ms = call.now_ms();
-    let found = call.held.shard_of(key).stream(key, now_ms)?;
+    let found = call.held.shard_of(key).stream(key, now_ms);
+    let found = found.inspect_err(call.stats.hit())?;
     let is_found = found.is_some();
     let result = match found {
         Some(stream) => write(call.reply, stream),

@@ -18,7 +18,8 @@ use super::{reply_len, text};
 pub fn xack(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
+    let stream = call.held.shard_of(&key).stream(&key, now_ms);
+    let stream = stream.inspect_err(call.stats.hit())?;
     let is_found = stream.is_some();
     let Some(mut group) = stream.and_then(|stream| stream.group_mut(args.at(2))) else {
         call.looked_up(&key, is_found);
@@ -136,7 +137,8 @@ pub fn xpending(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let now_ms = call.now_ms();
     let range = Listed::parse(args, now_ms)?;
     let key = call.key(args.at(1));
-    let found = call.held.shard_of(&key).stream(&key, now_ms)?;
+    let found = call.held.shard_of(&key).stream(&key, now_ms);
+    let found = found.inspect_err(call.stats.hit())?;
     let is_found = found.is_some();
     let group = found.and_then(|stream: &mut Stream| stream.group(args.at(2)));
     let result = match (group, range) {

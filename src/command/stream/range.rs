@@ -13,7 +13,8 @@ use super::reply_len;
 pub fn xlen(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let stream = call.shard(&key).stream(&key, now_ms)?;
+    let stream = call.held.shard_of(&key).stream(&key, now_ms);
+    let stream = stream.inspect_err(call.stats.hit())?;
     let len = stream.map(|stream| stream.log().len());
     call.looked_up(&key, len.is_some());
     call.reply.integer(reply_len(len.unwrap_or(0)));
@@ -46,7 +47,8 @@ fn range(call: &mut Call<'_, '_>, args: Args<'_>, is_reverse: bool) -> Result {
     }
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let found = call.held.shard_of(&key).stream(&key, now_ms)?;
+    let found = call.held.shard_of(&key).stream(&key, now_ms);
+    let found = found.inspect_err(call.stats.hit())?;
     let is_found = found.is_some();
     match found {
         None => call.reply.empty_array(),

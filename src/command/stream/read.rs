@@ -223,7 +223,8 @@ pub fn xread(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     for at in 0..wanted.keys_len {
         let key = call.key(args.at(wanted.keys_at + at));
         let word = args.at(ids_at + at);
-        let stream = call.held.shard_of(&key).stream(&key, now_ms)?;
+        let stream = call.held.shard_of(&key).stream(&key, now_ms);
+        let stream = stream.inspect_err(call.stats.hit())?;
         let last = stream.map(|stream| match word {
             // The last entry itself is wanted.
             b"+" => stream.log().last_live_id().prev().unwrap_or_default(),

@@ -44,7 +44,8 @@ pub fn xreadgroup(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     for at in 0..wanted.keys_len {
         let name = args.at(wanted.keys_at + at);
         let key = call.key(name);
-        let stream = call.shard(&key).stream(&key, now_ms)?;
+        let stream = call.held.shard_of(&key).stream(&key, now_ms);
+        let stream = stream.inspect_err(call.stats.hit())?;
         let is_found = stream.is_some();
         let has_group = stream.is_some_and(|stream| stream.group(group).is_some());
         call.looked_up(&key, is_found);
@@ -65,6 +66,8 @@ pub fn xreadgroup(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let opened = Opened::new(call.reply, wanted.keys_len);
     let mut served = 0;
     let mut alarms = Vec::new();
+    // This is the second look, and Redis counts both.
+    call.stats.hits.add(from.len() as u64);
     for (at, &from) in (wanted.keys_at..).zip(&from) {
         match serve(call, args.at(at), &wanted, from, can_bury) {
             Served::Some => served += 1,

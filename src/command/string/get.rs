@@ -31,7 +31,8 @@ pub fn getex(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let options = Options::parse(Command::GetEx, args.tail(2))?;
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    if call.shard(&key).text(&key, now_ms)?.is_none() {
+    let found = call.held.shard_of(&key).text(&key, now_ms);
+    if found.inspect_err(call.stats.hit())?.is_none() {
         call.reply.null();
         call.looked_up(&key, false);
         return Ok(Outcome::Done);

@@ -193,6 +193,49 @@ mod tests {
     }
 
     #[test]
+    fn hits_are_counted_as_redis_counts_them() {
+        for (command, hits) in [
+            ("LLEN stream", 1),
+            ("LPOS stream a", 1),
+            ("GETEX list", 1),
+            ("ZCARD list", 1),
+            ("ZSCAN list 0", 1),
+            ("ZUNION 2 sorted list", 2),
+            ("ZRANGESTORE d list 0 -1", 1),
+            ("SORT stream", 1),
+            ("PFMERGE d list", 1),
+            ("XLEN list", 1),
+            ("XRANGE list - +", 1),
+            ("XREAD STREAMS stream list 0 0", 2),
+            ("XINFO STREAM list", 1),
+            ("XACK list g 1", 1),
+            ("XNACK list g FAIL IDS 1 1-1", 0),
+            ("XDELEX list IDS 1 1-1", 0),
+            ("XREADGROUP GROUP g c STREAMS stream >", 2),
+            ("XREADGROUP GROUP g c STREAMS stream stream 0 >", 4),
+            ("XREADGROUP GROUP other c STREAMS stream >", 1),
+            ("XREADGROUP GROUP g c STREAMS list >", 1),
+            ("XACKDEL stream g IDS 1 1-1", 1),
+            ("XACKDEL stream other IDS 1 1-1", 1),
+            ("XACKDEL stream g IDS 1 x", 1),
+            ("XACKDEL list g IDS 1 1-1", 1),
+            ("XAUTOCLAIM stream g c x 0", 1),
+            ("XAUTOCLAIM stream g c 0 0", 1),
+            ("XAUTOCLAIM list g c 0 0", 1),
+        ] {
+            let bench = Bench::new();
+            bench.run("RPUSH list a b");
+            bench.run("ZADD sorted 1 a");
+            bench.run("XADD stream 1-1 f v");
+            bench.run("XGROUP CREATE stream g 0");
+            let before = bench.engine.sum(|stats| &stats.hits);
+            bench.run(command);
+            let counted = bench.engine.sum(|stats| &stats.hits) - before;
+            assert_eq!(counted, hits, "{command}");
+        }
+    }
+
+    #[test]
     fn tools_find_their_fields() {
         let bench = Bench::new();
         let mut client = bench.client();
