@@ -49,8 +49,10 @@ pub struct Client {
     pub mailbox: Arc<Mailbox>,
     /// Guarded because it is bytes.
     pub identity: Lock<Identity>,
-    /// Monotonic microseconds of the last request.
+    /// Monotonic microseconds of the last turn in which something came from it or went to it.
     pub used_us: AtomicU64,
+    /// Whether a pause, or a step that rests, holds its request back.
+    pub is_held: AtomicBool,
     /// The selected database.
     pub db: AtomicU8,
     /// Index into the command table of the last command, or `usize::MAX`.
@@ -207,6 +209,7 @@ impl Client {
                 ..Identity::default()
             }),
             used_us: AtomicU64::new(now_us),
+            is_held: AtomicBool::new(false),
             db: AtomicU8::new(0),
             command: AtomicUsize::new(usize::MAX),
             channels_len: AtomicUsize::new(0),
@@ -234,9 +237,10 @@ impl Client {
         foreign_ip(self.ip)
     }
 
-    /// Whether it waits in a line.
+    /// Whether its request waits for something: in a line, for its connection to send what ended
+    /// the wait, for the end of a pause.
     pub fn is_blocked(&self) -> bool {
-        matches!(*self.wait.lock(), Wait::Standing(_))
+        self.is_held.load(Ordering::Relaxed) || !matches!(*self.wait.lock(), Wait::None)
     }
 
     /// Bytes of replies and messages that wait for it to read.

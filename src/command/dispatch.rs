@@ -607,7 +607,6 @@ pub fn finish(call: &mut Call<'_, '_>) {
 /// Notes at the end of a batch what CLIENT LIST shows.
 pub fn note_activity(call: &Call<'_, '_>, commands_len: u64) {
     let client = &call.session.client;
-    client.used_us.store(call.now.mono_us, Ordering::Relaxed);
     client
         .command
         .store(call.session.last_command, Ordering::Relaxed);

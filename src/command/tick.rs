@@ -39,7 +39,7 @@ pub fn run(engine: &Engine, worker: usize) {
     if age(engine, worker, now) || !is_over {
         go_on_soon(engine, worker);
     }
-    close_idle(engine, worker);
+    close_idle(engine, worker, now);
     if worker == 0 {
         look_at_memory(engine, now);
         super::excess::end_excess(engine, now);
@@ -80,9 +80,10 @@ fn look_at_memory(engine: &Engine, now: Now) {
     }
 }
 
-/// What a tick does with the keyspace, at a moment that the simulator chooses.
+/// What a tick does with the keyspace and with who is idle, at a moment that the simulator chooses.
 #[cfg(test)]
 pub fn run_at(engine: &Engine, worker: usize, now: Now) {
+    close_idle(engine, worker, now);
     put_back_late(engine, worker, now);
     expire(engine, worker, now);
     tend(engine, worker, now);
@@ -227,17 +228,19 @@ pub(super) fn notify_expired(engine: &Engine, key: &Expired, wakes: &mut WakeLis
     }
 }
 
-/// Closes this worker's clients that have been idle for longer than `timeout`.
-fn close_idle(engine: &Engine, worker: usize) {
+/// Closes this worker's clients that have been idle for longer than `timeout`, but for those who
+/// are idle because it is others who have to do something.
+fn close_idle(engine: &Engine, worker: usize, now: Now) {
     let timeout_us = u64::from(engine.config.live().timeout_s()) * 1_000_000;
     if timeout_us == 0 {
         return;
     }
-    let now_us = clock::mono_us();
     let mut wakes = WakeList::default();
     for client in engine.clients.all() {
-        let idle_us = now_us.saturating_sub(client.used_us.load(Ordering::Relaxed));
-        let is_waiting = client.is_blocked() || client.subscriptions_len() > 0;
+        let used_us = client.used_us.load(Ordering::Relaxed);
+        let idle_us = now.mono_us.saturating_sub(used_us);
+        let listens = client.subscriptions_len() > 0 || client.is_monitor.load(Ordering::Relaxed);
+        let is_waiting = listens || client.is_blocked();
         if client.mailbox.worker() == worker && idle_us > timeout_us && !is_waiting {
             client.mailbox.close(CloseReason::Idle, &mut wakes);
         }

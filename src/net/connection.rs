@@ -281,6 +281,9 @@ impl Connection {
                 .blocked_clients_len
                 .fetch_sub(1, Ordering::Relaxed);
         }
+        if self.held == Held::NotNow {
+            self.note_held(false);
+        }
         self.held = Held::No;
         self.until_us = None;
         self.session.blocked = None;
@@ -380,8 +383,17 @@ impl Connection {
         consumed
     }
 
+    /// Shows others whether the client's request is held back.
+    fn note_held(&self, is_held: bool) {
+        let client = &self.session.client;
+        client.is_held.store(is_held, Ordering::Relaxed);
+    }
+
     /// Notes when the wait or pause ends by itself.
     fn set_timer(&mut self, now: Now) {
+        if self.held == Held::NotNow {
+            self.note_held(true);
+        }
         self.until_us = match self.held {
             Held::No => None,
             Held::NotNow if self.session.postponed.is_some() => None,
@@ -422,7 +434,6 @@ impl Connection {
         client
             .query_bytes
             .store(self.input.len(), Ordering::Relaxed);
-        client.sent_bytes.store(self.sent_bytes, Ordering::Relaxed);
     }
 
     /// Runs something outside a batch of requests.
@@ -492,6 +503,9 @@ impl worker::Connection for Connection {
         self.stream.note(ready);
         self.output.borrow_buffer(|| REPLY_BUFFER.take());
         let turn = self.advance(now);
+        let client = &self.session.client;
+        client.used_us.store(now.mono_us, Ordering::Relaxed);
+        client.sent_bytes.store(self.sent_bytes, Ordering::Relaxed);
         if let Some(buffer) = self.output.return_buffer() {
             REPLY_BUFFER.set(buffer);
         }

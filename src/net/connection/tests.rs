@@ -1,6 +1,9 @@
 //! What a connection does with what its client sends.
 
+use std::time::Duration;
+
 use crate::command::testing::Bench;
+use crate::command::tick;
 use crate::net::testing::Wire;
 use crate::worker::{Connection as _, Turn};
 
@@ -44,6 +47,52 @@ fn who_goes_while_it_waits_is_gone_however_much_it_sent() {
         assert_eq!(bench.run("LPOP ghost"), "$1 m");
     }
     assert_eq!(bench.run("EXISTS aa"), ":0");
+}
+
+#[test]
+fn who_is_idle_for_others_is_not_hung_up_on() {
+    let bench = Bench::new();
+    bench.run("CONFIG SET timeout 3");
+    let [mut waits, mut watches, mut writes, mut idles] =
+        std::array::from_fn(|_| Wire::new(&bench, usize::MAX));
+    waits.socket.send(&request(&["BLPOP", "job", "0"]));
+    watches.socket.send(&request(&["MONITOR"]));
+    idles.socket.send(&request(&["PING"]));
+    writes.socket.send(&request(&["SET", "a", "b"]));
+    for wire in [&mut waits, &mut watches, &mut idles] {
+        wire.turn();
+    }
+    bench.run("CLIENT PAUSE 60000 WRITE");
+    assert_ne!(writes.turn_ends(), Turn::Wait { until_us: None });
+    let later = bench.now.after(Duration::from_secs(4));
+    tick::run_at(&bench.engine, 0, later);
+    bench.run("CLIENT UNPAUSE");
+    bench.run("RPUSH job x");
+    tick::run_at(&bench.engine, 0, later);
+    for wire in [&mut waits, &mut watches, &mut writes, &mut idles] {
+        wire.now = later;
+    }
+    assert_eq!(waits.turn(), b"*2\r\n$3\r\njob\r\n$1\r\nx\r\n");
+    assert_eq!(writes.turn(), b"+OK\r\n");
+    tick::run_at(&bench.engine, 0, later);
+    for wire in [&mut waits, &mut watches, &mut writes] {
+        wire.turn();
+    }
+    assert_eq!(idles.turn_ends(), Turn::Over);
+}
+
+#[test]
+fn who_sends_a_request_in_pieces_is_not_idle() {
+    let bench = Bench::new();
+    bench.run("CONFIG SET timeout 3");
+    let mut wire = Wire::new(&bench, usize::MAX);
+    for piece in request(&["SET", "a", "b"]).chunks(5) {
+        tick::run_at(&bench.engine, 0, wire.now);
+        wire.socket.send(piece);
+        assert_eq!(wire.turn_ends(), Turn::Wait { until_us: None });
+        wire.now = wire.now.after(Duration::from_secs(2));
+    }
+    assert_eq!(wire.turn(), b"+OK\r\n");
 }
 
 #[test]
