@@ -102,11 +102,11 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
         call.stats.commands[found.index].rejected.add(1);
         return refuse(call, args, &error);
     }
-    if call.session.transaction.is_some() && !flags.any(Flags::NOT_QUEUED) {
-        return super::transaction::queue(call, &found, args);
-    }
     if gates & Gates::PAUSED != 0 && is_paused(call, &found, args) {
         return Outcome::Paused;
+    }
+    if call.session.transaction.is_some() && !flags.any(Flags::NOT_QUEUED) {
+        return super::transaction::queue(call, &found, args);
     }
     let is_noted =
         found.command.name == "touch" || !call.session.client.no_touch.load(Ordering::Relaxed);
@@ -201,11 +201,8 @@ fn check(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>, gates: u32) -> 
 
 fn is_paused(call: &Call<'_, '_>, found: &Found, args: Args<'_>) -> bool {
     let flags = found.command.flags;
-    match call.engine.pauses.in_force(call.now.unix_ms) {
-        None => {
-            call.engine.gates.set(Gates::PAUSED, false);
-            false
-        }
+    match call.engine.paused(call.now.unix_ms) {
+        None => false,
         Some(_) if flags.any(Flags::NO_PAUSE) => false,
         Some(Paused::All) => true,
         Some(Paused::Writes) => {

@@ -21,7 +21,7 @@ use crate::sync::Lock;
 use super::alerts::Alerts;
 use super::early::Early;
 use super::latency::LatencyLog;
-use super::pause::Pauses;
+use super::pause::{Paused, Pauses};
 use super::pressure::Pressure;
 use super::rest::Rest;
 use super::script::{Library, Running};
@@ -347,6 +347,11 @@ impl Engine {
     /// Whether the default user has a password, so that protected mode has nothing to protect.
     pub fn has_password(&self) -> bool {
         !self.users.default_account().user().takes_any_password()
+    }
+
+    /// What CLIENT PAUSE holds up now.
+    pub fn paused(&self, now_ms: u64) -> Option<Paused> {
+        self.pauses.in_force(&self.gates, now_ms)
     }
 
     /// Whether a script is over its time. For who holds a shard this does not change meanwhile.

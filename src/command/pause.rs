@@ -1,9 +1,12 @@
-//! CLIENT PAUSE: until when, and whether reads go on.
+//! CLIENT PAUSE: until when, whether reads go on, and who waits for its end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::outbox::{Mailbox, WakeList};
 use crate::sync::Lock;
+
+use super::engine::Gates;
 
 /// What a pause holds up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,58 +17,90 @@ pub enum Paused {
     Writes,
 }
 
-/// The pauses in force: one of each kind, as in Redis.
+/// The pause in force: one at most, as in Redis. `Gates::PAUSED` is changed under its lock only, so
+/// that the gate is there whenever a pause is.
 #[derive(Debug, Default)]
-pub struct Pauses(Lock<Ends>);
+pub struct Pauses(Lock<Option<Pause>>);
 
-#[derive(Debug, Default)]
-struct Ends {
-    all_until_ms: u64,
-    writes_until_ms: u64,
-    /// Connections that hold a request back.
-    waiting: Vec<Arc<Mailbox>>,
+#[derive(Debug)]
+struct Pause {
+    what: Paused,
+    until_ms: u64,
+    /// Connections that hold a request back, by client.
+    waiting: BTreeMap<u64, Arc<Mailbox>>,
 }
 
 impl Pauses {
-    /// Starts a pause, or extends the one of its kind; it never gets shorter.
-    pub fn pause(&self, what: Paused, until_ms: u64) {
-        let mut ends = self.0.lock();
-        match what {
-            Paused::All => ends.all_until_ms = ends.all_until_ms.max(until_ms),
-            Paused::Writes => ends.writes_until_ms = ends.writes_until_ms.max(until_ms),
+    /// Starts a pause. One that is in force stays as strict and as long as it was, at least.
+    pub fn pause(&self, gates: &Gates, what: Paused, until_ms: u64, now_ms: u64) {
+        let mut current = self.0.lock();
+        end_late(&mut current, gates, now_ms);
+        let pause = current.get_or_insert_with(|| Pause {
+            what,
+            until_ms,
+            waiting: BTreeMap::new(),
+        });
+        if what == Paused::All {
+            pause.what = what;
         }
+        pause.until_ms = pause.until_ms.max(until_ms);
+        gates.set(Gates::PAUSED, true);
     }
 
-    /// Ends all pauses, and wakes those whom they held up.
-    pub fn unpause(&self, wakes: &mut WakeList) {
-        let ends = std::mem::take(&mut *self.0.lock());
-        for mailbox in ends.waiting {
+    /// Ends the pause, and wakes those whom it held up.
+    pub fn unpause(&self, gates: &Gates, wakes: &mut WakeList) {
+        let mut current = self.0.lock();
+        gates.set(Gates::PAUSED, false);
+        for mailbox in current
+            .take()
+            .iter()
+            .flat_map(|pause| pause.waiting.values())
+        {
             mailbox.prompt(wakes);
         }
     }
 
-    /// Has a connection woken when the pauses end early.
-    pub fn wait(&self, mailbox: &Arc<Mailbox>) {
-        self.0.lock().waiting.push(Arc::clone(mailbox));
+    /// Has a connection woken when the pause ends early; milliseconds until it ends by itself.
+    pub fn wait(&self, mailbox: &Arc<Mailbox>, now_ms: u64) -> u64 {
+        let mut current = self.0.lock();
+        let Some(pause) = current.as_mut() else {
+            return 0;
+        };
+        pause
+            .waiting
+            .insert(mailbox.client_id(), Arc::clone(mailbox));
+        pause.until_ms.saturating_sub(now_ms)
     }
 
-    /// Milliseconds until the last pause ends by itself.
-    pub fn left_ms(&self, now_ms: u64) -> u64 {
-        let ends = self.0.lock();
-        ends.all_until_ms
-            .max(ends.writes_until_ms)
-            .saturating_sub(now_ms)
+    /// Ends [`Pauses::wait`].
+    pub fn leave(&self, mailbox: &Mailbox) {
+        if let Some(pause) = self.0.lock().as_mut() {
+            pause.waiting.remove(&mailbox.client_id());
+        }
     }
 
     /// What is held up now.
-    pub fn in_force(&self, now_ms: u64) -> Option<Paused> {
-        let ends = self.0.lock();
-        if ends.all_until_ms > now_ms {
-            Some(Paused::All)
-        } else if ends.writes_until_ms > now_ms {
-            Some(Paused::Writes)
-        } else {
-            None
-        }
+    pub fn in_force(&self, gates: &Gates, now_ms: u64) -> Option<Paused> {
+        let mut current = self.0.lock();
+        end_late(&mut current, gates, now_ms);
+        current.as_ref().map(|pause| pause.what)
+    }
+
+    /// How many wait for the end of the pause.
+    #[cfg(test)]
+    pub fn waiting_len(&self) -> usize {
+        let current = self.0.lock();
+        current.as_ref().map_or(0, |pause| pause.waiting.len())
+    }
+}
+
+/// Ends a pause whose time is over. Those whom it held up have timers.
+fn end_late(current: &mut Option<Pause>, gates: &Gates, now_ms: u64) {
+    if current
+        .as_ref()
+        .is_none_or(|pause| pause.until_ms <= now_ms)
+    {
+        *current = None;
+        gates.set(Gates::PAUSED, false);
     }
 }

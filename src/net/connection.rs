@@ -232,7 +232,7 @@ impl Connection {
             Held::NotNow => {
                 let is_over = match self.session.postponed {
                     Some(awaited) => self.engine.rest.is_over(awaited),
-                    None => is_late || self.engine.pauses.in_force(now.unix_ms).is_none(),
+                    None => is_late || self.engine.paused(now.unix_ms).is_none(),
                 };
                 if is_over {
                     self.release_hold();
@@ -277,6 +277,7 @@ impl Connection {
 
     fn release_hold(&mut self) {
         if self.held == Held::NotNow && self.session.postponed.take().is_none() {
+            self.engine.pauses.leave(&self.session.client.mailbox);
             self.engine
                 .blocked_clients_len
                 .fetch_sub(1, Ordering::Relaxed);
@@ -398,11 +399,12 @@ impl Connection {
             Held::No => None,
             Held::NotNow if self.session.postponed.is_some() => None,
             Held::NotNow => {
-                self.engine.pauses.wait(&self.session.client.mailbox);
+                let mailbox = &self.session.client.mailbox;
+                let left_ms = self.engine.pauses.wait(mailbox, now.unix_ms);
                 self.engine
                     .blocked_clients_len
                     .fetch_add(1, Ordering::Relaxed);
-                let left_us = self.engine.pauses.left_ms(now.unix_ms).saturating_mul(1000);
+                let left_us = left_ms.saturating_mul(1000);
                 Some(now.mono_us.saturating_add(left_us))
             }
             Held::Blocked => self.session.blocked.and_then(|blocked| blocked.deadline_us),

@@ -1,7 +1,7 @@
 //! CLIENT PAUSE and UNPAUSE.
 
 use crate::command::call::Call;
-use crate::command::engine::Gates;
+use crate::command::engine::Engine;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::command::pause::Paused;
@@ -11,6 +11,7 @@ use crate::protocol::number::parse_i64;
 /// CLIENT PAUSE timeout [WRITE | ALL]
 pub fn pause(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let what = match args.get(3) {
+        _ if args.len() > 4 => return Err(Error::subcommand("CLIENT", args.at(1))),
         None => Paused::All,
         Some(mode) if mode.eq_ignore_ascii_case(b"all") => Paused::All,
         Some(mode) if mode.eq_ignore_ascii_case(b"write") => Paused::Writes,
@@ -25,16 +26,16 @@ pub fn pause(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         return Err(Error::text("timeout is out of range"));
     }
     let until_ms = call.now.unix_ms + timeout_ms;
-    call.engine.pauses.pause(what, until_ms);
-    call.engine.gates.set(Gates::PAUSED, true);
+    let Engine { pauses, gates, .. } = call.engine;
+    pauses.pause(gates, what, until_ms, call.now.unix_ms);
     call.reply.ok();
     Ok(Outcome::Done)
 }
 
 /// CLIENT UNPAUSE
 pub fn unpause(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
-    call.engine.pauses.unpause(call.wakes);
-    call.engine.gates.set(Gates::PAUSED, false);
+    let Engine { pauses, gates, .. } = call.engine;
+    pauses.unpause(gates, call.wakes);
     call.reply.ok();
     Ok(Outcome::Done)
 }
@@ -54,11 +55,47 @@ mod tests {
                 "-ERR timeout is out of range"
             );
         }
-        assert_eq!(bench.engine.pauses.in_force(bench.now.unix_ms), None);
+        assert_eq!(bench.engine.paused(bench.now.unix_ms), None);
         assert_eq!(bench.run(&format!("CLIENT PAUSE {longest_ms}")), "+OK");
+        assert_eq!(bench.engine.paused(bench.now.unix_ms), Some(Paused::All));
+    }
+
+    #[test]
+    fn of_two_pauses_the_stricter_kind_and_the_later_end_count() {
+        let mut bench = Bench::new();
+        for pause in ["700 WRITE", "100 ALL"] {
+            assert_eq!(bench.run(&format!("CLIENT PAUSE {pause}")), "+OK");
+        }
+        bench.pass(699);
+        assert_eq!(bench.run("GET a"), "(postponed)");
+        bench.pass(1);
+        assert_eq!(bench.run("GET a"), "$-1");
+        assert_eq!(bench.run("CLIENT PAUSE 100 WRITE"), "+OK");
         assert_eq!(
-            bench.engine.pauses.in_force(bench.now.unix_ms),
-            Some(Paused::All)
+            bench.run("GET a"),
+            "$-1",
+            "nothing is left of the other kind"
         );
+    }
+
+    #[test]
+    fn what_is_queued_is_paused_too() {
+        let bench = Bench::new();
+        let mut client = bench.client();
+        bench.play(&mut client, "MULTI");
+        bench.run("CLIENT PAUSE 100 WRITE");
+        assert_eq!(bench.play(&mut client, "GET a"), "+QUEUED");
+        assert_eq!(bench.play(&mut client, "SET a b"), "(postponed)");
+        assert_eq!(bench.play(&mut client, "EXEC"), "*1 $-1");
+    }
+
+    #[test]
+    fn a_pause_of_too_many_words_is_refused() {
+        let bench = Bench::new();
+        let refused = "-ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT \
+                       HELP.";
+        for pause in ["CLIENT PAUSE 1 ALL x", "CLIENT PAUSE 1 WRITE ALL"] {
+            assert_eq!(bench.run(pause), refused);
+        }
     }
 }

@@ -96,6 +96,26 @@ fn who_sends_a_request_in_pieces_is_not_idle() {
 }
 
 #[test]
+fn nobody_is_kept_whom_a_pause_held_up() {
+    let bench = Bench::new();
+    bench.run("CLIENT PAUSE 60000 WRITE");
+    let pauses = &bench.engine.pauses;
+    let [mut stays, mut goes] = [0; 2].map(|_| Wire::new(&bench, usize::MAX));
+    for wire in [&mut stays, &mut goes] {
+        wire.socket.send(b"SET a b\r\n");
+        wire.turn_ends();
+    }
+    assert_eq!(pauses.waiting_len(), 2);
+    goes.socket.close(false);
+    assert_eq!(goes.turn_ends(), Turn::Over);
+    goes.connection.close(goes.now);
+    assert_eq!(pauses.waiting_len(), 1);
+    stays.now = bench.now.after(Duration::from_secs(60));
+    assert_eq!(stays.turn(), b"+OK\r\n");
+    assert_eq!(pauses.waiting_len(), 0);
+}
+
+#[test]
 fn bounds_of_requests_follow_who_the_client_is() {
     let bench = Bench::new();
     bench.run("CONFIG SET requirepass pw");
