@@ -4,9 +4,16 @@
 //! Whatever a pattern looks like, it means something: an unclosed class ends with the pattern, a
 //! reversed range is turned round, a backslash at the end is a backslash.
 //!
-//! Every element but `*` takes exactly one byte, so only the last `*` ever needs to be tried again:
-//! cost is at most the product of both lengths, and a pattern like `a*a*a*a*b` cannot make it
-//! explode. No allocation.
+//! Every element but `*` takes exactly one byte, so only the last `*` ever needs to be tried again,
+//! and a pattern like `a*a*a*a*b` cannot make it explode: cost is at most the product of both
+//! lengths. Where that is much, `search` looks for what stands between two stars: what is literal
+//! costs the length of the text, the rest a 64th of the product. Without it there is no allocation.
+
+mod search;
+
+/// Product of the lengths of what is left of a pattern behind a star and of a text, past which
+/// setting up a search pays.
+const TRIED_MAX: usize = 1 << 14;
 
 /// Whether `text` as a whole matches `pattern`. With `nocase`, ASCII letters match in either case
 /// (except a letter escaped inside a class, as in Redis).
@@ -24,6 +31,11 @@ pub fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
             at += 1;
             if at == pattern.len() {
                 return true;
+            }
+            let (behind, left) = (&pattern[at..], &text[seen..]);
+            // What is asked for with `nocase` are names of the server's own, and short.
+            if behind.len().saturating_mul(left.len()) > TRIED_MAX && !nocase {
+                return search::matches_behind_star(behind, left);
             }
             star = Some((at, seen));
             continue;
@@ -78,31 +90,40 @@ fn element(pattern: &[u8], byte: u8, nocase: bool) -> Option<usize> {
 
 /// Width of a class after its opening bracket, and whether it holds `byte`.
 fn class_matches(class: &[u8], byte: u8, nocase: bool) -> (usize, bool) {
+    let mut matched = false;
+    let (width, negated) = walk_class(class, |low, high, is_escaped| {
+        let fold = |byte: u8| {
+            if nocase && !is_escaped {
+                byte.to_ascii_lowercase()
+            } else {
+                byte
+            }
+        };
+        matched |= (fold(low)..=fold(high)).contains(&fold(byte));
+    });
+    (width, matched != negated)
+}
+
+/// Gives `member` the first and the last byte of each range of a class after its opening bracket,
+/// and whether it was escaped. Returns the width of the class, and whether it is of all other bytes.
+#[inline]
+fn walk_class(class: &[u8], mut member: impl FnMut(u8, u8, bool)) -> (usize, bool) {
     let negated = class.first() == Some(&b'^');
     let mut at = usize::from(negated);
-    let mut matched = false;
     loop {
         match &class[at..] {
-            [] => return (at, matched != negated),
+            [] => return (at, negated),
             [b'\\', literal, ..] => {
-                matched |= *literal == byte;
+                member(*literal, *literal, true);
                 at += 2;
             }
-            [b']', ..] => return (at + 1, matched != negated),
+            [b']', ..] => return (at + 1, negated),
             [low, b'-', high, ..] => {
-                let fold = |byte: u8| {
-                    if nocase {
-                        byte.to_ascii_lowercase()
-                    } else {
-                        byte
-                    }
-                };
-                let (low, high) = (*low.min(high), *low.max(high));
-                matched |= (fold(low)..=fold(high)).contains(&fold(byte));
+                member(*low.min(high), *low.max(high), false);
                 at += 3;
             }
             [literal, ..] => {
-                matched |= same(*literal, byte, nocase);
+                member(*literal, *literal, false);
                 at += 1;
             }
         }

@@ -128,6 +128,30 @@ fn many_stars_do_not_explode() {
 }
 
 #[test]
+fn long_patterns_are_looked_for() {
+    let text = "a".repeat(200_000);
+    let part = "a".repeat(20_000);
+    for (pattern, wanted) in [
+        (format!("*{part}b"), false),
+        (format!("*{part}b*"), false),
+        (format!("*{part}*{part}a"), true),
+        (format!("*[{part}]"), true),
+        (format!("*[^{part}]*"), false),
+        (format!("*?[{part}]*a?"), true),
+        (format!("*?{}b*", &part[..500]), false),
+        ("*a?".repeat(1000), true),
+        (format!("*{}", "[".repeat(200_001)), false),
+    ] {
+        let start = &pattern[..pattern.len().min(9)];
+        assert_eq!(
+            matches(pattern.as_bytes(), text.as_bytes(), false),
+            wanted,
+            "{start}"
+        );
+    }
+}
+
+#[test]
 fn simple_patterns_are_told_apart() {
     assert!(is_everything(b"*") && !is_everything(b"**") && !is_everything(b""));
     assert!(is_literal(b"a]b^-") && is_literal(b""));
@@ -146,6 +170,31 @@ proptest! {
         prop_assert_eq!(
             matches(pattern.as_bytes(), text.as_bytes(), nocase),
             naive(pattern.as_bytes(), text.as_bytes(), nocase)
+        );
+    }
+
+    #[test]
+    fn a_search_finds_what_trying_finds(
+        pattern in "[ab*?\\[\\]^\\\\-]{0,9}",
+        text in "[ab\\]^-]{0,7}",
+    ) {
+        let whole = ["*", &pattern].concat();
+        prop_assert_eq!(
+            search::matches_behind_star(pattern.as_bytes(), text.as_bytes()),
+            naive(whole.as_bytes(), text.as_bytes(), false)
+        );
+    }
+
+    #[test]
+    fn a_search_goes_on_from_block_to_block(
+        pattern in "[a?]{60,70}(a|[?]|\\[ab\\]|[*]|\\[\\^b\\]){60,70}[*]?",
+        text in "(a{0,90}b?){3}",
+    ) {
+        let whole = ["*", &pattern].concat();
+        // With `nocase` everything is tried at each byte.
+        prop_assert_eq!(
+            search::matches_behind_star(pattern.as_bytes(), text.as_bytes()),
+            matches(whole.as_bytes(), text.as_bytes(), true)
         );
     }
 }
