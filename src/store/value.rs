@@ -218,6 +218,12 @@ impl Text {
         }
     }
 
+    /// Bytes as if changed in place.
+    pub fn changed(mut own: Vec<u8>) -> Self {
+        own.reserve_exact(GROWN_BYTES_MIN.saturating_sub(own.len()));
+        Self::Own(own)
+    }
+
     /// `offset` zeros and then `bytes`, as if changed in place. Zeros that come fresh from the
     /// system take no memory before they are written.
     pub fn padded(offset: usize, bytes: &[u8]) -> Self {

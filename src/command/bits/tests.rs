@@ -100,6 +100,101 @@ fn strings_are_combined() {
     );
 }
 
+/// What BITOP makes of the bytes that the sources have at one place.
+fn combined(operation: &str, bytes: &[u8]) -> u8 {
+    let (first, others) = (bytes[0], &bytes[1..]);
+    let any = others.iter().fold(0, |any, byte| any | byte);
+    match operation {
+        "AND" => others.iter().fold(first, |all, byte| all & byte),
+        "OR" => first | any,
+        "XOR" => others.iter().fold(first, |all, byte| all ^ byte),
+        "DIFF" => first & !any,
+        "DIFF1" => !first & any,
+        "ANDOR" => first & any,
+        _ => (0..8)
+            .map(|bit| 1 << bit)
+            .filter(|bit| bytes.iter().filter(|&byte| byte & bit != 0).count() == 1)
+            .sum(),
+    }
+}
+
+#[test]
+fn long_strings_are_combined_byte_by_byte() {
+    let bench = Bench::new();
+    let lens = [10_000, 4096, 9_999, 0, 20_000, 3];
+    let sources: Vec<Vec<u8>> = lens
+        .into_iter()
+        .zip(0..)
+        .map(|(len, which): (usize, u64)| {
+            let mut state = which;
+            let mut next = || {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                state.to_be_bytes()[0]
+            };
+            (0..len).map(|_| next()).collect()
+        })
+        .collect();
+    for (source, name) in sources.iter().zip(b'a'..) {
+        let args = [b"SET".to_vec(), vec![name], source.clone()];
+        bench.wire(&args);
+    }
+    let wanted = |operation: &str| -> Vec<u8> {
+        let at = |index| {
+            let bytes = sources.iter().map(|source| source.get(index));
+            let bytes: Vec<u8> = bytes.map(|byte| byte.copied().unwrap_or(0)).collect();
+            combined(operation, &bytes)
+        };
+        (0..20_000).map(at).collect()
+    };
+    let get = || {
+        let reply = bench.wire(&[b"GET".to_vec(), b"e".to_vec()]);
+        reply["$20000\r\n".len()..reply.len() - 2].to_vec()
+    };
+    for operation in ["AND", "OR", "XOR", "DIFF", "DIFF1", "ANDOR", "ONE"] {
+        // The target is one of the sources.
+        let args = [b"SET".to_vec(), b"e".to_vec(), sources[4].clone()];
+        bench.wire(&args);
+        let command = format!("BITOP {operation} e a b c d e f");
+        assert_eq!(bench.run(&command), ":20000", "{command}");
+        assert!(get() == wanted(operation), "{command}");
+    }
+    let before = get();
+    assert_eq!(bench.run("BITOP NOT e e"), ":20000");
+    assert!(
+        get()
+            .iter()
+            .zip(before)
+            .all(|(now, before)| *now == !before)
+    );
+}
+
+#[test]
+fn runs_are_skipped_to_the_bit() {
+    let bench = Bench::new();
+    // Words begin anywhere behind the first byte, whose top bit may be outside of the range.
+    for at in 8..300 {
+        for (first, wanted) in [(0, 1), (1, 0)] {
+            bench.run("DEL s");
+            bench.run("SETBIT s 2399 0");
+            if wanted == 0 {
+                bench.run("BITOP NOT s s");
+            }
+            bench.run(&format!("SETBIT s 0 {}", 1 - first));
+            bench.run(&format!("SETBIT s {at} {wanted}"));
+            assert_eq!(
+                bench.run(&format!("BITPOS s {wanted} 1 -1 BIT")),
+                format!(":{at}")
+            );
+            assert_eq!(
+                bench.run(&format!("BITPOS s {wanted} 1 {} BIT", at - 1)),
+                ":-1"
+            );
+        }
+    }
+}
+
 #[test]
 fn fields_are_integers_of_any_width() {
     check(

@@ -8,9 +8,9 @@ use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::protocol::{Args, Reply};
-use crate::store::{Text, Value};
+use crate::store::Value;
 
-use super::{parse_integer, reply_len};
+use super::{bytes_of, parse_integer, reply_len};
 use table::{Table, common_len};
 
 /// Bytes that Redis takes for one cell of its table. Weir's table takes a thirty-second part, but
@@ -66,13 +66,6 @@ fn look_up(call: &mut Call<'_, '_>, name: &[u8]) -> std::result::Result<Bytes, (
     };
     call.looked_up(&key, found.is_some());
     found.unwrap_or(Ok(Bytes::new()))
-}
-
-fn bytes_of(text: &mut Text) -> Bytes {
-    match text.shared() {
-        Some(shared) => shared.clone(),
-        None => text.with_bytes(Bytes::copy_from_slice),
-    }
 }
 
 fn parse(args: Args<'_>) -> Result<Options> {

@@ -14,6 +14,8 @@ mod set;
 #[cfg(test)]
 mod tests;
 
+use bytes::Bytes;
+
 use crate::config::Events;
 use crate::flags;
 use crate::protocol::Reply;
@@ -195,6 +197,14 @@ fn answer(reply: &mut Reply, text: &mut Text) {
     match text.shared() {
         Some(shared) => reply.bulk_shared(shared),
         None => text.with_bytes(|bytes| reply.bulk(bytes)),
+    }
+}
+
+/// What a string holds, without a copy if it is long.
+pub(super) fn bytes_of(text: &mut Text) -> Bytes {
+    match text.shared() {
+        Some(shared) => shared.clone(),
+        None => text.with_bytes(Bytes::copy_from_slice),
     }
 }
 
