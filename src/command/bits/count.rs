@@ -108,8 +108,8 @@ fn find(bytes: &[u8], first: u64, behind: u64, wanted: bool) -> Option<u64> {
     let (touched, head, tail) = parts(bytes, first, behind);
     let last = touched.len() - 1;
     let flip = if wanted { 0 } else { 0xff };
-    let hit = |(index, byte): (usize, &u8)| {
-        let mut candidates = byte ^ flip;
+    let hit = |index: usize| {
+        let mut candidates = touched[index] ^ flip;
         if index == 0 {
             candidates &= head;
         }
@@ -118,10 +118,19 @@ fn find(bytes: &[u8], first: u64, behind: u64, wanted: bool) -> Option<u64> {
         }
         candidates
     };
-    let index = touched
-        .iter()
-        .enumerate()
-        .position(|place| hit(place) != 0)?;
-    let bit = u64::from(hit((index, &touched[index])).leading_zeros());
+    // Only the first and the last byte are masked, and a long string is alike for long.
+    let skipped = match hit(0) {
+        0 => 1 + run_len(&touched[1..], flip),
+        _ => 0,
+    };
+    let index = (skipped..touched.len()).find(|&index| hit(index) != 0)?;
+    let bit = u64::from(hit(index).leading_zeros());
     Some((first / 8 + index as u64) * 8 + bit)
+}
+
+/// How many of the first bytes are like `byte`, or a little fewer.
+fn run_len(bytes: &[u8], byte: u8) -> usize {
+    let (words, _) = bytes.as_chunks::<8>();
+    let alike = [byte; 8];
+    words.iter().take_while(|&&word| word == alike).count() * 8
 }
