@@ -114,14 +114,38 @@ fn set(registers: &mut [u8], register: usize, rank: u8) {
     }
 }
 
+/// The four registers that lie in three bytes.
+fn unpack([first, second, third]: [u8; 3]) -> [u8; 4] {
+    [
+        first,
+        first >> 6 | second << 2,
+        second >> 4 | third << 4,
+        third >> 2,
+    ]
+    .map(|rank| rank & REGISTER_MAX)
+}
+
+/// Three bytes for four registers.
+fn pack([first, second, third, fourth]: [u8; 4]) -> [u8; 3] {
+    [
+        first | second << 6,
+        second >> 2 | third << 4,
+        third >> 4 | fourth << 2,
+    ]
+}
+
 impl Registers {
     /// Takes over the registers of a string where they are greater.
     pub fn merge(&mut self, bytes: &[u8]) -> Result<(), Unusable> {
         if !check(bytes)? {
             return self.merge_sparse(&bytes[HEADER_BYTES..]);
         }
-        for (register, rank) in self.0.iter_mut().enumerate() {
-            *rank = get(&bytes[HEADER_BYTES..], register).max(*rank);
+        let (fours, _) = self.0.as_chunks_mut::<4>();
+        let (packed, _) = bytes[HEADER_BYTES..].as_chunks::<3>();
+        for (ranks, packed) in fours.iter_mut().zip(packed) {
+            for (rank, other) in ranks.iter_mut().zip(unpack(*packed)) {
+                *rank = other.max(*rank);
+            }
         }
         Ok(())
     }
@@ -158,10 +182,10 @@ impl Registers {
     /// A dense string of these registers, whose estimate is stale.
     pub fn to_dense(&self) -> Vec<u8> {
         let mut bytes = new_dense();
-        for (register, &rank) in self.0.iter().enumerate() {
-            if rank > 0 {
-                set(&mut bytes[HEADER_BYTES..], register, rank);
-            }
+        let (fours, _) = self.0.as_chunks::<4>();
+        let (packed, _) = bytes[HEADER_BYTES..].as_chunks_mut::<3>();
+        for (packed, ranks) in packed.iter_mut().zip(fours) {
+            *packed = pack(*ranks);
         }
         bytes[HEADER_BYTES - 1] |= STALE;
         bytes
@@ -264,6 +288,12 @@ mod tests {
         for register in 0..16_384_usize {
             assert_eq!(usize::from(get(registers, register)), register % 64);
         }
+        let mut read = Registers::default();
+        read.merge(&bytes).unwrap();
+        for register in 0..16_384_usize {
+            assert_eq!(usize::from(read.0[register]), register % 64);
+        }
+        assert_eq!(read.to_dense()[HEADER_BYTES..], bytes[HEADER_BYTES..]);
     }
 
     #[test]
