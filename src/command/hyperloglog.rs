@@ -117,8 +117,11 @@ fn pfcount(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let estimate = registers.estimate();
     if args.len() == 2 {
         let key = call.key(args.at(1));
-        if let Some(text) = call.held.shard_of(&key).text(&key, now_ms)? {
+        let shard = call.held.shard_of(&key);
+        if let Some(text) = shard.text(&key, now_ms)? {
             hyperloglog::keep_estimate(text.make_own(), estimate);
+            // Nobody is told, but the string is another.
+            shard.watched.changed(&key);
         }
     }
     call.reply.integer(as_reply(estimate));
@@ -190,6 +193,22 @@ mod tests {
             ),
         ] {
             assert_eq!(bench.run(command), reply, "{command}");
+        }
+    }
+
+    #[test]
+    fn a_new_estimate_is_a_change_to_watchers() {
+        let bench = Bench::new();
+        let mut watcher = bench.client();
+        for (is_stale, reply) in [(true, "*-1"), (false, "*1 +PONG")] {
+            if is_stale {
+                bench.run("PFADD k a");
+            }
+            bench.play(&mut watcher, "WATCH k");
+            bench.run("PFCOUNT k");
+            bench.play(&mut watcher, "MULTI");
+            bench.play(&mut watcher, "PING");
+            assert_eq!(bench.play(&mut watcher, "EXEC"), reply);
         }
     }
 }
