@@ -308,7 +308,10 @@ fn holds(
     }
     if has_expired {
         call.changed(key, Events::HASH, "hexpired");
-        remove_if_empty(call, key);
+        // If it holds, fields come, and the key stays with its deadline.
+        if !holds {
+            remove_if_empty(call, key);
+        }
     }
     Ok(holds)
 }

@@ -230,6 +230,19 @@ fn fields_expire_by_time() {
 }
 
 #[test]
+fn a_hash_that_is_filled_again_keeps_its_deadline() {
+    let mut bench = Bench::new();
+    for (condition, ttl) in [("FNX", ":1000"), ("FXX", ":-2")] {
+        bench.run("HSET h a 1");
+        bench.run("EXPIRE h 1000");
+        bench.run("HPEXPIRE h 5 FIELDS 1 a");
+        bench.now.unix_ms += 6;
+        bench.run(&format!("HSETEX h {condition} FIELDS 1 a 2"));
+        assert_eq!(bench.run("TTL h"), ttl, "{condition}");
+    }
+}
+
+#[test]
 fn deadlines_follow_their_hash() {
     let bench = Bench::new();
     let subexpiry = |db: u8| -> usize {
