@@ -95,6 +95,9 @@ impl<'a> Wanted<'a> {
         };
         let mut options = args.from(2);
         while let Some(option) = options.next() {
+            if option.eq_ignore_ascii_case(b"novalues") {
+                return Err(Error::line("ERR NOVALUES option can only be used in HSCAN"));
+            }
             let value = options.next().ok_or(Error::Syntax)?;
             if option.eq_ignore_ascii_case(b"count") {
                 let count = parse_i64(value).ok_or(Error::NotInteger)?;

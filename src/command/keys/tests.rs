@@ -34,6 +34,15 @@ fn counts_what_it_deletes_and_finds() {
     check(
         &Bench::new(),
         &[
+            (
+                "scan 0 novalues",
+                "-ERR NOVALUES option can only be used in HSCAN",
+            ),
+            (
+                "scan 0 novalues 1 count 1000",
+                "-ERR NOVALUES option can only be used in HSCAN",
+            ),
+            ("scan 0 match novalues", "*2 $1 0 *0"),
             ("set a 1", "+OK"),
             ("rpush b 1 2", ":2"),
             ("exists a a b c", ":3"),
@@ -313,6 +322,7 @@ fn idle_time_counts_from_the_last_use() {
     bench.run("type a");
     bench.run("ttl a");
     bench.run("object encoding a");
+    bench.run("memory usage a");
     assert_eq!(bench.run("object idletime a"), ":10");
     bench.run("touch a");
     assert_eq!(bench.run("object idletime a"), ":0");

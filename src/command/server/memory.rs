@@ -6,6 +6,7 @@ use crate::flags;
 use crate::limits::DATABASES;
 use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
+use crate::store::Entry;
 
 use super::super::call::Call;
 use super::super::error::Error;
@@ -44,10 +45,7 @@ fn usage(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     }
     let key = call.key(args.at(2));
     let now_ms = call.now_ms();
-    let bytes = call
-        .shard(&key)
-        .entry(&key, now_ms)
-        .map(|entry| entry.heap_bytes());
+    let bytes = call.shard(&key).peek(&key, now_ms).map(Entry::heap_bytes);
     match bytes {
         None => call.reply.null(),
         Some(bytes) => call.reply.integer(as_integer(bytes)),
