@@ -226,10 +226,12 @@ impl<'c> Call<'c, '_> {
         }
     }
 
-    /// Out of line, for few servers have it asked for.
+    /// Out of line, for few servers have it asked for. What a command does comes after what it
+    /// found expired.
     #[cold]
     #[inline(never)]
     fn publish_event(&mut self, key: &Key<'_>, event: &str) {
+        self.notify_expired();
         let wanted = self.engine.config.live().notify_keyspace_events();
         super::pubsub::publish_event(self.engine, wanted, key, event, self.wakes);
     }

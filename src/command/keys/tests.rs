@@ -476,6 +476,35 @@ fn events_come_in_the_order_of_redis() {
 }
 
 #[test]
+fn what_expired_is_told_before_what_found_it() {
+    let mut bench = Bench::new();
+    bench
+        .engine
+        .config
+        .set(&[("notify-keyspace-events", "KEA$mn")])
+        .unwrap();
+    for (command, events) in [
+        ("set k w", &["expired k", "new k", "set k"][..]),
+        ("get k", &["expired k", "keymiss k"]),
+        ("incr k", &["expired k", "new k", "incrby k"]),
+        ("lpush k x", &["expired k", "new k", "lpush k"]),
+        ("sadd k x", &["expired k", "new k", "sadd k"]),
+        ("del k", &["expired k"]),
+        (
+            "rename a k",
+            &["expired k", "new k", "rename_from a", "rename_to k"],
+        ),
+    ] {
+        bench.run("set a 1");
+        bench.run("del k");
+        bench.run("set k v px 2");
+        bench.now.unix_ms += 3;
+        let events: Vec<_> = events.iter().map(|event| format!("0__:{event}")).collect();
+        assert_eq!(events_of(&bench, command), events, "{command}");
+    }
+}
+
+#[test]
 fn keys_lets_others_go_on_and_sees_each_key_once() {
     static TURNS: AtomicUsize = AtomicUsize::new(0);
     let note = || {
