@@ -5,17 +5,114 @@
 //! and line, and `unpack(ARGV)`, which nearly every script calls, costs what it did.
 
 use std::ffi::c_int;
+use std::slice;
 
-use mlua::{Lua, Table, ffi};
+use mlua::{Function, Lua, Table, ffi};
 
 use super::to_lua::c_len;
+
+/// Longest pattern that is not looked at, in bytes.
+const PATTERN_BYTES_MAX: usize = 10_000;
+/// Most repetitions in a longer one: each may take a level of the worker's stack, and some hundred
+/// bytes of it.
+const REPETITIONS_MAX: usize = 5_000;
+/// Least index at which `table.insert` makes room: it walks down to there step by step.
+const INSERT_AT_MIN: c_int = -1_000;
 
 /// What the sandbox puts in place of Lua's own.
 pub(super) fn functions(lua: &Lua) -> mlua::Result<Table> {
     let functions = lua.create_table()?;
     // SAFETY: `unpack` asks nothing of its caller but that Lua calls it.
     functions.raw_set("unpack", unsafe { lua.create_c_function(unpack)? })?;
+    let (string, table): (Table, Table) =
+        (lua.globals().get("string")?, lua.globals().get("table")?);
+    for name in ["find", "match", "gmatch", "gfind", "gsub"] {
+        functions.raw_set(name, standing_for(lua, &string, name, with_pattern)?)?;
+    }
+    functions.raw_set("rep", standing_for(lua, &string, "rep", rep)?)?;
+    functions.raw_set("insert", standing_for(lua, &table, "insert", insert)?)?;
     Ok(functions)
+}
+
+/// A closure of `check`, which looks at its arguments and leaves them to Lua's own function.
+fn standing_for(
+    lua: &Lua,
+    library: &Table,
+    name: &str,
+    check: ffi::lua_CFunction,
+) -> mlua::Result<Function> {
+    let own: Function = library.raw_get(name)?;
+    // SAFETY: `exec_raw` puts Lua's own function on a stack of its own and catches errors;
+    // `lua_pushcclosure` takes it off as the upvalue in which `leave_to_own` looks for it, and
+    // leaves the closure as the one result. The block captures what has no destructor.
+    unsafe { lua.exec_raw(own, |state| ffi::lua_pushcclosure(state, check, 1)) }
+}
+
+/// Goes on as the function that the running one stands for, in the same frame.
+///
+/// # Safety
+/// `state` runs a closure that `standing_for` made, which returns what this returns and has nothing
+/// to drop; its stack holds its arguments. None of the functions that are stood for has upvalues.
+unsafe fn leave_to_own(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: the caller vouches for the upvalue, and for the stack being as Lua made it.
+    unsafe {
+        match ffi::lua_tocfunction(state, ffi::lua_upvalueindex(1)) {
+            Some(own) => own(state),
+            None => 0,
+        }
+    }
+}
+
+/// `string.find` and its kin: Lua's own match by recursion, as deep as a pattern has repetitions.
+unsafe extern "C-unwind" fn with_pattern(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: only what is a string is asked for its bytes, which stay where they are while it is
+    // on the stack. `standing_for` made this closure, and nothing here has a destructor.
+    unsafe {
+        if ffi::lua_type(state, 2) == ffi::LUA_TSTRING {
+            let mut len = 0;
+            let bytes = ffi::lua_tolstring(state, 2, &raw mut len);
+            if len > PATTERN_BYTES_MAX {
+                let pattern = slice::from_raw_parts(bytes.cast::<u8>(), len);
+                let is_repetition = |byte: &&u8| matches!(**byte, b'?' | b'*' | b'+' | b'-');
+                let is_plain = ffi::lua_toboolean(state, 4) != 0;
+                if !is_plain && pattern.iter().filter(is_repetition).count() > REPETITIONS_MAX {
+                    return ffi::luaL_error(state, c"pattern too complex".as_ptr());
+                }
+            }
+        }
+        leave_to_own(state)
+    }
+}
+
+/// `string.rep`: of nothing it is nothing, however often Lua's own would add it.
+unsafe extern "C-unwind" fn rep(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: a string may be asked for its length, and may be left as the only value and result.
+    // `standing_for` made this closure, and nothing here has a destructor.
+    unsafe {
+        if ffi::lua_type(state, 1) == ffi::LUA_TSTRING
+            && ffi::lua_objlen(state, 1) == 0
+            && ffi::lua_isnumber(state, 2) != 0
+        {
+            ffi::lua_settop(state, 1);
+            return 1;
+        }
+        leave_to_own(state)
+    }
+}
+
+/// `table.insert`: not at an index so far below the first that getting there takes minutes.
+unsafe extern "C-unwind" fn insert(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: what is a number may be asked for its value. `standing_for` made this closure, and
+    // nothing here has a destructor.
+    unsafe {
+        if ffi::lua_gettop(state) == 3
+            && ffi::lua_isnumber(state, 2) != 0
+            && int_or(state, 2, 1) < INSERT_AT_MIN
+        {
+            return ffi::luaL_argerror(state, 2, c"position out of bounds".as_ptr());
+        }
+        leave_to_own(state)
+    }
 }
 
 /// The C function. Lua's own counts the elements in an `int`, which overflows.

@@ -180,6 +180,9 @@ math_contents.randomseed = native.randomseed
 globals.math = seal(math_contents)
 
 local string_contents = copy(string)
+for _, name in raw_next, { "find", "match", "gmatch", "gfind", "gsub", "rep" } do
+  string_contents[name] = native.bounded[name]
+end
 globals.string = seal(string_contents)
 local string_metatable = raw_getmetatable("")
 string_metatable.__index = string_contents
@@ -191,7 +194,9 @@ function coroutine_contents.resume(...)
 end
 globals.coroutine = seal(coroutine_contents)
 
-globals.table = seal(copy(table))
+local table_contents = copy(table)
+table_contents.insert = native.bounded.insert
+globals.table = seal(table_contents)
 globals.os = seal({ clock = os.clock })
 globals.redis = seal(native.redis)
 globals.cjson = seal(native.cjson)

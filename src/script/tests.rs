@@ -353,3 +353,75 @@ fn unpack_counts_before_it_makes_room() {
         ),
     ]);
 }
+
+#[test]
+fn patterns_are_as_deep_as_the_stack_allows() {
+    let refused = "ERR user_script:1: pattern too complex";
+    for call in [
+        "return string.find(s,p)",
+        "return s:find(p)",
+        "return s:find(p,1,false)",
+        "return s:match(p)",
+        "return s:gsub(p,'')",
+        "return s:gmatch(p)",
+        "return string.gfind(s,p)",
+    ] {
+        for item in ["a?", "a-", "b*", "a+"] {
+            let call = format!("local s,p = ('a'):rep(400000),('{item}'):rep(400000) {call}");
+            assert_eq!(run(&call), refused, "{call}");
+        }
+    }
+    check(&[
+        ("{('x'):rep(20000):find(('x'):rep(10001))}", "*2 :1 :10001"),
+        (
+            "{('-'):rep(20000):find(('-'):rep(10001),1,true)}",
+            "*2 :1 :10001",
+        ),
+        ("{('ab'):find('b?',2)}", "*2 :2 :2"),
+        ("{('ab'):gsub('%w','%0%0')}", "*2 $4 aabb :2"),
+        ("('k=v'):match('(%w)=')", "$1 k"),
+        ("('a,b'):gmatch('%w')()", "$1 a"),
+        (
+            "string.find()",
+            "ERR user_script:1: bad argument #1 to 'find' (string expected, got no value)",
+        ),
+        (
+            "('x'):gsub('x')",
+            "ERR user_script:1: bad argument #2 to 'gsub' (string/function/table expected)",
+        ),
+    ]);
+}
+
+#[test]
+fn counts_at_the_ends_of_their_range_end_at_once() {
+    check(&[
+        ("(''):rep(2147483647)", "$0"),
+        ("('ab'):rep('2')", "$4 abab"),
+        ("('ab'):rep(-2147483648)", "$0"),
+        (
+            "(''):rep()",
+            "ERR user_script:1: bad argument #1 to 'rep' (number expected, got no value)",
+        ),
+        (
+            "table.insert({},-2147483648,1)",
+            "ERR user_script:1: bad argument #2 to 'insert' (position out of bounds)",
+        ),
+        ("table.remove({1},-2147483648)", "$-1"),
+        ("('abc'):sub(-2147483648,2147483647)", "$3 abc"),
+        ("{('abc'):byte(-2147483648,2147483647)}", "*3 :97 :98 :99"),
+        ("table.concat({},'',2147483647,-2147483648)", "$0"),
+        (
+            "table.concat({},'',-2147483648,2147483647)",
+            "ERR user_script:1: invalid value (nil) at index -2147483648 in table for 'concat'",
+        ),
+        (
+            "select(-2147483648,1)",
+            "ERR user_script:1: bad argument #1 to 'select' (index out of range)",
+        ),
+    ]);
+    assert_eq!(
+        run("local t = {1,2} table.insert(t,1,0) table.insert(t,3) return t"),
+        "*4 :0 :1 :2 :3"
+    );
+    assert_eq!(run("local t = {1} table.insert(t,-1,0) return t[-1]"), ":0");
+}
