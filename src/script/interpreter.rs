@@ -308,6 +308,9 @@ fn natives(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
         Some(line) => Err(Failure::Stop(line).into()),
     })?;
     natives.raw_set("check", check)?;
+    let ours = Rc::clone(shared);
+    let is_stopped = lua.create_function(move |_, ()| Ok(ours.stopped.get().is_some()))?;
+    natives.raw_set("is_stopped", is_stopped)?;
     natives.raw_set("plain", lua.create_function(failure::plain)?)?;
     Ok(natives)
 }

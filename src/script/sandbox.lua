@@ -12,7 +12,7 @@ local raw_getmetatable, raw_setmetatable = getmetatable, setmetatable
 local raw_pcall, raw_xpcall, raw_loadstring = pcall, xpcall, loadstring
 local raw_resume = coroutine.resume
 local byte, concat = string.byte, table.concat
-local check, plain = native.check, native.plain
+local check, is_stopped, plain = native.check, native.is_stopped, native.plain
 
 local READONLY = "Attempt to modify a readonly table"
 
@@ -137,8 +137,13 @@ local function settle(ok, ...)
   return false, plain((...))
 end
 
+-- Lua runs a handler where the error was raised, before anything is undone: for a script that must
+-- end that is the hook, inside which no hook would end it.
 function globals.xpcall(f, handler)
   return settle(raw_xpcall(f, function(raised)
+    if is_stopped() then
+      return raised
+    end
     return handler(plain(raised))
   end))
 end

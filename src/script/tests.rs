@@ -302,6 +302,14 @@ fn scripts_end_when_they_must() {
         "while true do pcall(function() while true do end end) end",
         "while true do xpcall(function() while true do end end, function(e) return e end) end",
         "while true do pcall(coroutine.wrap(function() while true do end end)) end",
+        "local function f() while true do end end while true do xpcall(f, f) end",
+        "local function f() while true do end end xpcall(error, f)",
+        "local function f() while true do end end \
+         while true do pcall(coroutine.wrap(function() xpcall(f, f) end)) end",
+        "local function f() while true do end end \
+         while true do xpcall(f, function() xpcall(f, f) end) end",
+        "local function grow() local t = {} while true do t[#t+1] = ('x'):rep(1000) .. #t end end \
+         while true do xpcall(grow, grow) end",
     ] {
         assert_eq!(run(script), "ERR enough", "{script}");
     }
