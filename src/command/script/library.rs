@@ -120,11 +120,19 @@ impl Library {
         is_loaded: bool,
     ) -> Result<Rc<Compiled>> {
         let script = Arc::new(Script::new(text).map_err(Error::Bytes)?);
+        // The one that says for all workers whether it is used.
+        let script = self.get(&script.sha).unwrap_or(script);
         let compiled = compile(interpreter, &script)?;
         let mut shelves = self.shelves.lock();
         if let Some(entry) = shelves.scripts.get_mut(&script.sha) {
             entry.is_loaded |= is_loaded;
-            return Ok(compiled);
+            if Arc::ptr_eq(&entry.script, &script) {
+                return Ok(compiled);
+            }
+            // Another worker has been faster.
+            let script = Arc::clone(&entry.script);
+            drop(shelves);
+            return compile(interpreter, &script);
         }
         if !is_loaded {
             shelves.unloaded.push_back(script.sha);
@@ -154,9 +162,8 @@ impl Library {
             interpreter.forget_all();
         }
         for sha in shelves.dropped.iter().rev().take(behind) {
-            if !shelves.scripts.contains_key(sha) {
-                interpreter.forget(sha);
-            }
+            // If it is back by now, it is as another script.
+            interpreter.forget(sha);
         }
         interpreter.set_dropped_seen(total);
     }
@@ -203,4 +210,61 @@ pub(super) fn compile(interpreter: &mut Interpreter, script: &Arc<Script>) -> Re
         let head = b"ERR Error compiling script (new function): ";
         Error::Bytes([&head[..], &problem].concat())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::with_interpreter;
+
+    /// Learns scripts that nobody ran before, until all that were not used are gone.
+    fn learn_others(library: &Library, interpreter: &mut Interpreter, round: usize) {
+        for number in 0..=UNLOADED_MAX {
+            let text = format!("return {round}, {number}");
+            let learned = library.learn(interpreter, text.as_bytes(), false);
+            learned.expect("it compiles");
+            library.bring_up_to_date(interpreter);
+        }
+    }
+
+    #[test]
+    fn a_script_that_any_worker_uses_stays() {
+        let library = Library::default();
+        let generation = library.generation();
+        let text = b"return 1";
+        let sha = crate::script::sha_of(text);
+        with_interpreter(generation, |first| {
+            with_interpreter(generation, |second| {
+                library.learn(first, text, false).expect("it compiles");
+                library.learn(second, text, false).expect("it compiles");
+                for round in 0..4 {
+                    let user = if round < 2 { &mut *first } else { &mut *second };
+                    library.bring_up_to_date(user);
+                    assert!(user.compiled(&sha).is_some(), "round {round}");
+                    learn_others(&library, user, round);
+                    assert!(library.get(&sha).is_some(), "round {round}");
+                }
+            });
+        });
+    }
+
+    #[test]
+    fn a_script_that_came_back_is_the_new_one_for_all_workers() {
+        let library = Library::default();
+        let generation = library.generation();
+        let text = b"return 1";
+        let sha = crate::script::sha_of(text);
+        with_interpreter(generation, |first| {
+            with_interpreter(generation, |second| {
+                library.learn(first, text, false).expect("it compiles");
+                for round in 0..2 {
+                    learn_others(&library, second, round);
+                }
+                assert!(library.get(&sha).is_none());
+                library.learn(second, text, false).expect("it compiles");
+                library.bring_up_to_date(first);
+                assert!(first.compiled(&sha).is_none());
+            });
+        });
+    }
 }
