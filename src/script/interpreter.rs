@@ -48,6 +48,17 @@ pub struct Failed {
     pub is_counted: bool,
 }
 
+impl Failed {
+    /// A failure of which nobody knows where it happened.
+    fn unplaced(text: &[u8]) -> Self {
+        Self {
+            line: [b"ERR ", text].concat(),
+            place: None,
+            is_counted: false,
+        }
+    }
+}
+
 /// A script to run.
 #[derive(Debug)]
 pub struct Run<'a> {
@@ -230,23 +241,20 @@ impl Interpreter {
     ) -> Result<Replied, Failed> {
         self.shared.calls.resp.set(Resp::V2);
         self.shared.stopped.set(None);
-        let result = self.call(host, run);
-        let result = match result {
+        let result = match self.call(host, run) {
             Ok((true, value)) => from_lua::write(reply, self.shared.calls.resp.get(), &value)
-                .and_then(|()| replied(&value)),
-            Ok((false, raised)) => match self.shared.failed.take() {
-                Some(failed) => return Err(failed),
-                // Lua asks nobody about its own memory errors.
-                None => Err(Failure::Text(as_bytes(&raised).unwrap_or_default()).into()),
-            },
-            Err(error) => Err(error),
+                .and_then(|()| replied(&value))
+                .map_err(|error| Failed::unplaced(&text_of(&error))),
+            // Lua asks nobody about its own memory errors.
+            Ok((false, raised)) => Err(self
+                .shared
+                .failed
+                .take()
+                .unwrap_or_else(|| Failed::unplaced(&as_bytes(&raised).unwrap_or_default()))),
+            Err(error) => Err(Failed::unplaced(&text_of(&error))),
         };
         self.collect();
-        result.map_err(|error| Failed {
-            line: [b"ERR ", &text_of(&error)[..]].concat(),
-            place: None,
-            is_counted: false,
-        })
+        result
     }
 
     fn call(&self, host: &mut dyn Host, run: &Run<'_>) -> mlua::Result<(bool, Value)> {

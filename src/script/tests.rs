@@ -433,3 +433,16 @@ fn counts_at_the_ends_of_their_range_end_at_once() {
     );
     assert_eq!(run("local t = {1} table.insert(t,-1,0) return t[-1]"), ":0");
 }
+
+#[test]
+fn what_a_script_leaves_behind_is_collected_however_it_ends() {
+    for end in [
+        "return 1",
+        "error('x')",
+        "return {err='x'}",
+        "while true do end",
+    ] {
+        run(&format!("local s = ('x'):rep(40 * 2^20) {end}"));
+        assert_eq!(run("return collectgarbage('count') < 2^14"), ":1", "{end}");
+    }
+}
