@@ -55,6 +55,46 @@ pub(super) fn check_replacement(
     check_room(target.name, None, bounds, adding, Tally::default())
 }
 
+/// Has what time has ended go from a queue until so much more fits, or nothing of that kind is left:
+/// it takes no room.
+pub(super) fn make_room(call: &mut Call<'_, '_>, key: &Key<'_>, adding: Tally) {
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    let lacks_room = |queue: &Queue| {
+        let after = (
+            queue.held().messages + adding.messages,
+            queue.bytes() + adding.bytes,
+        );
+        queue.has_overdue(tick)
+            && queue
+                .bounds()
+                .is_some_and(|bounds| !bounds.hold(after.0, after.1))
+    };
+    while let Ok(Some(queue)) = call.held.shard_of(key).queue(key, now_ms)
+        && lacks_room(queue)
+        && freshen(call, key, MOVED_PER_HOLD_MAX)
+    {}
+}
+
+/// [`make_room`], and [`check_room`] after it: nothing is made at the key of what is refused.
+pub(super) fn find_room(call: &mut Call<'_, '_>, key: &Key<'_>, adding: Tally) -> Result<()> {
+    make_room(call, key, adding);
+    let now_ms = call.now_ms();
+    let Some(queue) = call.held.shard_of(key).queue(key, now_ms)? else {
+        return check_replacement(call, key, adding);
+    };
+    let room = check_room(
+        key.name,
+        Some(&*queue),
+        queue.bounds(),
+        adding,
+        Tally::default(),
+    );
+    if room.is_err() && queue.is_empty() {
+        call.shard(key).remove_drained(key);
+    }
+    room
+}
+
 /// The refusal of what does not fit: it names what is full, the bound and the values.
 #[cold]
 pub(super) fn full(
@@ -92,32 +132,21 @@ pub(super) fn tally_of(args: Args<'_>, first: usize) -> Tally {
 pub(super) fn push_late(call: &mut Call<'_, '_>, key: &Key<'_>, late: &Delayed) {
     let (now_ms, tick) = (call.now_ms(), call.tick());
     let tally = Tally::one(late.message.len());
-    let shard = call.held.shard_of(key);
-    let is_placed = match shard.slot_or_new(key, now_ms) {
-        Err(_) => false,
-        Ok(mut slot) => {
-            let (is_new, bounds) = (slot.queue.is_empty(), slot.queue.bounds());
-            let room = check_room(key.name, Some(slot.queue), bounds, tally, Tally::default());
-            if room.is_ok() {
-                let before = slot.queue.came();
-                slot.queue.push(late.end, &late.message, tick);
-                slot.note_came(before);
-                if let Some(ttl_ms) = late.ttl_ms {
-                    let ends_at = tick.saturating_add(ttl_ms);
-                    slot.queue.set_ttls([&*late.message], tick, ends_at);
-                }
-            } else if is_new {
-                shard.remove_drained(key);
-            }
-            room.is_ok()
-        }
-    };
-    if !is_placed {
+    let room = find_room(call, key, tally);
+    let found = room.and_then(|()| Ok(call.held.shard_of(key).slot_or_new(key, now_ms)?));
+    let Ok(mut slot) = found else {
         // LOSS: delayed-lost
         let ledger = call.shard(key).ledger(key.db);
         ledger.came += tally;
         ledger.lost.add(Cause::DelayedLost, tally);
         return;
+    };
+    let before = slot.queue.came();
+    slot.queue.push(late.end, &late.message, tick);
+    slot.note_came(before);
+    if let Some(ttl_ms) = late.ttl_ms {
+        let ends_at = tick.saturating_add(ttl_ms);
+        slot.queue.set_ttls([&*late.message], tick, ends_at);
     }
     let event = match late.end {
         End::Front => "lpush",
@@ -143,23 +172,14 @@ pub(super) fn push(
     let Some(bounds) = slot.queue.bounds() else {
         return Ok(PushedTo::default());
     };
-    let is_new = slot.queue.is_empty();
     if bounds.overflow == QueueOverflow::Reject {
-        let adding = tally_of(args, first);
-        let room = check_room(
-            key.name,
-            Some(slot.queue),
-            Some(bounds),
-            adding,
-            Tally::default(),
-        );
-        if let Err(error) = room {
-            if is_new {
-                shard.remove_drained(key);
-            }
-            return Err(error);
+        let (queue, adding) = (Some(&*slot.queue), tally_of(args, first));
+        if check_room(key.name, queue, Some(bounds), adding, Tally::default()).is_err() {
+            find_room(call, key, adding)?;
+            slot = call.held.shard_of(key).slot_or_new(key, now_ms)?;
         }
     }
+    let is_new = slot.queue.is_empty();
     if args
         .from(first)
         .any(|message| is_oversized(message, bounds))
@@ -193,7 +213,10 @@ pub(super) fn push(
         let len = slot.queue.len();
         return Ok(PushedTo { is_new, len });
     }
-    if bounds.overflow != QueueOverflow::DropOldest || has_dead_letter() {
+    if bounds.overflow != QueueOverflow::DropOldest
+        || has_dead_letter()
+        || slot.queue.has_overdue(tick)
+    {
         return Ok(push_over(call, key, end, is_new));
     }
     // LOSS: overflow-oldest
@@ -232,6 +255,7 @@ fn push_around(
     let queue = call.held.shard_of(key).queue(key, now_ms)?;
     let is_new = queue.is_none_or(|queue| queue.is_empty());
     for message in args.from(first) {
+        make_room(call, key, Tally::one(message.len()));
         if turn_away(call, key, message, Tally::default())? {
             continue;
         }
@@ -293,7 +317,7 @@ fn push_over(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, is_new: bool) -> 
 /// without one the end with the older messages is the old one. A queue that is left with nothing
 /// is removed. Queues that refuse what does not fit are left alone.
 pub(super) fn keep_bounds(call: &mut Call<'_, '_>, key: &Key<'_>, pushed: Option<End>) {
-    let now_ms = call.now_ms();
+    let (now_ms, tick) = (call.now_ms(), call.tick());
     let shard = call.held.shard_of(key);
     let Ok(Some(mut slot)) = shard.slot(key, now_ms) else {
         return;
@@ -304,6 +328,13 @@ pub(super) fn keep_bounds(call: &mut Call<'_, '_>, key: &Key<'_>, pushed: Option
             return;
         };
         slot = again;
+    }
+    if slot.queue.is_over() && slot.queue.has_overdue(tick) {
+        make_room(call, key, Tally::default());
+        let Ok(Some(fresh)) = call.held.shard_of(key).slot(key, now_ms) else {
+            return;
+        };
+        slot = fresh;
     }
     if !slot.queue.is_over() {
         return;
@@ -553,32 +584,18 @@ fn lay(
     arrival: u64,
 ) -> bool {
     let (now_ms, tick) = (call.now_ms(), call.tick());
+    if find_room(call, grave, Tally::one(message.len())).is_err() {
+        return false;
+    }
     match turn_away(call, grave, message, Tally::default()) {
         Ok(false) => {}
         Ok(true) => return true,
         Err(_) => return false,
     }
-    let shard = call.held.shard_of(grave);
-    let Ok(mut slot) = shard.slot_or_new(grave, now_ms) else {
+    let Ok(mut slot) = call.held.shard_of(grave).slot_or_new(grave, now_ms) else {
         return false;
     };
-    let tally = Tally::one(message.len());
-    let bounds = slot.queue.bounds();
     let is_new = slot.queue.is_empty();
-    if check_room(
-        grave.name,
-        Some(slot.queue),
-        bounds,
-        tally,
-        Tally::default(),
-    )
-    .is_err()
-    {
-        if is_new {
-            shard.remove_drained(grave);
-        }
-        return false;
-    }
     let before = slot.queue.came();
     slot.queue.push_message(End::Back, message.clone(), tick);
     slot.note_came(before);

@@ -55,6 +55,8 @@ pub fn linsert(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     };
     let key = call.key(args.at(1));
     let (now_ms, tick) = (call.now_ms(), call.tick());
+    let adding = Tally::one(args.at(4).len());
+    bounds::make_room(call, &key, adding);
     let Some(mut slot) = call.shard(&key).slot(&key, now_ms)? else {
         call.reply.integer(0);
         return Ok(Outcome::Done);
@@ -68,7 +70,6 @@ pub fn linsert(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         return Ok(Outcome::Done);
     };
     let (before, governed_by) = (slot.queue.came(), slot.queue.bounds());
-    let adding = Tally::one(args.at(4).len());
     bounds::check_room(
         key.name,
         Some(slot.queue),

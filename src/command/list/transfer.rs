@@ -105,15 +105,16 @@ fn check_transfer(
     {
         return Ok(());
     }
-    let moved = call.shard(source).queue(source, now_ms)?;
-    let moved = moved.and_then(|queue| queue.peek(from).map(|(message, _)| message.bytes().len()));
-    let found = call.shard(destination).queue(destination, now_ms)?;
-    let adding = Tally::one(moved.unwrap_or(0));
-    bounds::check_room(
-        destination.name,
-        found.as_deref(),
-        bounds,
-        adding,
-        Tally::default(),
-    )
+    let mut measured = None;
+    loop {
+        let moved = call.shard(source).queue(source, now_ms)?;
+        let moved = moved.and_then(|queue| queue.peek(from));
+        let moved = moved.map(|(message, _)| Tally::one(message.bytes().len()));
+        // What made room may have gone to the source.
+        if moved == measured {
+            return Ok(());
+        }
+        measured = moved;
+        bounds::find_room(call, destination, moved.unwrap_or_default())?;
+    }
 }

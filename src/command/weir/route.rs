@@ -98,19 +98,13 @@ fn leave(call: &mut Call<'_, '_>, key: &Key<'_>, channel: &[u8], message: &[u8])
 
 fn push(call: &mut Call<'_, '_>, key: &Key<'_>, message: &[u8]) -> bool {
     let (now_ms, tick) = (call.now_ms(), call.tick());
-    let shard = call.held.shard_of(key);
-    let Ok(mut slot) = shard.slot_or_new(key, now_ms) else {
+    if bounds::find_room(call, key, Tally::one(message.len())).is_err() {
+        return false;
+    }
+    let Ok(mut slot) = call.held.shard_of(key).slot_or_new(key, now_ms) else {
         return false;
     };
     let is_new = slot.queue.is_empty();
-    let (bounds, adding) = (slot.queue.bounds(), Tally::one(message.len()));
-    let room = bounds::check_room(key.name, Some(slot.queue), bounds, adding, Tally::default());
-    if room.is_err() {
-        if is_new {
-            shard.remove_drained(key);
-        }
-        return false;
-    }
     let before = slot.queue.came();
     slot.queue.push(End::Back, message, tick);
     slot.note_came(before);

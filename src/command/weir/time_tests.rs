@@ -99,3 +99,80 @@ fn what_found_no_place_leaves_no_time_behind() {
     assert_eq!(bench.run("EXISTS r"), ":0");
     assert_eq!(ledger(&bench, "", ["expired_ttl"]), [2]);
 }
+
+/// For each way to overflow: the commands that find only what is too old in the way, their answer,
+/// and what is there after.
+#[test]
+fn what_is_too_old_takes_no_room() {
+    for (overflow, dead_letter) in [
+        ("drop-oldest", ""),
+        ("drop-newest", ""),
+        ("reject", ""),
+        ("drop-oldest", " DEAD-LETTER dead"),
+        ("drop-newest", " DEAD-LETTER dead"),
+    ] {
+        for old in ["RPUSH q old", "WEIR.PUSH q TTL 200 old"] {
+            for push in ["RPUSH q new", "LPUSH q new", "WEIR.PUSH q TTL 900 new"] {
+                let mut bench = Bench::new();
+                let age = if old.contains("TTL") {
+                    ""
+                } else {
+                    " MAX-AGE 200"
+                };
+                bench.run(&format!(
+                    "WEIR.POLICY SET q MAX-LENGTH 1 OVERFLOW {overflow}{age}{dead_letter}"
+                ));
+                bench.run(old);
+                bench.now = bench.now.after(Duration::from_millis(200));
+                let case = format!("{overflow}{dead_letter}, {old}, {push}");
+                assert_eq!(bench.run(push), ":1", "{case}");
+                assert_eq!(bench.run("LRANGE q 0 -1"), "*1 $3 new", "{case}");
+                let lost = ledger(
+                    &bench,
+                    "q",
+                    [
+                        "overflow_oldest",
+                        "overflow_newest",
+                        "expired_age",
+                        "expired_ttl",
+                        "dead_lettered",
+                    ],
+                );
+                let wanted = match (dead_letter, age) {
+                    ("", "") => [0, 0, 0, 1, 0],
+                    ("", _) => [0, 0, 1, 0, 0],
+                    _ => [0, 0, 0, 0, 1],
+                };
+                assert_eq!(lost, wanted, "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_adds_finds_the_room_of_what_is_too_old() {
+    for overflow in ["drop-newest", "reject"] {
+        let mut bench = Bench::new();
+        for command in [
+            "WEIR.POLICY SET q MAX-LENGTH 2 MAX-AGE 200 OVERFLOW",
+            "WEIR.POLICY SET d MAX-LENGTH 1 MAX-AGE 200 OVERFLOW",
+        ] {
+            bench.run(&format!("{command} {overflow}"));
+        }
+        bench.run("RPUSH q old");
+        bench.run("RPUSH d old");
+        bench.run("WEIR.PUSH d DELAY 200 late");
+        bench.run("RPUSH other moved");
+        bench.now = bench.now.after(Duration::from_millis(150));
+        bench.run("RPUSH q pivot");
+        bench.now = bench.now.after(Duration::from_millis(50));
+        assert_eq!(bench.run("LINSERT q BEFORE pivot new"), ":2", "{overflow}");
+        assert_eq!(bench.run("LRANGE q 0 -1"), "*2 $3 new $5 pivot");
+        bench.run("RPUSH d2 old");
+        assert_eq!(bench.run("LMOVE other d LEFT RIGHT"), "$5 moved");
+        assert_eq!(bench.run("LRANGE d 0 -1"), "*1 $5 moved", "{overflow}");
+        bench.now = bench.now.after(Duration::from_millis(200));
+        bench.pass(0);
+        assert_eq!(bench.run("LRANGE d 0 -1"), "*1 $4 late", "{overflow}");
+    }
+}
