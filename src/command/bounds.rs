@@ -135,6 +135,12 @@ pub(super) fn push_late(call: &mut Call<'_, '_>, key: &Key<'_>, late: &Delayed) 
     let room = find_room(call, key, tally);
     let found = room.and_then(|()| Ok(call.held.shard_of(key).slot_or_new(key, now_ms)?));
     let Ok(mut slot) = found else {
+        if let Ok(slot) = call.held.shard_of(key).slot_or_new(key, now_ms) {
+            slot.queue.turn_away(Cause::DelayedLost, tally);
+            if slot.queue.is_empty() {
+                call.shard(key).remove_drained(key);
+            }
+        }
         // LOSS: delayed-lost
         let ledger = call.shard(key).ledger(key.db);
         ledger.came += tally;

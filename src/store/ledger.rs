@@ -183,7 +183,8 @@ pub struct Ledger {
     pub returned: Tally,
     /// Lost, by cause.
     pub lost: Losses,
-    /// Waits for its time, and has not come yet: no part of the balance.
+    /// Waits for its time, and has not come yet: no part of the balance. What waits is in no queue,
+    /// so the account of one has none of it.
     pub delayed: Tally,
     /// Held by queues that came from elsewhere less those that left (RENAME, SWAPDB), wrapping: it
     /// is zero over all shards while no command is under way.

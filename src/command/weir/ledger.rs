@@ -40,6 +40,7 @@ impl Totals {
     /// Names and numbers, in the order in which they are shown.
     pub fn fields(&self) -> Vec<(String, u64)> {
         let mut fields = queue_fields(&self.queues);
+        add_tally("delayed", self.queues.delayed, &mut fields);
         flow_fields("stream_", &self.streams, &STREAM_CAUSES, &mut fields);
         for (name, entries) in [
             ("groups_dead_lettered", self.dead_lettered),
@@ -88,7 +89,6 @@ fn queue_fields(ledger: &Ledger) -> Fields {
     let mut fields = Vec::new();
     flow_fields("", ledger, &Cause::ALL, &mut fields);
     add_tally("returned", ledger.returned, &mut fields);
-    add_tally("delayed", ledger.delayed, &mut fields);
     fields
 }
 

@@ -476,6 +476,7 @@ fn messages_wait_for_their_time() {
     assert_eq!(bench.run("WEIR.PUSH q DELAY 100 late"), ":0");
     assert_eq!(bench.run("WEIR.PUSH q DELAY 50 TTL 20 soon soon2"), ":0");
     assert_eq!(ledger(&bench, "", ["in", "delayed"]), [0, 3]);
+    assert!(!bench.run("WEIR.LEDGER q").contains(" delayed "));
     bench.pass(50);
     assert_eq!(worker.look(), "*2 $1 q $4 soon");
     assert_eq!(bench.run("LRANGE q 0 -1"), "*1 $5 soon2");
@@ -507,6 +508,8 @@ fn a_delayed_message_without_a_place_is_counted() {
         ledger(&bench, "", ["in", "held", "delayed_lost"]),
         [3, 1, 2]
     );
+    let names = ["in", "held", "delayed_lost"];
+    assert_eq!(ledger(&bench, "full", names), [2, 1, 1]);
 }
 
 #[test]

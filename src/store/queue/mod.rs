@@ -321,6 +321,13 @@ impl Queue {
         }
     }
 
+    /// Notes that a message came and was lost at once, because there is no room for it.
+    pub fn turn_away(&mut self, cause: Cause, message: Tally) {
+        self.came += message;
+        self.gone += message;
+        self.note_lost(cause, message);
+    }
+
     /// Lets go of all messages for one cause. O(1) here: heavy ones are freed elsewhere.
     pub fn lose_all(&mut self, cause: Cause) {
         let lost = self.held();
