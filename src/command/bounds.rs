@@ -415,6 +415,15 @@ fn freshen_end(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, count: usize) {
     {}
 }
 
+/// Has all go from a queue that time has ended, before it comes to where that would not be known.
+pub(super) fn freshen_all(call: &mut Call<'_, '_>, key: &Key<'_>) {
+    let (now_ms, tick) = (call.now_ms(), call.tick());
+    while let Ok(Some(queue)) = call.held.shard_of(key).queue(key, now_ms)
+        && queue.has_overdue(tick)
+        && freshen(call, key, MOVED_PER_HOLD_MAX)
+    {}
+}
+
 /// Lets go of at most `limit` messages whose own time is over; says whether any was there.
 fn end_messages(call: &mut Call<'_, '_>, key: &Key<'_>, limit: usize) -> bool {
     let (now_ms, tick) = (call.now_ms(), call.tick());

@@ -31,6 +31,7 @@ pub fn renamenx(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 fn give_name(call: &mut Call<'_, '_>, args: Args<'_>, must_be_free: bool) -> Result<bool> {
     let (source, target) = (call.key(args.at(1)), call.key(args.at(2)));
     let now_ms = call.now_ms();
+    bounds::freshen_all(call, &source);
     if !call.shard(&source).exists(&source, now_ms) {
         return Err(Error::NoSuchKey);
     }
@@ -99,6 +100,7 @@ pub fn move_key(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     // A key's shard depends on its name only, so the place in the other database is held too.
     let target = Key { db, ..source };
     let now_ms = call.now_ms();
+    bounds::freshen_all(call, &source);
     let shard = call.shard(&source);
     let is_free = shard.exists(&source, now_ms) && !shard.exists(&target, now_ms);
     let moved = if is_free { shard.remove(&source) } else { None };
@@ -138,6 +140,7 @@ pub fn copy(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         return Err(SAME);
     }
     let now_ms = call.now_ms();
+    bounds::freshen_all(call, &source);
     let is_taken = !replace && call.shard(&target).exists(&target, now_ms);
     if !is_taken {
         check_room(call, &source, &target)?;

@@ -96,6 +96,9 @@ pub fn sort_ro(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 
 fn answer(call: &mut Call<'_, '_>, args: Args<'_>, mut wanted: Wanted<'_>) -> Result {
     let key = call.key(args.at(1));
+    if wanted.store.is_some() {
+        bounds::freshen_all(call, &key);
+    }
     let elements = load(call, &key, &mut wanted)?;
     let mut elements = weigh(call, elements, &wanted)?;
     if !wanted.unsorted {

@@ -176,3 +176,38 @@ fn whatever_adds_finds_the_room_of_what_is_too_old() {
         assert_eq!(bench.run("LRANGE d 0 -1"), "*1 $4 late", "{overflow}");
     }
 }
+
+#[test]
+fn what_is_too_old_does_not_come_along() {
+    for command in [
+        "RENAME old plain",
+        "RENAMENX old plain",
+        "COPY old plain",
+        "MOVE old 1",
+        "SORT old ALPHA STORE plain",
+    ] {
+        let mut bench = Bench::new();
+        bench.run("WEIR.POLICY SET ol* MAX-AGE 150");
+        bench.run("RPUSH old a");
+        bench.now = bench.now.after(Duration::from_millis(100));
+        bench.run("RPUSH old b");
+        bench.now = bench.now.after(Duration::from_millis(50));
+        bench.run(command);
+        let mut player = bench.client();
+        let mut key = "plain";
+        if command.starts_with("MOVE") {
+            bench.play(&mut player, "SELECT 1");
+            key = "old";
+        }
+        let all = format!("LRANGE {key} 0 -1");
+        assert_eq!(bench.play(&mut player, &all), "*1 $1 b", "{command}");
+        // With nothing else there, it is as if the key were not there.
+        let mut bench = Bench::new();
+        bench.run("WEIR.POLICY SET ol* MAX-AGE 150");
+        bench.run("RPUSH old a");
+        bench.now = bench.now.after(Duration::from_millis(150));
+        let without = Bench::new().run(command);
+        assert_eq!(bench.run(command), without, "{command}");
+        assert_eq!(bench.run("EXISTS old plain"), ":0", "{command}");
+    }
+}
