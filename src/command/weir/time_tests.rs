@@ -211,3 +211,21 @@ fn what_is_too_old_does_not_come_along() {
         assert_eq!(bench.run("EXISTS old plain"), ":0", "{command}");
     }
 }
+
+#[test]
+fn a_queue_that_gets_its_dead_letter_queue_later_is_prompt_from_then_on() {
+    let mut bench = Bench::new();
+    bench.run("WEIR.POLICY SET q MAX-AGE 50");
+    bench.run("RPUSH q a");
+    let due_us = (bench.now.mono_ms() + 50) * 1000;
+    assert_eq!(bench.engine.early.of(0), u64::MAX);
+    bench.run("WEIR.POLICY SET q MAX-AGE 50 DEAD-LETTER dead");
+    assert_eq!(bench.engine.early.of(0), due_us);
+    let mut waiter = bench.client();
+    assert_eq!(bench.play(&mut waiter, "BLPOP dead 0"), "(blocked)");
+    bench.engine.early.answer(0, due_us);
+    bench.pass(0);
+    assert_eq!(bench.engine.early.of(0), due_us);
+    bench.pass(50);
+    assert_eq!(waiter.look(), "*2 $4 dead $1 a");
+}

@@ -61,14 +61,17 @@ impl Shard {
         };
         let due = queue.next_due()?;
         let scheduled = queue.scheduled();
-        if scheduled != 0 && due >= scheduled {
+        let is_prompt = queue.governed().is_some_and(|g| g.dead_letter.is_some());
+        let place = (scheduled, key.db, key.hash);
+        // A policy that has become prompt finds it on the other list.
+        let is_listed = scheduled != 0 && (!is_prompt || self.timed.prompt.contains(&place));
+        if is_listed && due >= scheduled {
             return None;
         }
         self.timed.remove(scheduled, key.db, key.hash);
         // Ticks begin at 0, which stands for none.
         let due = due.max(1);
         queue.set_scheduled(due);
-        let is_prompt = queue.governed().is_some_and(|g| g.dead_letter.is_some());
         let list = if is_prompt {
             &mut self.timed.prompt
         } else {
