@@ -17,7 +17,7 @@ use crate::store::{AHEAD_LEN, Cause, Held, Key, Shard, Value};
 use super::ahead::Ahead;
 use super::engine::Engine;
 use super::secrets;
-use super::session::Session;
+use super::session::{ReplyMode, Session};
 use super::spec::Flags;
 use super::table::{Found, Recent};
 
@@ -284,8 +284,15 @@ impl<'c> Call<'c, '_> {
     }
 
     /// Writes what others left in the client's own mailbox to the reply, so that it keeps its
-    /// place among the replies.
+    /// place among the replies. Where these are not sent, it is taken when the command is over.
     pub fn collect_mail(&mut self) {
+        if self.session.reply_mode == ReplyMode::On {
+            self.take_mail();
+        }
+    }
+
+    /// The same whatever becomes of replies: for where nothing is taken back.
+    pub fn take_mail(&mut self) {
         if self.session.client.mailbox.is_notified() {
             // A wish to close stays in the box for the connection to find.
             let _ = self.session.client.mailbox.drain(self.reply, usize::MAX);

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use crate::acl::Context;
 use crate::clock;
 use crate::config::Events;
-use crate::protocol::Args;
+use crate::protocol::{Args, Mark};
 use crate::store::{Shard, ShardSet};
 
 use super::acl;
@@ -70,8 +70,11 @@ fn is_http(args: Args<'_>) -> bool {
 /// The same for clients in a special state, or when the server is in one.
 fn execute_special(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outcome {
     call.forget_request();
-    let mark = call.reply.mark();
     let reply_mode = call.session.reply_mode;
+    if reply_mode != ReplyMode::On {
+        call.take_mail();
+    }
+    let mark = call.reply.mark();
     if call.session.reply_mode == ReplyMode::SkipNext {
         call.session.reply_mode = ReplyMode::Skipping;
     }
@@ -81,15 +84,29 @@ fn execute_special(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
         call.session.reply_mode = reply_mode;
         return outcome;
     }
-    // Confirmations of subscriptions are sent whatever becomes of replies.
-    if call.session.reply_mode != ReplyMode::On && !call.session.has_confirmed {
-        call.reply.truncate_to(mark);
+    if call.session.reply_mode != ReplyMode::On {
+        silence(call, mark, &outcome);
     }
     if call.session.reply_mode == ReplyMode::Skipping {
         call.session.reply_mode = ReplyMode::On;
         call.session.note_state();
     }
     outcome
+}
+
+/// Takes back the reply to a command, written behind `mark`, and sees to it that none comes later.
+/// Confirmations of subscriptions, and messages, are sent whatever becomes of replies.
+#[cold]
+fn silence(call: &mut Call<'_, '_>, mark: Mark, outcome: &Outcome) {
+    if !call.session.has_confirmed {
+        call.reply.truncate_to(mark);
+    }
+    if matches!(outcome, Outcome::Blocked) {
+        // Its connection is to find in the mailbox that the wait is over.
+        call.session.is_unheard = true;
+    } else {
+        call.take_mail();
+    }
 }
 
 fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outcome {

@@ -348,7 +348,7 @@ fn part(call: &mut Call<'_, '_>, args: Args<'_>, way: Way) -> Result {
         leave_one(call, way, &name);
         // What was published before stands before the confirmation.
         if !call.session.is_atomic {
-            call.collect_mail();
+            call.take_mail();
         }
         confirm(call, way, way.unsubscribed(), Some(&name));
     }
@@ -474,6 +474,43 @@ fn pubsub_numpat(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 #[cfg(test)]
 mod tests {
     use crate::command::testing::Bench;
+
+    #[test]
+    fn messages_come_whatever_becomes_of_replies() {
+        let bench = Bench::new();
+        let mut player = bench.client();
+        bench.play(&mut player, "HELLO 3");
+        for (before, command, expected) in [
+            ("", "SUBSCRIBE c", ">3 $9 subscribe $1 c :1"),
+            ("", "CLIENT REPLY OFF", ""),
+            ("", "PUBLISH c 1", ">3 $7 message $1 c $1 1"),
+            (
+                "PUBLISH c 2",
+                "EVAL redis.call('publish','c','3') 0",
+                ">3 $7 message $1 c $1 2 >3 $7 message $1 c $1 3",
+            ),
+            ("", "MULTI", ""),
+            ("", "PUBLISH c 4", ""),
+            ("", "EXEC", ">3 $7 message $1 c $1 4"),
+            ("PUBLISH c 5", "GET a", ">3 $7 message $1 c $1 5"),
+            (
+                "PUBLISH c 6",
+                "UNSUBSCRIBE c",
+                ">3 $7 message $1 c $1 6 >3 $11 unsubscribe $1 c :0",
+            ),
+            ("", "SUBSCRIBE c", ">3 $9 subscribe $1 c :1"),
+            ("", "CLIENT REPLY ON", "+OK"),
+            ("", "CLIENT REPLY SKIP", ""),
+            ("", "PUBLISH c 7", ">3 $7 message $1 c $1 7"),
+            ("", "PUBLISH c 8", ":1 >3 $7 message $1 c $1 8"),
+        ] {
+            if !before.is_empty() {
+                assert_eq!(bench.run(before), ":1");
+            }
+            assert_eq!(bench.play(&mut player, command), expected, "{command}");
+        }
+        assert_eq!(player.look(), "");
+    }
 
     #[test]
     fn subscriptions_are_confirmed_to_those_who_want_no_replies() {

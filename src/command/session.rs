@@ -122,6 +122,8 @@ pub struct Session {
     pub watching: Option<Watching>,
     /// While it stands in lines.
     pub blocked: Option<Blocked>,
+    /// Nobody wants the reply to the command on which it blocks.
+    pub is_unheard: bool,
     /// What its next request waits for, if that was postponed.
     pub postponed: Option<Awaited>,
     /// Inside EXEC or a script: nothing may block.
@@ -172,6 +174,7 @@ impl Session {
             recent: Recent::default(),
             watching: None,
             blocked: None,
+            is_unheard: false,
             postponed: None,
             is_atomic: false,
             is_script: false,

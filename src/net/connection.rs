@@ -243,7 +243,9 @@ impl Connection {
                     command::cancel(call, &call.session.client.clone())
                 });
                 if was_waiting {
-                    self.output.null_array();
+                    if !self.session.is_unheard {
+                        self.output.null_array();
+                    }
                     self.release_hold();
                 } else {
                     self.take_served();
@@ -263,6 +265,10 @@ impl Connection {
             return false;
         };
         drop(wait);
+        if self.session.is_unheard {
+            self.release_hold();
+            return true;
+        }
         if !served.taken.is_empty() {
             let from_byte = self.sent_bytes + self.output.len() as u64;
             self.in_flight.push(InFlight {
@@ -288,6 +294,7 @@ impl Connection {
         self.held = Held::No;
         self.until_us = None;
         self.session.blocked = None;
+        self.session.is_unheard = false;
         self.has_requests = !self.input.is_empty();
     }
 

@@ -116,6 +116,30 @@ fn nobody_is_kept_whom_a_pause_held_up() {
 }
 
 #[test]
+fn who_wants_no_reply_gets_none_after_a_wait() {
+    let bench = Bench::new();
+    let mut wire = Wire::new(&bench, usize::MAX);
+    wire.socket.send(&request(&["CLIENT", "REPLY", "OFF"]));
+    wire.socket.send(&request(&["BLPOP", "k", "0"]));
+    assert_eq!(wire.turn(), b"");
+    bench.run("RPUSH k a");
+    assert_eq!(wire.turn(), b"");
+    assert_eq!(bench.run("EXISTS k"), ":0");
+    wire.socket.send(&request(&["CLIENT", "REPLY", "ON"]));
+    assert_eq!(wire.turn(), b"+OK\r\n");
+    wire.socket.send(&request(&["CLIENT", "REPLY", "SKIP"]));
+    wire.socket.send(&request(&["BLPOP", "k", "0.05"]));
+    wire.socket.send(&request(&["PING"]));
+    assert_ne!(wire.turn_ends(), Turn::Wait { until_us: None });
+    wire.now = wire.now.after(Duration::from_secs(1));
+    assert_eq!(wire.turn(), b"+PONG\r\n");
+    wire.socket.send(&request(&["BLPOP", "k", "0"]));
+    assert_eq!(wire.turn(), b"");
+    bench.run("RPUSH k a");
+    assert_eq!(wire.turn(), b"*2\r\n$1\r\nk\r\n$1\r\na\r\n");
+}
+
+#[test]
 fn bounds_of_requests_follow_who_the_client_is() {
     let bench = Bench::new();
     bench.run("CONFIG SET requirepass pw");
