@@ -190,7 +190,7 @@ fn run(
         // Before the commands that it runs.
         call.feed_monitors(args, 0..0, None);
     }
-    if call.session.is_subscribed() {
+    if call.session.is_subscribed() && !call.session.is_atomic {
         // What was published before stands before the reply, never inside it.
         call.collect_mail();
     }
@@ -214,7 +214,7 @@ fn run(
             note_failure(call, args, &line, failed.is_counted);
         }
     }
-    if call.session.is_subscribed() {
+    if call.session.is_subscribed() && !call.session.is_atomic {
         call.collect_mail();
     }
     Ok(Outcome::Done)

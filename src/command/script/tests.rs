@@ -629,3 +629,23 @@ fn a_pause_of_writes_lets_scripts_read() {
         assert_eq!(bench.run(held_up), "(postponed)", "{held_up}");
     }
 }
+
+#[test]
+fn what_a_script_publishes_in_a_transaction_follows_its_reply() {
+    let bench = Bench::new();
+    let mut player = bench.client();
+    let message = ">3 $7 message $1 c $1";
+    for (command, expected) in [
+        ("SUBSCRIBE c", ">3 $9 subscribe $1 c :1"),
+        ("MULTI", "+OK"),
+        ("PUBLISH c 1", "+QUEUED"),
+        ("EVAL redis.call('publish','c','2') 0", "+QUEUED"),
+        ("PING", "+QUEUED"),
+        ("EXEC", &format!("*3 :1 _ +PONG {message} 1 {message} 2")),
+    ] {
+        if command == "SUBSCRIBE c" {
+            bench.play(&mut player, "HELLO 3");
+        }
+        assert_eq!(bench.play(&mut player, command), expected, "{command}");
+    }
+}
