@@ -216,6 +216,10 @@ fn write_hello(call: &mut Call<'_, '_>) {
 }
 
 fn set_resp(call: &mut Call<'_, '_>, resp: Resp) {
+    if !call.session.is_atomic {
+        // What was published before was encoded for what it spoke.
+        call.collect_mail();
+    }
     call.reply.set_resp(resp);
     call.session.client.mailbox.set_resp(resp);
 }
@@ -240,7 +244,9 @@ fn auth(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 
 /// RESET
 fn reset(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
-    leave(call);
+    withdraw(call);
+    // What was published before stands before the reply.
+    call.take_mail();
     call.session.db = 0;
     call.session.reply_mode = ReplyMode::On;
     call.session.is_authenticated = !call.engine.asks_who();
@@ -262,12 +268,17 @@ fn reset(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 
 /// Takes a client that is gone out of everything that knows it.
 pub fn leave(call: &mut Call<'_, '_>) {
-    transaction::abandon(call);
-    pubsub::leave_all(call);
-    monitor::leave(call);
+    withdraw(call);
     // Nobody publishes to it any more.
     let mut departed = call.engine.departed.lock();
     departed.append(&call.session.client.mailbox.retire());
+}
+
+/// Ends its transaction and all that others send it.
+fn withdraw(call: &mut Call<'_, '_>) {
+    transaction::abandon(call);
+    pubsub::leave_all(call);
+    monitor::leave(call);
 }
 
 #[cfg(test)]
@@ -318,6 +329,29 @@ mod tests {
         for part in [" name= ", " lib-name=lib ", " cmd=client|info "] {
             assert!(shown.contains(part), "{shown}");
         }
+    }
+
+    #[test]
+    fn messages_before_reset_and_hello_are_sent_before_their_replies() {
+        let bench = Bench::new();
+        bench.run("CONFIG SET notify-keyspace-events K$");
+        let event = ">4 $8 pmessage $6 __key* $16 __keyspace@0__:k $3 set";
+        for (command, reply) in [("RESET", "+RESET"), ("HELLO 2", "*14 $6 server")] {
+            let mut player = bench.client();
+            for before in ["HELLO 3", "PSUBSCRIBE __key*", "SET k v"] {
+                bench.play(&mut player, before);
+            }
+            let shown = bench.play(&mut player, command);
+            assert!(shown.starts_with(&format!("{event} {reply}")), "{shown}");
+        }
+        let mut monitor = bench.client();
+        for command in ["MONITOR", "PING"] {
+            bench.play(&mut monitor, command);
+        }
+        let shown = bench.play(&mut monitor, "RESET");
+        assert!(shown.ends_with("\"PING\" +RESET"), "{shown}");
+        assert_eq!(bench.play(&mut monitor, "PING"), "+PONG");
+        assert_eq!(monitor.look(), "");
     }
 
     #[test]
