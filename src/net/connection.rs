@@ -306,10 +306,11 @@ impl Connection {
         if consumed > 0 {
             self.expect_alike(consumed);
         }
-        // An idle connection owns no buffer.
-        if consumed == bytes.len() {
-            self.session.client.query_bytes.store(0, Ordering::Relaxed);
-        } else if consumed >= LARGE_BYTES_MIN {
+        let client = &self.session.client;
+        let left_bytes = bytes.len() - consumed;
+        client.query_bytes.store(left_bytes, Ordering::Relaxed);
+        // An idle connection owns no buffer, and neither does an empty vector.
+        if left_bytes == 0 || consumed >= LARGE_BYTES_MIN {
             self.input = bytes[consumed..].to_vec();
         } else {
             self.input = carrier.into_buffer();

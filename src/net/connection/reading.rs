@@ -103,6 +103,7 @@ impl Connection {
         self.input
             .reserve_exact(bytes.len() + self.room(bytes.len()));
         self.input.extend_from_slice(bytes);
+        self.note_buffers();
     }
 
     /// Reads into a buffer of the connection's own, unless the worker's will do.

@@ -1,5 +1,6 @@
 //! What a connection does with what its client sends.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::command::testing::Bench;
@@ -137,6 +138,38 @@ fn who_wants_no_reply_gets_none_after_a_wait() {
     assert_eq!(wire.turn(), b"");
     bench.run("RPUSH k a");
     assert_eq!(wire.turn(), b"*2\r\n$1\r\nk\r\n$1\r\na\r\n");
+}
+
+#[test]
+fn what_waits_of_requests_is_known() {
+    let bench = Bench::new();
+    let mut wire = Wire::new(&bench, usize::MAX);
+    let query_bytes = || {
+        let clients = bench.engine.clients.all();
+        let bytes = clients.iter().map(|client| &client.query_bytes);
+        bytes.map(|bytes| bytes.load(Ordering::Relaxed)).max()
+    };
+    let large = request(&["ECHO", &"x".repeat(100_000)]);
+    let (first, rest) = large.split_at(60_000);
+    wire.socket.send(first);
+    wire.turn();
+    assert_eq!(query_bytes(), Some(60_000));
+    wire.socket.send(rest);
+    wire.turn();
+    assert_eq!(query_bytes(), Some(0));
+    let echo = request(&["ECHO", &"x".repeat(1000)]);
+    let partial = b"*1\r\n$4\r\nPI";
+    let all = [
+        &request(&["BLPOP", "z", "0"])[..],
+        &echo.repeat(50),
+        partial,
+    ];
+    wire.socket.send(&all.concat());
+    wire.turn();
+    assert_eq!(query_bytes(), Some(50 * echo.len() + partial.len()));
+    bench.run("RPUSH z m");
+    wire.turn();
+    assert_eq!(query_bytes(), Some(partial.len()));
 }
 
 #[test]
