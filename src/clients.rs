@@ -267,6 +267,7 @@ impl Client {
             + self.query_bytes.load(Ordering::Relaxed)
             + self.queued_bytes.load(Ordering::Relaxed)
             + self.waiting_bytes()
+            + self.mailbox.list_bytes()
     }
 
     /// How many subscriptions of any kind it has.

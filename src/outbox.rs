@@ -103,6 +103,10 @@ impl OutboxLedger {
     }
 }
 
+/// Messages for which an empty box keeps room: 32 KiB. A burst is not to be kept in memory by each
+/// subscriber that ever fell behind.
+const KEPT_LEN: usize = 1024;
+
 #[derive(Debug, Default)]
 struct Contents {
     messages: VecDeque<Bytes>,
@@ -136,7 +140,15 @@ impl Contents {
         let held = self.held();
         self.messages.clear();
         self.messages_bytes = 0;
+        self.shrink();
         held
+    }
+
+    /// Gives back the room that an empty box needs no more.
+    fn shrink(&mut self) {
+        if self.messages.is_empty() && self.messages.capacity() > KEPT_LEN {
+            self.messages = VecDeque::new();
+        }
     }
 
     fn account(&self) -> OutboxLedger {
@@ -206,6 +218,11 @@ impl Mailbox {
     /// Bytes of published messages that wait to be written.
     pub fn backlog_bytes(&self) -> usize {
         self.backlog_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that the list of waiting messages takes beside these.
+    pub fn list_bytes(&self) -> usize {
+        self.contents.lock().messages.capacity() * size_of::<Bytes>()
     }
 
     /// Messages that were let go of so far.
@@ -330,6 +347,7 @@ impl Mailbox {
             contents.ledger.taken.add(message.len());
             out.raw_shared(message);
         }
+        contents.shrink();
         self.backlog_bytes
             .store(contents.messages_bytes, Ordering::Relaxed);
         if !contents.messages.is_empty() || contents.close.is_some() {

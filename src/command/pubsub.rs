@@ -473,7 +473,9 @@ fn pubsub_numpat(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 
 #[cfg(test)]
 mod tests {
-    use crate::command::testing::Bench;
+    use bytes::Bytes;
+
+    use crate::command::testing::{Bench, Player};
 
     #[test]
     fn messages_come_whatever_becomes_of_replies() {
@@ -510,6 +512,23 @@ mod tests {
             assert_eq!(bench.play(&mut player, command), expected, "{command}");
         }
         assert_eq!(player.look(), "");
+    }
+
+    #[test]
+    fn an_outbox_gives_back_what_a_burst_took() {
+        let bench = Bench::new();
+        let mut player = bench.client();
+        bench.play(&mut player, "SUBSCRIBE c");
+        let memory_bytes = |player: &Player| player.session.client.memory_bytes();
+        let before = memory_bytes(&player);
+        let mut publisher = bench.client();
+        for _ in 0..5_000 {
+            bench.play(&mut publisher, "PUBLISH c x");
+        }
+        let list_bytes = memory_bytes(&player) - before - player.session.client.waiting_bytes();
+        assert!(list_bytes >= 5_000 * size_of::<Bytes>(), "{list_bytes}");
+        player.look();
+        assert_eq!(memory_bytes(&player), before);
     }
 
     #[test]
