@@ -265,6 +265,11 @@ fn psubscribe(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 
 /// SSUBSCRIBE shardchannel [shardchannel ...]
 fn ssubscribe(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
+    if call.session.is_atomic {
+        return Err(Error::text(
+            "SSUBSCRIBE isn't allowed for a DENY BLOCKING client",
+        ));
+    }
     join(call, args, Way::ShardChannel)
 }
 
@@ -512,6 +517,19 @@ mod tests {
             assert_eq!(bench.play(&mut player, command), expected, "{command}");
         }
         assert_eq!(player.look(), "");
+    }
+
+    #[test]
+    fn shard_channels_are_not_subscribed_to_in_a_transaction() {
+        let bench = Bench::new();
+        let mut player = bench.client();
+        for command in ["MULTI", "SSUBSCRIBE c"] {
+            bench.play(&mut player, command);
+        }
+        assert_eq!(
+            bench.play(&mut player, "EXEC"),
+            "*1 -ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"
+        );
     }
 
     #[test]
