@@ -9,7 +9,7 @@ use super::super::error::Error;
 use super::super::outcome::{Outcome, Result};
 use super::super::spec::{Command, Flags, KeyPositions, Keys};
 use super::super::table::{Found, table};
-use super::{as_integer, categories, key_specs};
+use super::{as_integer, categories, key_specs, tips};
 
 /// A row of the table: COMMAND's subcommands share their group and flags.
 macro_rules! sub {
@@ -144,7 +144,9 @@ fn write_info(reply: &mut Reply, name: &str, command: &Command) {
     for category in categories {
         reply.simple(&format!("@{category}"));
     }
-    reply.set(0);
+    let tips = tips::of(name);
+    reply.set(tips.len());
+    tips.iter().for_each(|tip| reply.bulk_str(tip));
     write_key_specs(reply, name, command);
     match command.subcommands.len() {
         0 => reply.set(0),
@@ -202,12 +204,27 @@ fn write_key_specs(reply: &mut Reply, name: &str, command: &Command) {
             reply.set(1);
             write_streams(reply, first_does, if name == "xread" { 1 } else { 4 });
         }
+        // By what it sorts and what it stores is found by words anywhere.
+        Keys::Found(_) if name.starts_with("sort") => {
+            let stores = first_does != others_do;
+            reply.set(if stores { 3 } else { 2 });
+            write_range(reply, first_does, 1, 0, 1);
+            write_unknown(reply, first_does);
+            if stores {
+                write_unknown(reply, others_do);
+            }
+        }
         Keys::Found(_) => {
             reply.set(1);
-            write_spec_head(reply, first_does, "unknown", &[]);
-            write_finder(reply, "find_keys", "unknown", &[]);
+            write_unknown(reply, first_does);
         }
     }
+}
+
+/// Keys that no rule finds.
+fn write_unknown(reply: &mut Reply, does: &str) {
+    write_spec_head(reply, does, "unknown", &[]);
+    write_finder(reply, "find_keys", "unknown", &[]);
 }
 
 fn write_range(reply: &mut Reply, does: &str, first: usize, last: isize, step: usize) {
@@ -442,6 +459,34 @@ mod tests {
     }
 
     #[test]
+    fn tips_are_told() {
+        let info = Bench::new().run("COMMAND INFO SLOWLOG|LEN");
+        let tips = "*3 $24 request_policy:all_nodes $23 response_policy:agg_sum \
+                    $23 nondeterministic_output";
+        assert!(info.contains(tips), "{info}");
+    }
+
+    #[test]
+    fn the_key_that_is_sorted_is_told_first() {
+        let bench = Bench::new();
+        let first = "*6 $5 flags *2 +RO +access $12 begin_search *4 $4 type $5 index $4 spec *2 \
+                     $5 index :1";
+        let unknown = |flags: &str| {
+            format!(
+                "*6 $5 flags *2 {flags} $12 begin_search *4 $4 type $7 unknown $4 spec *0 \
+                 $9 find_keys *4 $4 type $7 unknown $4 spec *0"
+            )
+        };
+        let (by, store) = (unknown("+RO +access"), unknown("+OW +update"));
+        let info = bench.run("COMMAND INFO SORT");
+        assert!(info.contains(&format!("*3 {first}")), "{info}");
+        assert!(info.ends_with(&format!("{by} {store} *0")), "{info}");
+        let info = bench.run("COMMAND INFO SORT_RO");
+        assert!(info.contains(&format!("*2 {first}")), "{info}");
+        assert!(info.ends_with(&format!("{by} *0")), "{info}");
+    }
+
+    #[test]
     fn names_are_listed_and_filtered() {
         let bench = Bench::new();
         assert!(bench.run("COMMAND LIST").contains("$10 config|get"));
@@ -475,6 +520,10 @@ mod tests {
         assert_eq!(
             bench.run("COMMAND GETKEYSANDFLAGS LMOVE a b LEFT LEFT"),
             "*2 *2 $1 a *3 +RW +access +delete *2 $1 b *2 +RW +insert"
+        );
+        assert_eq!(
+            bench.run("COMMAND GETKEYSANDFLAGS BITFIELD k SET u8 0 1"),
+            "*1 *2 $1 k *3 +RW +access +update"
         );
         for (request, why) in [
             ("nosuch", "Invalid command specified"),

@@ -174,7 +174,8 @@ pub(in crate::command) fn of_request(
     let first = match name {
         "set" if request.from(3).any(|option| is(option, "get")) => "RW access update",
         "set" => "OW update",
-        "bitfield" if !changes_bits(request) => "RO access",
+        "bitfield" if changes_bits(request) => "RW access update",
+        "bitfield" => "RO access",
         _ => return of(name, command),
     };
     (first, first)

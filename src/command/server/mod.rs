@@ -21,6 +21,7 @@ mod persistence;
 mod replication;
 mod shutdown;
 mod slowlog;
+mod tips;
 
 pub(super) use debug::check_debug;
 
