@@ -15,7 +15,7 @@ use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmStat
 use super::arguments::as_bytes;
 use super::enter::Enter;
 use super::failure::{self, Failure, failure_in};
-use super::host::{Host, Verdict, hosted, with_host};
+use super::host::{Host, hosted};
 use super::plain::is_plain;
 use super::redis::Shared;
 use super::source::{Script, Sha};
@@ -55,6 +55,22 @@ impl Failed {
             line: [b"ERR ", text].concat(),
             place: None,
             is_counted: false,
+        }
+    }
+}
+
+impl From<&mlua::Error> for Failed {
+    fn from(error: &mlua::Error) -> Self {
+        let (line, is_counted) = match failure_in(error) {
+            Some(Failure::Line { line, is_counted }) => (line.clone(), *is_counted),
+            Some(Failure::Text(text)) => return Self::unplaced(text),
+            Some(Failure::Stop(line)) => (line.as_bytes().to_vec(), false),
+            None => return Self::unplaced(&failure::text_of(error)),
+        };
+        Self {
+            line,
+            place: None,
+            is_counted,
         }
     }
 }
@@ -146,13 +162,7 @@ impl Interpreter {
         let ours = Rc::clone(&shared);
         lua.set_global_hook(
             HookTriggers::new().every_nth_instruction(LOOK_INSTRUCTIONS),
-            move |_, _| match with_host(|host| host.look_around()) {
-                None | Some(Verdict::GoOn) => Ok(VmState::Continue),
-                Some(Verdict::Stop(line)) => {
-                    ours.stopped.set(Some(line));
-                    Err(Failure::Stop(line).into())
-                }
-            },
+            move |_, _| ours.look_around().map(|()| VmState::Continue),
         )?;
         Ok(Self {
             generation,
@@ -241,26 +251,35 @@ impl Interpreter {
     ) -> Result<Replied, Failed> {
         self.shared.calls.resp.set(Resp::V2);
         self.shared.stopped.set(None);
-        let result = match self.call(host, run) {
-            Ok((true, value)) => from_lua::write(reply, self.shared.calls.resp.get(), &value)
+        let result = hosted(host, || self.reply_of(run, reply));
+        self.collect();
+        result
+    }
+
+    fn reply_of(&self, run: &Run<'_>, reply: &mut Reply) -> Result<Replied, Failed> {
+        let mark = reply.mark();
+        match self.call(run) {
+            Ok((true, value)) => from_lua::write(reply, &self.shared, &value)
                 .and_then(|()| replied(&value))
-                .map_err(|error| Failed::unplaced(&text_of(&error))),
+                .map_err(|error| {
+                    reply.truncate_to(mark);
+                    Failed::from(&error)
+                }),
             // Lua asks nobody about its own memory errors.
             Ok((false, raised)) => Err(self
                 .shared
                 .failed
                 .take()
                 .unwrap_or_else(|| Failed::unplaced(&as_bytes(&raised).unwrap_or_default()))),
-            Err(error) => Err(Failed::unplaced(&text_of(&error))),
-        };
-        self.collect();
-        result
+            Err(error) => Err(Failed::from(&error)),
+        }
     }
 
-    fn call(&self, host: &mut dyn Host, run: &Run<'_>) -> mlua::Result<(bool, Value)> {
+    fn call(&self, run: &Run<'_>) -> mlua::Result<(bool, Value)> {
         self.lua.set_memory_limit(self.shared.memory_bytes_max)?;
-        let (script, keys, arguments) = (&run.script.function, run.keys, run.arguments);
-        let result = hosted(host, || self.enter.run(script, keys, arguments));
+        let result = self
+            .enter
+            .run(&run.script.function, run.keys, run.arguments);
         self.lua.set_memory_limit(0)?;
         result
     }
@@ -273,14 +292,6 @@ impl Interpreter {
         // Collecting fails only where a finalizer does, and scripts have none.
         let _ = self.lua.gc_collect();
         self.collect_bytes = COLLECT_BYTES_MIN.max(self.lua.used_memory() * 2);
-    }
-}
-
-/// The text of an error, whoever raised it.
-fn text_of(error: &mlua::Error) -> Vec<u8> {
-    match failure_in(error) {
-        Some(Failure::Text(text)) => text.clone(),
-        _ => failure::text_of(error),
     }
 }
 
@@ -302,8 +313,8 @@ fn replied(value: &Value) -> mlua::Result<Replied> {
 fn natives(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let natives = lua.create_table()?;
     natives.raw_set("redis", redis::library(lua, shared)?)?;
-    natives.raw_set("cjson", json::library(lua)?)?;
-    natives.raw_set("cmsgpack", msgpack::library(lua)?)?;
+    natives.raw_set("cjson", json::library(lua, shared)?)?;
+    natives.raw_set("cmsgpack", msgpack::library(lua, shared)?)?;
     natives.raw_set("struct", structs::library(lua)?)?;
     natives.raw_set("bit", bit::library(lua)?)?;
     natives.raw_set("bounded", bounded::functions(lua)?)?;
@@ -335,12 +346,10 @@ fn finish(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Function> {
 /// What becomes of a value that nothing in the script caught.
 fn failed(lua: &Lua, raised: &Value) -> mlua::Result<Failed> {
     let (line, is_counted) = match raised {
-        Value::Error(error) => match failure_in(error) {
-            Some(Failure::Line { line, is_counted }) => (line.clone(), *is_counted),
-            Some(Failure::Text(text)) => ([b"ERR ", &text[..]].concat(), false),
-            Some(Failure::Stop(line)) => (line.as_bytes().to_vec(), false),
-            None => ([b"ERR ", &failure::text_of(error)[..]].concat(), false),
-        },
+        Value::Error(error) => {
+            let failed = Failed::from(&**error);
+            (failed.line, failed.is_counted)
+        }
         Value::Table(table) => {
             let line = as_bytes(&table.raw_get("err")?);
             let line = line.unwrap_or_else(|| b"ERR unknown error".to_vec());

@@ -21,6 +21,7 @@ mod interpreter;
 mod json;
 mod msgpack;
 mod number;
+mod pace;
 mod plain;
 mod random;
 mod redis;

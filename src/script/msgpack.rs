@@ -1,27 +1,38 @@
 //! The `cmsgpack` library: `MessagePack` as the Lua module of that name reads and writes it.
 
-#![allow(
-    clippy::needless_pass_by_value,
-    reason = "natives are handed their arguments"
-)]
+use std::rc::Rc;
 
 use mlua::{Lua, Table, Value, Variadic};
 
 use super::arguments::{as_f64, bytes, integer, integer_or};
 use super::failure::{bad_argument, bare_text, text};
+use super::pace::Pace;
+use super::redis::Shared;
 
 /// Deepest nesting that is written; what lies deeper becomes nil.
 const NESTING_MAX: u32 = 16;
 /// Deepest nesting that is read: the stack of a worker is finite.
 const DEPTH_MAX: u32 = 1000;
 
+/// A function that reads values.
+type Unpack = fn(&Lua, &Shared, &[Value]) -> mlua::Result<Variadic<Value>>;
+
 /// The library.
-pub(super) fn library(lua: &Lua) -> mlua::Result<Table> {
+pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let library = lua.create_table()?;
+    let ours = Rc::clone(shared);
+    let pack = move |lua: &Lua, args: Variadic<Value>| pack(lua, &ours, &args);
     library.raw_set("pack", lua.create_function(pack)?)?;
-    library.raw_set("unpack", lua.create_function(unpack)?)?;
-    library.raw_set("unpack_one", lua.create_function(unpack_one)?)?;
-    library.raw_set("unpack_limit", lua.create_function(unpack_limit)?)?;
+    let unpackers: [(&str, Unpack); 3] = [
+        ("unpack", unpack),
+        ("unpack_one", unpack_one),
+        ("unpack_limit", unpack_limit),
+    ];
+    for (name, unpack) in unpackers {
+        let ours = Rc::clone(shared);
+        let unpack = move |lua: &Lua, args: Variadic<Value>| unpack(lua, &ours, &args);
+        library.raw_set(name, lua.create_function(unpack)?)?;
+    }
     library.raw_set("_NAME", "cmsgpack")?;
     library.raw_set("_VERSION", "lua-cmsgpack 0.4.0")?;
     library.raw_set("_COPYRIGHT", "Copyright (C) 2012, Salvatore Sanfilippo")?;
@@ -29,21 +40,24 @@ pub(super) fn library(lua: &Lua) -> mlua::Result<Table> {
     Ok(library)
 }
 
-fn pack(lua: &Lua, args: Variadic<Value>) -> mlua::Result<mlua::LuaString> {
+fn pack(lua: &Lua, shared: &Shared, args: &[Value]) -> mlua::Result<mlua::LuaString> {
     if args.is_empty() {
         return Err(bad_argument(lua, 0, "MessagePack pack needs input."));
     }
     let mut out = Vec::new();
-    for value in args.iter() {
-        write(&mut out, value, 0)?;
+    let mut pace = shared.pace(lua);
+    for value in args {
+        write(&mut out, &mut pace, value, 0)?;
     }
     lua.create_string(out)
 }
 
-fn write(out: &mut Vec<u8>, value: &Value, level: u32) -> mlua::Result<()> {
+fn write(out: &mut Vec<u8>, pace: &mut Pace<'_>, value: &Value, level: u32) -> mlua::Result<()> {
+    pace.step(out.len())?;
     match value {
         Value::String(text) => {
             let text = text.as_bytes();
+            pace.step(out.len() + text.len())?;
             write_length(
                 out,
                 text.len(),
@@ -55,7 +69,7 @@ fn write(out: &mut Vec<u8>, value: &Value, level: u32) -> mlua::Result<()> {
         Value::Integer(integer) => write_integer(out, *integer),
         Value::Number(number) => write_double(out, *number),
         Value::Boolean(truth) => out.push(if *truth { 0xc3 } else { 0xc2 }),
-        Value::Table(table) if level < NESTING_MAX => return write_table(out, table, level),
+        Value::Table(table) if level < NESTING_MAX => return write_table(out, pace, table, level),
         _ => out.push(0xc0),
     }
     Ok(())
@@ -134,31 +148,36 @@ fn write_double(out: &mut Vec<u8>, number: f64) {
     }
 }
 
-fn write_table(out: &mut Vec<u8>, table: &Table, level: u32) -> mlua::Result<()> {
-    if let Some(len) = array_len(table)? {
+fn write_table(
+    out: &mut Vec<u8>,
+    pace: &mut Pace<'_>,
+    table: &Table,
+    level: u32,
+) -> mlua::Result<()> {
+    if let Some(len) = array_len(pace, table)? {
         write_length(out, len, (0x90, 15), [None, Some(0xdc), Some(0xdd)]);
         for index in 1..=len {
             let element: Value = table.raw_get(index)?;
-            write(out, &element, level + 1)?;
+            write(out, pace, &element, level + 1)?;
         }
         return Ok(());
     }
     let mut pairs = 0;
     table.for_each(|_: bool, _: bool| {
         pairs += 1;
-        Ok(())
+        pace.step(0)
     })?;
     write_length(out, pairs, (0x80, 15), [None, Some(0xde), Some(0xdf)]);
     for pair in table.pairs::<Value, Value>() {
         let (key, value) = pair?;
-        write(out, &key, level + 1)?;
-        write(out, &value, level + 1)?;
+        write(out, pace, &key, level + 1)?;
+        write(out, pace, &value, level + 1)?;
     }
     Ok(())
 }
 
 /// The length of a table whose keys are 1 to its length, as those of an empty one are.
-fn array_len(table: &Table) -> mlua::Result<Option<usize>> {
+fn array_len(pace: &mut Pace<'_>, table: &Table) -> mlua::Result<Option<usize>> {
     let (mut items, mut highest) = (0usize, 0usize);
     let mut is_array = true;
     // An error ends the walk early.
@@ -166,7 +185,7 @@ fn array_len(table: &Table) -> mlua::Result<Option<usize>> {
         Value::Integer(index) if index > 0 => {
             items += 1;
             highest = highest.max(usize::try_from(index).unwrap_or(usize::MAX));
-            Ok(())
+            pace.step(0)
         }
         _ => {
             is_array = false;
@@ -180,25 +199,26 @@ fn array_len(table: &Table) -> mlua::Result<Option<usize>> {
     Ok((items == highest).then_some(items))
 }
 
-fn unpack(lua: &Lua, args: Variadic<Value>) -> mlua::Result<Variadic<Value>> {
-    unpack_from(lua, &args, 0, 0)
+fn unpack(lua: &Lua, shared: &Shared, args: &[Value]) -> mlua::Result<Variadic<Value>> {
+    unpack_from(lua, shared, args, 0, 0)
 }
 
-fn unpack_one(lua: &Lua, args: Variadic<Value>) -> mlua::Result<Variadic<Value>> {
-    let offset = integer_or(lua, &args, 2, 0)?;
-    unpack_from(lua, &args, 1, offset)
+fn unpack_one(lua: &Lua, shared: &Shared, args: &[Value]) -> mlua::Result<Variadic<Value>> {
+    let offset = integer_or(lua, args, 2, 0)?;
+    unpack_from(lua, shared, args, 1, offset)
 }
 
-fn unpack_limit(lua: &Lua, args: Variadic<Value>) -> mlua::Result<Variadic<Value>> {
-    let limit = integer(lua, &args, 2)?;
-    let offset = integer_or(lua, &args, 3, 0)?;
-    unpack_from(lua, &args, limit, offset)
+fn unpack_limit(lua: &Lua, shared: &Shared, args: &[Value]) -> mlua::Result<Variadic<Value>> {
+    let limit = integer(lua, args, 2)?;
+    let offset = integer_or(lua, args, 3, 0)?;
+    unpack_from(lua, shared, args, limit, offset)
 }
 
 /// Reads up to `limit` values; without limit and offset all of them. Otherwise where to go on
 /// comes first, -1 at the end.
 fn unpack_from(
     lua: &Lua,
+    shared: &Shared,
     args: &[Value],
     limit: i64,
     offset: i64,
@@ -218,7 +238,8 @@ fn unpack_from(
             &format!("Start offset {start} greater than input length {len}."),
         ));
     };
-    let mut reading = Reading { lua, rest };
+    let pace = shared.pace(lua);
+    let mut reading = Reading { lua, pace, rest };
     let mut values = Vec::new();
     while !reading.rest.is_empty() && (reads_all || values.len() < limit) {
         match reading.value(0) {
@@ -254,6 +275,7 @@ impl From<mlua::Error> for Broken {
 
 struct Reading<'a> {
     lua: &'a Lua,
+    pace: Pace<'a>,
     rest: &'a [u8],
 }
 
@@ -289,6 +311,7 @@ impl<'a> Reading<'a> {
     }
 
     fn value(&mut self, depth: u32) -> Result<Value, Broken> {
+        self.pace.step(0)?;
         let marker = self.take(1)?[0];
         Ok(match marker {
             0x00..=0x7f => Value::Integer(marker.into()),

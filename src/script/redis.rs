@@ -12,9 +12,10 @@ use mlua::{Lua, Table, Value, Variadic};
 
 use super::arguments::{as_bytes, as_number, integer};
 use super::call::{self, Calls, NO_ARGUMENT, WRONG_ARGUMENT, push_number};
-use super::failure::{self, line};
-use super::host::with_host;
+use super::failure::{self, Failure, line};
+use super::host::{Verdict, with_host};
 use super::interpreter::Failed;
+use super::pace::Pace;
 use crate::protocol::{OwnedArgs, Resp, c_string};
 
 /// The version of Redis whose scripting this is, as scripts see it.
@@ -26,7 +27,7 @@ const VERSION_NUMBER: u32 = 0x0007_0209;
 pub(super) struct Shared {
     /// What calls of commands share.
     pub(super) calls: Rc<Calls>,
-    /// The most memory that Lua code may hold, in bytes. Natives build their results without it.
+    /// The most memory that Lua code may hold, in bytes, and the most that natives may build for it.
     pub(super) memory_bytes_max: usize,
     /// The line with which the script must end, once it must.
     pub(super) stopped: Cell<Option<&'static str>>,
@@ -42,6 +43,25 @@ impl Shared {
             stopped: Cell::new(None),
             failed: RefCell::default(),
         })
+    }
+
+    /// Has others served beside the script, if it is time for that; an error where it must end.
+    pub(super) fn look_around(&self) -> mlua::Result<()> {
+        match with_host(|host| host.look_around()) {
+            None | Some(Verdict::GoOn) => Ok(()),
+            Some(Verdict::Stop(line)) => {
+                self.stopped.set(Some(line));
+                Err(Failure::Stop(line).into())
+            }
+        }
+    }
+
+    /// For a native that builds a value of Lua: with all that Lua holds it is within the bound.
+    pub(super) fn pace(&self, lua: &Lua) -> Pace<'_> {
+        Pace::new(
+            self,
+            self.memory_bytes_max.saturating_sub(lua.used_memory()),
+        )
     }
 }
 

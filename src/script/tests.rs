@@ -32,6 +32,11 @@ impl Host for Nobody {
 
 /// What a script replies, with line ends shown as blanks; an error without its place.
 fn run(text: &str) -> String {
+    run_for(text, 3)
+}
+
+/// The same, for a script that may go on after so many looks.
+fn run_for(text: &str, looks_left: usize) -> String {
     let none = OwnedArgs::default();
     let script = Arc::new(Script::new(text.as_bytes()).unwrap());
     let mut reply = Reply::new(Resp::V2);
@@ -45,7 +50,7 @@ fn run(text: &str) -> String {
             keys: none.as_args(),
             arguments: none.as_args(),
         };
-        match interpreter.run(&mut Nobody { looks_left: 3 }, &run, &mut reply) {
+        match interpreter.run(&mut Nobody { looks_left }, &run, &mut reply) {
             Ok(Replied::Value | Replied::Error { .. }) => {
                 let text = reply.to_bytes().escape_ascii().to_string();
                 text.replace("\\r\\n", " ").trim_end().to_owned()
@@ -444,5 +449,45 @@ fn what_a_script_leaves_behind_is_collected_however_it_ends() {
     ] {
         run(&format!("local s = ('x'):rep(40 * 2^20) {end}"));
         assert_eq!(run("return collectgarbage('count') < 2^14"), ":1", "{end}");
+    }
+}
+
+/// Ten elements, each the level below, so many levels deep.
+const DOUBLING: &str = "local t = {1} \
+    for _ = 1, 12 do local u = {} for i = 1, 10 do u[i] = t end t = u end";
+
+#[test]
+fn what_natives_build_is_bounded() {
+    let refused = "ERR not enough memory";
+    for script in [
+        "cjson.encode_sparse_array(false,0) local t = {} t[240000000] = 1 return cjson.encode(t)",
+        "return cjson.encode(('\\1'):rep(30 * 2^20))",
+        "local s = ('x'):rep(2^20) local t = {} for i = 1, 80 do t[i] = s end return cmsgpack.pack(t)",
+        "local s = ('x'):rep(2^20) local t = {} for i = 1, 80 do t[i] = s end return t",
+        "local s = ('x'):rep(2^20) local t = {} for i = 1, 80 do t[i] = s end return {map=t}",
+        "local s = ('x'):rep(2^20) local t = {} for i = 1, 80 do t[i .. s] = s end return {set=t}",
+    ] {
+        assert_eq!(run_for(script, usize::MAX), refused, "{script}");
+    }
+}
+
+#[test]
+fn what_natives_build_can_be_ended() {
+    for end in ["cjson.encode(t)", "cmsgpack.pack(t)", "t", "{map={t}}"] {
+        assert_eq!(
+            run(&format!("{DOUBLING} return {end}")),
+            "ERR enough",
+            "{end}"
+        );
+        let caught =
+            format!("{DOUBLING} local u = t while true do pcall(function() return {end} end) end");
+        assert_eq!(run(&caught), "ERR enough", "{end}");
+    }
+    let long = "local s = ('1,'):rep(2^16) return";
+    for end in [
+        "cjson.decode('[' .. s .. '1]')",
+        "{cmsgpack.unpack('\\221\\0\\1\\0\\0' .. s)}",
+    ] {
+        assert_eq!(run(&format!("{long} {end}")), "ERR enough", "{end}");
     }
 }

@@ -4,6 +4,7 @@ use mlua::{Lua, Value};
 
 use super::super::failure::text;
 use super::super::number::read_prefix;
+use super::super::pace::Pace;
 use super::{DEPTH_MAX, Invalid, Settings};
 
 /// What stands next in the text.
@@ -45,6 +46,7 @@ impl Token {
 
 struct Decoding<'a> {
     lua: &'a Lua,
+    pace: Pace<'a>,
     settings: &'a Settings,
     text: &'a [u8],
     /// Where the next token begins, blanks skipped or not.
@@ -55,9 +57,15 @@ struct Decoding<'a> {
 }
 
 /// The value of a text.
-pub(super) fn decode(lua: &Lua, settings: &Settings, text: &[u8]) -> mlua::Result<Value> {
+pub(super) fn decode(
+    lua: &Lua,
+    pace: Pace<'_>,
+    settings: &Settings,
+    text: &[u8],
+) -> mlua::Result<Value> {
     let mut decoding = Decoding {
         lua,
+        pace,
         settings,
         text,
         at: 0,
@@ -247,6 +255,7 @@ impl Decoding<'_> {
     }
 
     fn value(&mut self, token: Token) -> mlua::Result<Value> {
+        self.pace.step(0)?;
         match token {
             Token::Text(text) => Ok(Value::String(self.lua.create_string(text)?)),
             Token::Number(number) => Ok(Value::Number(number)),

@@ -5,18 +5,29 @@ use mlua::{Lua, Table, Value};
 use super::super::arguments::{as_f64, type_of};
 use super::super::failure::text;
 use super::super::number::write_general;
+use super::super::pace::Pace;
 use super::{DEPTH_MAX, Invalid, Settings};
+
+/// Bytes of a string that are one step.
+const PIECE_BYTES: usize = 512;
 
 struct Encoding<'a> {
     lua: &'a Lua,
+    pace: Pace<'a>,
     settings: &'a Settings,
     out: Vec<u8>,
 }
 
 /// The text of a value.
-pub(super) fn encode(lua: &Lua, settings: &Settings, value: &Value) -> mlua::Result<Vec<u8>> {
+pub(super) fn encode(
+    lua: &Lua,
+    pace: Pace<'_>,
+    settings: &Settings,
+    value: &Value,
+) -> mlua::Result<Vec<u8>> {
     let mut encoding = Encoding {
         lua,
+        pace,
         settings,
         out: Vec::new(),
     };
@@ -34,8 +45,9 @@ impl Encoding<'_> {
     }
 
     fn value(&mut self, value: &Value, depth: u32) -> mlua::Result<()> {
+        self.pace.step(self.out.len())?;
         match value {
-            Value::String(text) => self.string(&text.as_bytes()),
+            Value::String(text) => return self.string(&text.as_bytes()),
             Value::Integer(_) | Value::Number(_) => return self.number(value),
             Value::Boolean(true) => self.out.extend_from_slice(b"true"),
             Value::Boolean(false) => self.out.extend_from_slice(b"false"),
@@ -82,9 +94,19 @@ impl Encoding<'_> {
         write_general(&mut self.out, as_f64(value), digits);
     }
 
-    fn string(&mut self, bytes: &[u8]) {
+    fn string(&mut self, bytes: &[u8]) -> mlua::Result<()> {
+        self.pace.step(self.out.len() + bytes.len())?;
         self.out.reserve(bytes.len() + 2);
         self.out.push(b'"');
+        for piece in bytes.chunks(PIECE_BYTES) {
+            self.pace.step(self.out.len())?;
+            self.escape(piece);
+        }
+        self.out.push(b'"');
+        Ok(())
+    }
+
+    fn escape(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             let escaped: &[u8] = match byte {
                 b'"' => b"\\\"",
@@ -107,7 +129,6 @@ impl Encoding<'_> {
             };
             self.out.extend_from_slice(escaped);
         }
-        self.out.push(b'"');
     }
 
     fn table(&mut self, table: &Table, depth: u32) -> mlua::Result<()> {
@@ -122,15 +143,16 @@ impl Encoding<'_> {
     }
 
     /// The length of a table that is an array, which an empty one is not.
-    fn array_len(&self, table: &Table) -> mlua::Result<Option<usize>> {
+    fn array_len(&mut self, table: &Table) -> mlua::Result<Option<usize>> {
         let (mut items, mut highest) = (0usize, 0usize);
         let mut is_array = true;
+        let pace = &mut self.pace;
         // An error ends the walk early.
         let walked = table.for_each(|key: Value, _: bool| match key {
             Value::Integer(index) if (1..=i64::from(i32::MAX)).contains(&index) => {
                 items += 1;
                 highest = highest.max(usize::try_from(index).unwrap_or(usize::MAX));
-                Ok(())
+                pace.step(0)
             }
             _ => {
                 is_array = false;
@@ -176,7 +198,7 @@ impl Encoding<'_> {
             }
             is_first = false;
             match &key {
-                Value::String(name) => self.string(&name.as_bytes()),
+                Value::String(name) => self.string(&name.as_bytes())?,
                 Value::Integer(_) | Value::Number(_) => {
                     self.out.push(b'"');
                     self.number(&key)?;

@@ -13,6 +13,7 @@ use mlua::{Lua, Table, Value, Variadic};
 
 use super::arguments::{bytes, integer, is_true};
 use super::failure::bad_argument;
+use super::redis::Shared;
 
 /// Deepest nesting that is ever read or written, whatever the settings say: the stack of a worker
 /// is finite.
@@ -59,37 +60,36 @@ impl Default for Settings {
 /// What a function that sets something does with its arguments; it answers what is set now.
 type Setter = fn(&Lua, &mut Settings, &[Value]) -> mlua::Result<Vec<Value>>;
 
-type Shared = Rc<RefCell<Settings>>;
+type Ours = Rc<RefCell<Settings>>;
 
 /// A new instance with settings of its own.
-pub(super) fn library(lua: &Lua) -> mlua::Result<Table> {
-    let settings = Shared::default();
+pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
+    let settings = Ours::default();
     let library = lua.create_table()?;
-    let ours = Rc::clone(&settings);
+    let (ours, paced) = (Rc::clone(&settings), Rc::clone(shared));
     let encode = move |lua: &Lua, args: Variadic<Value>| {
         let [value] = &args[..] else {
             return Err(bad_argument(lua, 1, "expected 1 argument"));
         };
         let settings = *ours.borrow();
-        let text = encode::encode(lua, &settings, value)?;
+        let text = encode::encode(lua, paced.pace(lua), &settings, value)?;
         lua.create_string(text)
     };
     library.raw_set("encode", lua.create_function(encode)?)?;
-    let ours = Rc::clone(&settings);
+    let (ours, paced) = (Rc::clone(&settings), Rc::clone(shared));
     let decode = move |lua: &Lua, args: Variadic<Value>| {
         if args.len() != 1 {
             return Err(bad_argument(lua, 1, "expected 1 argument"));
         }
         let text = bytes(lua, &args, 1)?;
         let settings = *ours.borrow();
-        decode::decode(lua, &settings, &text)
+        decode::decode(lua, paced.pace(lua), &settings, &text)
     };
     library.raw_set("decode", lua.create_function(decode)?)?;
     add_settings(lua, &library, &settings)?;
-    library.raw_set(
-        "new",
-        lua.create_function(|lua, _: Variadic<Value>| self::library(lua))?,
-    )?;
+    let paced = Rc::clone(shared);
+    let new = move |lua: &Lua, _: Variadic<Value>| self::library(lua, &paced);
+    library.raw_set("new", lua.create_function(new)?)?;
     library.raw_set("null", Value::NULL)?;
     library.raw_set("_NAME", "cjson")?;
     library.raw_set("_VERSION", "2.1.0")?;
@@ -101,7 +101,7 @@ fn add(
     lua: &Lua,
     library: &Table,
     name: &str,
-    settings: &Shared,
+    settings: &Ours,
     (set, arguments_max): (Setter, usize),
 ) -> mlua::Result<()> {
     let settings = Rc::clone(settings);
@@ -118,7 +118,7 @@ fn add(
     library.raw_set(name, function)
 }
 
-fn add_settings(lua: &Lua, library: &Table, settings: &Shared) -> mlua::Result<()> {
+fn add_settings(lua: &Lua, library: &Table, settings: &Ours) -> mlua::Result<()> {
     add(
         lua,
         library,
