@@ -161,6 +161,11 @@ impl Losses {
             .map_or(Tally::default(), |by_cause| by_cause[cause as usize])
     }
 
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.0.as_deref().map_or(0, size_of_val)
+    }
+
     /// What all causes took.
     pub fn sum(&self) -> Tally {
         let mut sum = Tally::default();

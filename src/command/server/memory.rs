@@ -160,6 +160,15 @@ mod tests {
                 .unwrap()
         };
         assert!(size("small") > 0 && size("large") > size("small") + 9_000);
+        for n in 0..3000 {
+            bench.run(&format!("RPUSH plain {n}"));
+            bench.run(&format!("WEIR.PUSH timed TTL 1000 {n}"));
+        }
+        assert!(size("timed") > size("plain") + 3000 * 50, "notes of TTLs");
+        bench.run("WEIR.POLICY SET source MAX-LENGTH 1 DEAD-LETTER dead");
+        bench.run(&format!("RPUSH source{}", " x".repeat(101)));
+        bench.run(&format!("RPUSH many{}", " x".repeat(100)));
+        assert!(size("dead") > size("many") + 100 * 40, "notes of letters");
         assert_eq!(bench.run("MEMORY USAGE nosuch"), "$-1");
         assert_eq!(bench.run("MEMORY USAGE a SAMPLES"), "-ERR syntax error");
         assert_eq!(bench.run("MEMORY USAGE a SAMPLES -1"), "-ERR syntax error");

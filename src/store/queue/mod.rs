@@ -100,6 +100,16 @@ struct Extra {
     letters: VecDeque<Letter>,
 }
 
+impl Extra {
+    /// Bytes that it takes, itself included.
+    fn heap_bytes(&self) -> usize {
+        let ttls = self.ttls.as_ref().map_or(0, |ttls| ttls.heap_bytes());
+        let names: usize = self.letters.iter().map(|letter| letter.source.len()).sum();
+        let letters = self.letters.capacity() * size_of::<Letter>() + names;
+        size_of::<Self>() + self.lost.heap_bytes() + ttls + letters
+    }
+}
+
 impl Queue {
     /// An empty queue; owns no memory.
     pub fn new() -> Self {
@@ -143,10 +153,10 @@ impl Queue {
         self.gone
     }
 
-    /// All memory the queue owns beside itself, unused room included. O(1).
-    #[inline]
+    /// All memory the queue owns beside itself, unused room included. O(dead letters it knows of).
     pub fn heap_bytes(&self) -> usize {
-        self.heap + self.chunks.heap_bytes() + self.meter_bytes()
+        let extra = self.extra.as_ref().map_or(0, |extra| extra.heap_bytes());
+        self.heap + self.chunks.heap_bytes() + self.meter_bytes() + extra
     }
 
     /// Adds a message at one end. O(1), amortised over the growth of small queues.
