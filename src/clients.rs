@@ -139,10 +139,10 @@ pub struct Taken {
 
 /// Notes what a client is served with that waited for this key, and maybe others.
 #[inline]
-pub fn note_taken(list: &mut TakenList, key: &Key<'_>, taken: Taken) {
-    match list.last_mut() {
+pub fn note_taken(all: &mut TakenList, key: &Key<'_>, taken: Taken) {
+    match all.last_mut() {
         Some(last) => last.messages.push(taken),
-        None => list.push(TakenFrom {
+        None => all.push(TakenFrom {
             key: key.into(),
             messages: smallvec![taken],
         }),

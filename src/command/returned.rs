@@ -114,10 +114,10 @@ mod tests {
         bench.play(&mut taker, "BLMPOP 0 1 q LEFT COUNT 3");
         bench.run("RPUSH q a b c");
         if let Wait::Served(served) = &*taker.session.client.wait.lock() {
-            let [taken] = &served.taken[..] else {
+            let [from_q] = &served.taken[..] else {
                 panic!("each message with a name of its own: {:?}", served.taken);
             };
-            assert_eq!(taken.messages.len(), 3);
+            assert_eq!(from_q.messages.len(), 3);
         }
         bench.play(&mut waiter, "BLPOP q 0");
         bench.lose(taker);
