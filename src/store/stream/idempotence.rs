@@ -11,9 +11,11 @@
 //! oldest mark, each once, at a time that may be earlier than that and is never later.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
 use std::sync::Arc;
 
 use super::id::StreamId;
+use crate::store::reclaim::{self, SLICE_BYTES, Shed};
 
 /// How long and how many ids are remembered; XCFGSET.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,10 +156,14 @@ impl Idempotence {
     /// Sets how long and how many. Forgets everything if that is a change.
     pub fn set_limits(&mut self, limits: IdempotenceLimits) {
         if limits != self.limits {
-            self.limits = limits;
-            self.producers.clear();
-            self.by_age.clear();
-            self.bytes = 0;
+            let fresh = Self {
+                added: self.added,
+                duplicates: self.duplicates,
+                ..Self::new(limits)
+            };
+            let forgotten = mem::replace(self, fresh);
+            let bytes = forgotten.bytes;
+            reclaim::free(forgotten, bytes);
         }
     }
 
@@ -205,13 +211,15 @@ impl Idempotence {
     }
 
     /// Forgets what is too old, producers without marks included; for the background tick.
-    /// Returns how many producers it looked at.
-    pub fn expire(&mut self, now_ms: u64) -> usize {
+    /// Ends with the producer at which it has seen this many producers and old marks, and returns
+    /// how many it has seen.
+    pub fn expire(&mut self, now_ms: u64, looks_max: usize) -> usize {
         let Some(before_ms) = expiry_ms(self.limits, now_ms) else {
             return 0;
         };
         let mut looks = 0;
-        while self.by_age.first().is_some_and(|&(ms, _)| ms <= before_ms)
+        while looks < looks_max
+            && self.by_age.first().is_some_and(|&(ms, _)| ms <= before_ms)
             && let Some((_, name)) = self.by_age.pop_first()
         {
             looks += 1;
@@ -219,7 +227,9 @@ impl Idempotence {
                 continue;
             };
             self.bytes -= known.heap_bytes(&name);
+            let marks = known.order.len();
             known.expire(before_ms);
+            looks += marks - known.order.len();
             if let Some(&(oldest_ms, _)) = known.order.front() {
                 known.noted_ms = oldest_ms;
                 self.bytes += known.heap_bytes(&name);
@@ -276,6 +286,12 @@ impl Idempotence {
     }
 }
 
+impl Shed for Idempotence {
+    fn shed(&mut self) -> bool {
+        self.shed_some(&mut SLICE_BYTES.clone())
+    }
+}
+
 /// Marks recorded at this time or before are too old; `None` when none can be.
 fn expiry_ms(limits: IdempotenceLimits, now_ms: u64) -> Option<u64> {
     now_ms.checked_sub(limits.duration_ms).or(Some(0))
@@ -310,7 +326,12 @@ mod tests {
         assert_eq!((known.added(), known.duplicates()), (4, 2));
         known.set_limits(limits);
         assert_eq!(known.marks(), 2, "no change, nothing forgotten");
-        known.expire(7000);
+        let mut changed = known.clone();
+        changed.set_limits(IdempotenceLimits::default());
+        let empty = Idempotence::default().heap_bytes();
+        assert_eq!((changed.marks(), changed.heap_bytes()), (0, empty));
+        assert_eq!((changed.next_expiry_ms(), changed.duplicates()), (None, 2));
+        known.expire(7000, usize::MAX);
         assert_eq!((known.producers(), known.marks()), (0, 0));
     }
 
@@ -327,16 +348,17 @@ mod tests {
         }
         assert!(known.heap_bytes() > empty_bytes + 100 * size_of::<EntryMark>() as u64);
         assert_eq!(known.next_expiry_ms(), Some(1000));
-        assert_eq!((known.expire(1009), known.producers()), (10, 90));
+        assert_eq!((known.expire(1009, 6), known.producers()), (6, 97));
+        assert_eq!((known.expire(1009, 99), known.producers()), (14, 90));
         // Later marks crowd the first out; it is looked at for it once and stays.
         for text in [b"b", b"c"] {
             known.record(b"10", given(text), StreamId::MIN, 500);
         }
-        assert_eq!((known.expire(1010), known.producers()), (1, 90));
-        assert_eq!(known.expire(1010), 0);
+        assert_eq!((known.expire(1010, 99), known.producers()), (1, 90));
+        assert_eq!(known.expire(1010, 99), 0);
         assert_eq!(known.get(b"11", &given(b"a"), 1011), None);
-        assert_eq!((known.expire(1499), known.producers()), (89, 1));
-        assert_eq!((known.expire(1500), known.producers()), (1, 0));
+        assert_eq!((known.expire(1499, 999), known.producers()), (177, 1));
+        assert_eq!((known.expire(1500, 999), known.producers()), (3, 0));
         assert_eq!(
             (known.heap_bytes(), known.next_expiry_ms()),
             (empty_bytes, None)

@@ -17,6 +17,9 @@ use crate::store::ledger::Tally;
 /// Segments of which one call of [`Stream::tend`] may drop entries: some tens of microseconds.
 const SEGMENTS_PER_CALL_MAX: usize = 64;
 
+/// Producers and old marks of which one call of [`Stream::tend`] may forget.
+const MARKS_PER_CALL_MAX: usize = 1000;
+
 /// Milliseconds after which a consumer is looked at again that is idle for longer than its policy
 /// allows and stays for what it has pending.
 const OWNER_REST_MS: u64 = 1000;
@@ -172,9 +175,9 @@ impl Stream {
 
     /// Drops what is too old, forgets producers' old marks, and removes consumers that have gone.
     pub(in crate::store) fn tend(&mut self, now_ms: u64) -> Tended {
-        let (expired, more) = self.drop_overdue(now_ms);
+        let (expired, mut more) = self.drop_overdue(now_ms);
         if let Some(known) = &mut self.idempotence {
-            known.expire(now_ms);
+            more |= known.expire(now_ms, MARKS_PER_CALL_MAX) >= MARKS_PER_CALL_MAX;
         }
         let mut consumers = 0;
         for place in 0..self.groups.len() {
