@@ -22,6 +22,8 @@ pub const DELIVERIES_MAX: u64 = i64::MAX as u64;
 const NOBODY: u32 = u32::MAX;
 /// A count that does not fit its field stands in `huge_counts`.
 const HUGE: u32 = u32::MAX;
+/// What one of those takes, in a tree whose nodes are two thirds full.
+const HUGE_COUNT_BYTES: usize = size_of::<(StreamId, u64)>() * 3 / 2;
 /// Set in the rank of owned entries, so that released ones come first.
 const OWNED: u64 = 1 << 63;
 
@@ -219,12 +221,16 @@ impl PendingList {
     }
 
     pub fn heap_bytes(&self) -> u64 {
-        self.by_id.heap_bytes() + self.by_time.heap_bytes()
+        let huge = self.huge_counts.len() * HUGE_COUNT_BYTES;
+        self.by_id.heap_bytes() + self.by_time.heap_bytes() + huge as u64
     }
 
     /// Frees up to so many bytes; true while there are more.
     pub fn shed_some(&mut self, left: &mut usize) -> bool {
-        shed_list(&mut self.by_id, left) || shed_list(&mut self.by_time, left)
+        while *left > 0 && self.huge_counts.pop_first().is_some() {
+            *left = left.saturating_sub(HUGE_COUNT_BYTES);
+        }
+        *left == 0 || shed_list(&mut self.by_id, left) || shed_list(&mut self.by_time, left)
     }
 
     /// Checks that both orders agree.

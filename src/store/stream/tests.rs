@@ -522,3 +522,23 @@ fn an_id_may_come_again_after_the_last_id_was_taken_back() {
         stream.verify();
     }
 }
+
+#[test]
+fn large_delivery_counts_are_measured_and_freed() {
+    let bytes_after = |mode| {
+        let mut stream = filled(1000, b"1");
+        let (mut group, _) = delivered(&mut stream, 0);
+        for ms in 1..=1000 {
+            assert!(group.nack(id(ms), mode, false));
+        }
+        let bytes = group.group().heap_bytes();
+        let mut pieces = 0;
+        while group.group.shed_some(&mut 1000) {
+            pieces += 1;
+        }
+        (bytes, pieces)
+    };
+    let (small, large) = (bytes_after(NackMode::Fail), bytes_after(NackMode::Fatal));
+    assert_eq!(large.0 - small.0, 36_000);
+    assert!(large.1 - small.1 > 30, "{large:?} {small:?}");
+}
