@@ -79,6 +79,7 @@ const ALIKE: &[(&str, &[&str])] = &[
             "rpush",
             "rpushx",
             "sadd",
+            "weir.push",
             "xgroup|create",
             "xgroup|createconsumer",
         ],

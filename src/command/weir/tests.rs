@@ -762,3 +762,22 @@ fn routes_lead_to_streams() {
     );
     assert!(bench.run("INFO ledger").contains(" stream_in:6 "));
 }
+
+#[test]
+fn who_may_only_write_may_push() {
+    let bench = Bench::new();
+    bench.run("ACL SETUSER alice on nopass %W~q* +rpush +weir.push");
+    let mut alice = bench.client();
+    bench.play(&mut alice, "AUTH alice x");
+    assert_eq!(bench.play(&mut alice, "RPUSH q a"), ":1");
+    assert_eq!(bench.play(&mut alice, "WEIR.PUSH q TTL 1000 a"), ":2");
+    assert!(
+        bench
+            .play(&mut alice, "WEIR.PUSH other a")
+            .starts_with("-NOPERM")
+    );
+    assert_eq!(
+        bench.run("COMMAND GETKEYSANDFLAGS WEIR.PUSH q TTL 1000 a"),
+        "*1 *2 $1 q *2 +RW +insert"
+    );
+}
