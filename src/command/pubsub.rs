@@ -12,6 +12,7 @@ use crate::store::Key;
 use super::call::Call;
 use super::engine::Engine;
 use super::error::Error;
+use super::help;
 use super::outcome::{Outcome, Result};
 use super::spec::{Command, Keys};
 
@@ -105,7 +106,7 @@ pub const COMMANDS: &[Command] = &[
         group: "pubsub",
         since: "2.8.0",
         summary: "A container for publish and subscribe commands.",
-        handler: pubsub_unknown,
+        handler: help::container,
         subcommands: &[
             Command::new(
                 "channels",
@@ -156,6 +157,16 @@ pub const COMMANDS: &[Command] = &[
                 "7.0.0",
                 "Returns the count of subscribers of shard channels.",
                 pubsub_shardnumsub,
+            ),
+            Command::new(
+                "help",
+                2,
+                flags![LOADING, STALE],
+                Keys::None,
+                "pubsub",
+                "6.2.0",
+                "Returns helpful text about the different subcommands.",
+                help::help,
             ),
         ],
     },
@@ -419,11 +430,6 @@ fn send(call: &mut Call<'_, '_>, args: Args<'_>, space: Space) -> Result {
         call.collect_mail();
     }
     Ok(Outcome::Done)
-}
-
-/// PUBSUB without a subcommand that exists
-fn pubsub_unknown(_call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
-    Err(Error::Syntax)
 }
 
 /// PUBSUB CHANNELS [pattern]

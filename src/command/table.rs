@@ -396,6 +396,18 @@ mod tests {
     }
 
     #[test]
+    fn every_container_has_help() {
+        let containers = table()
+            .iter()
+            .filter(|command| !command.subcommands.is_empty());
+        for command in containers {
+            let mut subcommands = command.subcommands.iter();
+            let has_help = subcommands.any(|subcommand| subcommand.name == "help");
+            assert!(has_help, "{}", command.name);
+        }
+    }
+
+    #[test]
     fn renamed_commands_go_by_their_new_name_alone() {
         let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
             let owned = |(old, new): &(&str, &str)| ((*old).to_owned(), (*new).to_owned());

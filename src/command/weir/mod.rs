@@ -16,11 +16,8 @@ mod tests;
 mod time_tests;
 
 use crate::flags;
-use crate::protocol::Args;
 
-use super::call::Call;
-use super::error::Error;
-use super::outcome::Result;
+use super::help;
 use super::spec::{Command, Keys};
 
 pub use ledger::Totals;
@@ -53,9 +50,11 @@ pub const COMMANDS: &[Command] = &[
                 "Returns all policies, the most specific first.", policy::list),
             weir!("explain", -3, flags![LOADING, STALE], Keys::None,
                 "Returns which policy holds for a name, and why.", policy::explain),
+            weir!("help", 2, flags![LOADING, STALE], Keys::None,
+                "Returns helpful text about the different subcommands.", help::help),
         ],
         ..weir!("weir.policy", -2, flags![], Keys::None,
-            "A container for commands on policies.", unknown)
+            "A container for commands on policies.", help::container)
     },
     Command {
         subcommands: &[
@@ -65,17 +64,14 @@ pub const COMMANDS: &[Command] = &[
                 "Ends a route from channels to a queue.", route::del),
             weir!("list", 2, flags![LOADING, STALE], Keys::None,
                 "Returns all routes.", route::list),
+            weir!("help", 2, flags![LOADING, STALE], Keys::None,
+                "Returns helpful text about the different subcommands.", help::help),
         ],
         ..weir!("weir.route", -2, flags![], Keys::None,
-            "A container for commands on routes.", unknown)
+            "A container for commands on routes.", help::container)
     },
     weir!("weir.push", -3, flags![WRITE, DENYOOM], Keys::FIRST,
         "Pushes messages that may have a time to live, a delay, or an id that is taken once.", push::push),
     weir!("weir.deadletter", -2, flags![READONLY], Keys::FIRST,
         "Returns where the last dead letters in a queue came from, and why.", policy::deadletter),
 ];
-
-/// A container without a subcommand; its arity keeps requests away.
-fn unknown(_call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
-    Err(Error::Syntax)
-}
