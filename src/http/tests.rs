@@ -63,7 +63,7 @@ fn metrics_tell_of_everything_in_either_format() {
     let bench = busy_bench();
     let (status, plain) = get(&bench, "/metrics");
     assert_eq!(status, StatusCode::OK);
-    let queue = "{db=\"0\",queue=\"jobs:\\\"1\\\\\",type=\"queue\"";
+    let queue = "{db=\"0\",queue=\"jobs:\\\"1\\\\\\\\\",type=\"queue\"";
     for sample in [
         "# TYPE weir_commands_total counter\n".to_owned(),
         "weir_held_messages 3\n".to_owned(),

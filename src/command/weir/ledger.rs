@@ -103,13 +103,13 @@ fn flow_fields(prefix: &str, ledger: &Ledger, causes: &[Cause], fields: &mut Fie
     }
 }
 
-/// The account of a stream with those of its groups.
-fn stream_fields(stream: &Stream) -> Fields {
+/// The account of a stream with those of its groups, whose names may be any bytes.
+fn stream_fields(stream: &Stream) -> Vec<(Vec<u8>, u64)> {
     let mut fields = Vec::new();
     flow_fields("", &stream.ledger(), &STREAM_CAUSES, &mut fields);
+    let mut fields = as_bytes(fields);
     for group in stream.groups() {
         let ledger = group.ledger();
-        let name = String::from_utf8_lossy(group.name());
         for (what, entries) in [
             ("delivered", ledger.delivered),
             ("redelivered", ledger.redelivered),
@@ -120,10 +120,18 @@ fn stream_fields(stream: &Stream) -> Fields {
             ("gone", ledger.gone),
             ("abandoned", ledger.abandoned),
         ] {
-            fields.push((format!("group:{name}:{what}"), entries));
+            let name = [b"group:", group.name(), b":", what.as_bytes()].concat();
+            fields.push((name, entries));
         }
     }
     fields
+}
+
+fn as_bytes(fields: Fields) -> Vec<(Vec<u8>, u64)> {
+    let fields = fields.into_iter();
+    fields
+        .map(|(name, count)| (name.into_bytes(), count))
+        .collect()
 }
 
 /// WEIR.LEDGER [key]
@@ -137,14 +145,17 @@ pub fn ledger(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         let shard = call.shard(&key);
         match shard.stream(&key, now_ms) {
             Ok(Some(stream)) => stream_fields(stream),
-            _ => queue_fields(&shard.ledger_of(&key, now_ms)?.unwrap_or_default()),
+            _ => {
+                let ledger = shard.ledger_of(&key, now_ms)?.unwrap_or_default();
+                as_bytes(queue_fields(&ledger))
+            }
         }
     } else {
-        totals(call).fields()
+        as_bytes(totals(call).fields())
     };
     call.reply.map(fields.len());
     for (name, count) in fields {
-        call.reply.bulk(name.as_bytes());
+        call.reply.bulk(&name);
         call.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
     }
     Ok(Outcome::Done)
@@ -165,7 +176,9 @@ fn totals(call: &mut Call<'_, '_>) -> Totals {
 
 #[cfg(test)]
 mod tests {
+    use super::stream_fields;
     use crate::command::testing::Bench;
+    use crate::store::ShardSet;
 
     #[test]
     fn a_queue_has_an_account_that_outlives_its_key() {
@@ -225,5 +238,26 @@ mod tests {
         bench.run("SET s text");
         assert!(bench.run("WEIR.LEDGER s").starts_with("-WRONGTYPE"));
         assert_eq!(bench.run("WEIR.LEDGER a b"), "-ERR syntax error");
+    }
+    #[test]
+    fn groups_of_any_name_have_an_account_each() {
+        let bench = Bench::new();
+        bench.run("XADD s 1-1 k v");
+        let mut client = bench.client();
+        for name in [&b"g\xff"[..], b"g\xfe"] {
+            let words = [&b"XGROUP"[..], b"CREATE", b"s", name, b"0"];
+            bench.play_args(&mut client, &words.map(<[u8]>::to_vec));
+        }
+        let mut held = bench.engine.keyspace.hold();
+        held.need(ShardSet::ALL);
+        let key = bench.engine.keyspace.key(0, b"s");
+        let shard = held.shard_of(&key);
+        let stream = shard.stream(&key, bench.now.unix_ms).unwrap().unwrap();
+        let names: Vec<_> = stream_fields(stream)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert!(names.contains(&b"group:g\xff:delivered".to_vec()));
+        assert!(names.contains(&b"group:g\xfe:delivered".to_vec()));
     }
 }

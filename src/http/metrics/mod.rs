@@ -17,7 +17,7 @@ use crate::store::meter::{Rates, Waited};
 use crate::store::{Cause, Figures, GroupBacklog, Kind, Ledger, State};
 
 use super::api;
-use text::{Labels, Measure, Subject, Text};
+use text::{Labels, Measure, Subject, Text, name_text};
 
 pub use text::Format;
 
@@ -356,7 +356,7 @@ fn rates(text: &mut Text, prefix: &str, subjects: &[Subject<'_, Figures>]) {
 fn policies(text: &mut Text, survey: &Survey<'_>) {
     let policies: Vec<(String, &Sums)> = survey
         .by_policy()
-        .map(|(pattern, sums)| (String::from_utf8_lossy(pattern).into_owned(), sums))
+        .map(|(pattern, sums)| (name_text(pattern).into_owned(), sums))
         .collect();
     text.family(
         "weir_policy_queues",
@@ -397,7 +397,7 @@ fn labelled(rows: &[Row]) -> Vec<Labelled<'_>> {
     let labelled = rows.iter().map(|row| Labelled {
         row,
         db: row.db.to_string(),
-        name: String::from_utf8_lossy(&row.name).into_owned(),
+        name: name_text(&row.name).into_owned(),
     });
     labelled.collect()
 }
@@ -454,7 +454,7 @@ fn groups(text: &mut Text, rows: &[Row]) {
     let rows = labelled(rows);
     let groups = rows.iter().flat_map(|row| {
         let groups = row.row.backlog.groups.iter();
-        groups.map(move |group| (row, String::from_utf8_lossy(&group.name), group))
+        groups.map(move |group| (row, name_text(&group.name), group))
     });
     let groups: Vec<_> = groups.collect();
     let subjects: Vec<_> = groups
@@ -471,7 +471,7 @@ fn channels(text: &mut Text, engine: &Engine) {
     let sights = api::channels(engine);
     let named: Vec<_> = sights
         .iter()
-        .map(|sight| (String::from_utf8_lossy(&sight.name), sight))
+        .map(|sight| (name_text(&sight.name), sight))
         .collect();
     let subjects: Vec<_> = named
         .iter()
@@ -491,8 +491,8 @@ fn alerts(text: &mut Text, engine: &Engine) {
         "1 for each queue that is past a threshold of its policy.",
     );
     for alert in alerts.raised() {
-        let (db, queue) = (alert.db.to_string(), String::from_utf8_lossy(&alert.name));
-        let policy = String::from_utf8_lossy(&alert.policy);
+        let (db, queue) = (alert.db.to_string(), name_text(&alert.name));
+        let policy = name_text(&alert.policy);
         let labels = [
             ("alert", alert.concern.name()),
             ("db", &db),

@@ -1,5 +1,6 @@
 //! The text of metrics: families, samples, labels.
 
+use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
 
 /// The form of the text.
@@ -129,6 +130,41 @@ impl Text {
                     self.sample(labels, value);
                 }
             }
+        }
+    }
+}
+
+/// A name as the value of a label, which is text: what is none of it as `\xff`, and a backslash
+/// twice, so that two names never look alike.
+pub(super) fn name_text(name: &[u8]) -> Cow<'_, str> {
+    if !name.contains(&b'\\')
+        && let Ok(text) = std::str::from_utf8(name)
+    {
+        return text.into();
+    }
+    let mut text = String::with_capacity(name.len() + 8);
+    for chunk in name.utf8_chunks() {
+        text.push_str(&chunk.valid().replace('\\', "\\\\"));
+        let _ = write!(text, "{}", chunk.invalid().escape_ascii());
+    }
+    text.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_text;
+
+    #[test]
+    fn names_never_look_alike() {
+        for (name, text) in [
+            (&b"jobs:\xc3\xa4 \"1\""[..], "jobs:\u{e4} \"1\""),
+            (b"q\xff", "q\\xff"),
+            (b"q\xfe\xc3x", "q\\xfe\\xc3x"),
+            (b"q\\xff", "q\\\\xff"),
+            (b"\\\xff", "\\\\\\xff"),
+            (b"", ""),
+        ] {
+            assert_eq!(name_text(name), text, "{}", name.escape_ascii());
         }
     }
 }
