@@ -98,12 +98,15 @@ impl<'a> Iterator for Range<'a> {
     }
 }
 
-/// Live entries in reverse order; unpacks one segment at a time. See [`Log::range_rev`].
+/// Live entries in reverse order; unpacks the last few entries of a segment, and then the rest.
+/// See [`Log::range_rev`].
 #[derive(Clone, Debug)]
 pub struct RangeRev<'a> {
     log: &'a Log,
     /// The next segment to unpack.
     place: Option<Place>,
+    /// Where in it what is unpacked begins; `None` while nothing is.
+    unpacked: Option<usize>,
     /// Entries of the segment at hand, in order; taken from the end.
     current: Vec<Entry<'a>>,
     from: StreamId,
@@ -115,6 +118,7 @@ impl<'a> RangeRev<'a> {
         Self {
             log,
             place: log.segments.floor(to).filter(|_| from <= to),
+            unpacked: None,
             current: Vec::new(),
             from,
             to,
@@ -132,16 +136,20 @@ impl<'a> Iterator for RangeRev<'a> {
             }
             let place = self.place?;
             let Based { base, segment } = self.log.segments.at(place);
-            self.place = self
-                .log
-                .segments
-                .before(place)
-                .filter(|_| *base > self.from);
             let (from, to) = (self.from, self.to);
+            // Mostly the last entries are wanted, and a segment may be large.
+            let (entries, end) = match self.unpacked {
+                None => (segment.entries_from(to), usize::MAX),
+                Some(unpacked) => (segment.entries(), unpacked),
+            };
+            self.unpacked = Some(entries.at).filter(|&at| at > segment.entries().at);
+            if self.unpacked.is_none() {
+                let before = self.log.segments.before(place);
+                self.place = before.filter(|_| *base > from);
+            }
             self.current.extend(
-                segment
-                    .entries()
-                    .take_while(|placed| placed.entry.id <= to)
+                entries
+                    .take_while(|placed| placed.start < end && placed.entry.id <= to)
                     .filter(|placed| !placed.dead && placed.entry.id >= from)
                     .map(|placed| placed.entry),
             );
@@ -191,5 +199,34 @@ impl<'a> Seeker<'a> {
             .seen
             .filter(|(entry, dead)| entry.id == id && !dead)
             .map(|(entry, _)| entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::NewId;
+    use super::super::segment::NodeLimits;
+    use super::*;
+
+    #[test]
+    fn the_last_entry_of_a_large_node_is_found_without_unpacking_it() {
+        let mut log = Log::default();
+        let unbounded = NodeLimits {
+            bytes: 0,
+            entries: 0,
+        };
+        for ms in 1..=1000 {
+            let id = NewId::Exact(StreamId::new(ms, 0));
+            log.append(id, &["field", "value"], unbounded, 0)
+                .expect("the id is past the last");
+        }
+        for (to, last) in [(StreamId::MAX, 1000), (StreamId::new(995, 0), 995)] {
+            let mut range = log.range_rev(StreamId::MIN, to);
+            assert_eq!(range.next().map(|entry| entry.id.ms), Some(last));
+            assert!(range.current.len() < 16, "{}", range.current.len());
+            assert!(range.map(|entry| entry.id.ms).eq((1..last).rev()));
+        }
+        let range = log.range_rev(StreamId::new(3, 0), StreamId::new(7, 0));
+        assert!(range.map(|entry| entry.id.ms).eq((3..=7).rev()));
     }
 }
