@@ -165,12 +165,9 @@ impl<'a, 'c, 'k> ScriptHost<'a, 'c, 'k> {
         is_over.then_some(KILLED)
     }
 
-    /// Why a command is not for scripts, or not for this one.
+    /// Why a command is not for this script.
     fn refusal(&self, found: &Found) -> Option<&'static str> {
         let flags = found.command.flags;
-        if flags.any(Flags::NOSCRIPT) {
-            return Some("ERR This Redis command is not allowed from script");
-        }
         if self.reads_only && flags.any(Flags::WRITE.and(Flags::MAY_REPLICATE)) {
             return Some("ERR Write commands are not allowed from read-only scripts.");
         }
@@ -196,6 +193,10 @@ impl Host for ScriptHost<'_, '_, '_> {
         if !found.command.takes(args.len()) {
             stats.rejected.add(1);
             return self.refuse("ERR Wrong number of args calling Redis command from script");
+        }
+        if found.command.flags.any(Flags::NOSCRIPT) {
+            stats.rejected.add(1);
+            return self.refuse("ERR This Redis command is not allowed from script");
         }
         if let Err(denial) = acl::check(self.call, &found, args, Context::Script) {
             let head = "ERR ACL failure in script: ";

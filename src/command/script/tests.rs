@@ -569,6 +569,26 @@ fn scripts_run_inside_transactions() {
 }
 
 #[test]
+fn what_is_not_for_scripts_is_nobodys_lack_of_permission() {
+    let bench = Bench::new();
+    bench.run("ACL SETUSER u on nopass +eval +get ~*");
+    let mut client = bench.client();
+    bench.play(&mut client, "AUTH u x");
+    let mut call = |command: &str| {
+        let script = format!("return redis.call({command})");
+        let reply = play(&bench, &mut client, &["EVAL", &script, "0"]);
+        let cut = reply.rfind(" script: ").unwrap_or(reply.len());
+        reply[..cut].to_owned()
+    };
+    let refused = "-ERR This Redis command is not allowed from script";
+    assert_eq!(call("'config','get','x'"), refused);
+    assert_eq!(bench.run("ACL LOG"), "*0");
+    let denied = "-ERR ACL failure in script: User u has no permissions to run the 'set' command";
+    assert_eq!(call("'set','x','y'"), denied);
+    assert!(bench.run("ACL LOG").starts_with("*1 "));
+}
+
+#[test]
 fn what_failed_is_counted_once() {
     let bench = Bench::new();
     bench.run("SET text x");
