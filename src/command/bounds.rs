@@ -60,14 +60,10 @@ pub(super) fn check_replacement(
 pub(super) fn make_room(call: &mut Call<'_, '_>, key: &Key<'_>, adding: Tally) {
     let (now_ms, tick) = (call.now_ms(), call.tick());
     let lacks_room = |queue: &Queue| {
-        let after = (
-            queue.held().messages + adding.messages,
-            queue.bytes() + adding.bytes,
-        );
-        queue.has_overdue(tick)
-            && queue
-                .bounds()
-                .is_some_and(|bounds| !bounds.hold(after.0, after.1))
+        let mut after = queue.held();
+        after += adding;
+        let is_over = |bounds: QueueBounds| !bounds.hold(after.messages, after.bytes);
+        queue.bounds().is_some_and(is_over) && queue.has_overdue(tick)
     };
     while let Ok(Some(queue)) = call.held.shard_of(key).queue(key, now_ms)
         && lacks_room(queue)

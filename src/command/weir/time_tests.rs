@@ -1,5 +1,6 @@
 //! Messages that time takes: how much goes at once, and what must not be seen of it.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use crate::command::bounds;
@@ -19,7 +20,11 @@ fn look_after_q(bench: &Bench) {
 
 /// So many different messages, with a blank before each.
 fn numbers(len: usize) -> String {
-    (0..len).map(|number| format!(" {number}")).collect()
+    let mut words = String::new();
+    for number in 0..len {
+        let _ = write!(words, " {number}");
+    }
+    words
 }
 
 #[test]

@@ -27,6 +27,10 @@ pub(super) struct Ttls {
 /// Bytes that a note takes in both trees, whose nodes are three fifths full, as measured.
 const NOTE_BYTES: usize = (2 * size_of::<(u64, u64, u64)>() + size_of::<u32>()) * 5 / 3;
 
+/// A sweep walks one chunk for so many messages that it may take: where few end in each, it takes
+/// fewer.
+const ENDED_PER_CHUNK_MIN: usize = 16;
+
 /// The hash by which a message is known; the same for as long as the process runs.
 fn hash_of(message: &[u8]) -> u64 {
     static HASHER: OnceLock<RandomState> = OnceLock::new();
@@ -188,9 +192,9 @@ impl Queue {
         deadline.is_some_and(|deadline| deadline <= tick)
     }
 
-    /// Takes away at most `limit` messages whose time is over, and hands them over, those that
-    /// ended first in front. O(chunks), and the messages of the segments that have some: each is
-    /// walked once for all of them. The caller counts them.
+    /// Takes away at most `limit` messages whose time is over, fewer if they lie far apart, and
+    /// hands them over, those that ended first in front. O(chunks), and the messages of the
+    /// segments that have some: each is walked once for all of them. The caller counts them.
     pub fn take_ended(&mut self, tick: u64, limit: usize) -> Vec<Popped> {
         if self.first_deadline().is_none_or(|first| first > tick) {
             return Vec::new();
@@ -207,14 +211,15 @@ impl Queue {
             tick,
             arrivals,
             limit,
+            chunks_left: (limit / ENDED_PER_CHUNK_MIN).max(1),
             taken: Vec::new(),
         };
         self.sweep(&mut ttls, &mut ended, Chunk::spans);
-        if ended.taken.len() < limit && due.iter().any(|note| ttls.has(note)) {
+        if !ended.is_full() && due.iter().any(|note| ttls.has(note)) {
             // What was put back may lie where its arrival does not belong.
             self.sweep(&mut ttls, &mut ended, |_, _| true);
         }
-        if ended.taken.len() < limit {
+        if !ended.is_full() {
             // No message has them.
             for (deadline, arrival, hash) in due {
                 while ttls.remove(arrival, hash, deadline) {}
@@ -237,7 +242,7 @@ impl Queue {
         let end = self.old_end();
         let mut touched: Option<(usize, usize)> = None;
         for step in 0..self.chunks.len() {
-            if ended.taken.len() >= ended.limit {
+            if ended.is_full() {
                 break;
             }
             let at = self.chunks.index_from(end, step);
@@ -246,6 +251,7 @@ impl Queue {
                 && chunk.has_arrival(&ended.arrivals)
                 && self.sweep_chunk(at, end, ttls, ended)
             {
+                ended.chunks_left -= 1;
                 let (low, high) = touched.unwrap_or((at, at));
                 touched = Some((low.min(at), high.max(at)));
             }
@@ -290,8 +296,17 @@ struct Ended {
     /// Rising; what arrived at another is not looked at.
     arrivals: Vec<u64>,
     limit: usize,
+    /// Chunks of which it may still take some.
+    chunks_left: usize,
     /// With their deadlines.
     taken: Vec<(u64, Popped)>,
+}
+
+impl Ended {
+    /// Whether it has taken what it may, and there may be more.
+    fn is_full(&self) -> bool {
+        self.taken.len() >= self.limit || self.chunks_left == 0
+    }
 }
 
 #[cfg(test)]
@@ -370,7 +385,7 @@ mod tests {
         let _ = queue.drop_at(End::Back, 4);
         assert_eq!(notes_len(&queue), 5);
         let _ = queue.drop_older_than(End::Front, 94);
-        assert_eq!(notes_len(&queue), queue.len() as u32);
+        assert_eq!((notes_len(&queue), queue.len()), (1, 1));
         let _ = queue.drop_at(End::Front, 100);
         assert!(!queue.has_ttls());
         queue.push(End::Back, b"last", 3000);
@@ -439,5 +454,20 @@ mod tests {
         queue.unpop_message(End::Back, back.message, back.arrival);
         assert_eq!(queue.take_ended(20, 10).len(), 1);
         queue.check_invariants();
+    }
+
+    #[test]
+    fn few_chunks_are_walked_at_once() {
+        let mut queue = Queue::new();
+        let large = vec![b'x'; super::super::PACKED_BYTES_MAX + 1];
+        for tick in 0..100 {
+            queue.push(End::Back, &large, tick);
+            queue.set_ttls([&large[..]], tick, 200);
+        }
+        for left in (0..10).rev() {
+            assert_eq!(queue.take_ended(200, 160).len(), 10);
+            assert_eq!(queue.len(), 10 * left);
+            queue.check_invariants();
+        }
     }
 }
