@@ -30,6 +30,12 @@ pub struct Identity {
     pub user: Vec<u8>,
 }
 
+impl Identity {
+    fn bytes(&self) -> usize {
+        self.name.len() + self.library.len() + self.library_version.len() + self.user.len()
+    }
+}
+
 /// A connected client.
 #[derive(Debug)]
 pub struct Client {
@@ -69,6 +75,8 @@ pub struct Client {
     pub queued_bytes: AtomicUsize,
     /// Keys watched.
     pub watched_len: AtomicUsize,
+    /// Memory that the names of its subscriptions and watched keys take, in bytes.
+    pub names_bytes: AtomicUsize,
     /// Bytes of requests that wait to be executed.
     pub query_bytes: AtomicUsize,
     /// Bytes of replies that wait to be sent.
@@ -218,6 +226,7 @@ impl Client {
             queued_len: AtomicI64::new(-1),
             queued_bytes: AtomicUsize::new(0),
             watched_len: AtomicUsize::new(0),
+            names_bytes: AtomicUsize::new(0),
             query_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
             full_since_us: AtomicU64::new(0),
@@ -260,9 +269,11 @@ impl Client {
         }
     }
 
-    /// Bytes that it takes, buffers included.
+    /// Bytes that it takes, buffers and names included.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>()
+            + self.identity.lock().bytes()
+            + self.names_bytes.load(Ordering::Relaxed)
             + self.blocked_bytes()
             + self.query_bytes.load(Ordering::Relaxed)
             + self.queued_bytes.load(Ordering::Relaxed)

@@ -181,6 +181,29 @@ mod tests {
     }
 
     #[test]
+    fn names_that_a_client_gives_are_counted() {
+        let bench = Bench::new();
+        let mut player = bench.client();
+        let bytes = |player: &Player| player.session.client.memory_bytes();
+        let before = bytes(&player);
+        let long = "x".repeat(10_000);
+        for (give, take) in [
+            ("CLIENT SETNAME LONG", "CLIENT SETNAME ''"),
+            ("CLIENT SETINFO LIB-NAME LONG", "CLIENT SETINFO LIB-NAME ''"),
+            ("WATCH LONG k LONG", "UNWATCH"),
+            ("SUBSCRIBE LONG c LONG", "UNSUBSCRIBE"),
+            ("PSUBSCRIBE LONG", "PUNSUBSCRIBE LONG c"),
+            ("SSUBSCRIBE LONG", "RESET"),
+        ] {
+            bench.play(&mut player, &give.replace("LONG", &long));
+            let with = bytes(&player) - before;
+            assert!((10_000..10_200).contains(&with), "{give}: {with}");
+            bench.play(&mut player, &take.replace("LONG", &long));
+            assert_eq!(bytes(&player), before, "{take}");
+        }
+    }
+
+    #[test]
     fn the_largest_are_evicted() {
         let bench = Bench::new();
         assert_eq!(bench.run("CONFIG SET maxmemory-clients 1mb"), "+OK");

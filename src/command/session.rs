@@ -16,13 +16,26 @@ use super::table::{Found, Recent};
 /// Names that a client is subscribed to, in no order. Few clients are to any: an empty set is a
 /// null pointer, so that a session is made in no time.
 #[derive(Debug, Default)]
-pub struct Names(Option<Box<HashSet<Box<[u8]>, ahash::RandomState>>>);
+pub struct Names(Option<Box<Named>>);
+
+#[derive(Debug, Default)]
+struct Named {
+    names: HashSet<Box<[u8]>, ahash::RandomState>,
+    /// Bytes of all names.
+    bytes: usize,
+}
 
 impl Names {
     /// How many there are.
     #[inline]
     pub fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |names| names.len())
+        self.0.as_ref().map_or(0, |named| named.names.len())
+    }
+
+    /// Memory that they take, in bytes.
+    fn memory_bytes(&self) -> usize {
+        let bytes_of = |named: &Named| named.bytes + named.names.len() * size_of::<Box<[u8]>>();
+        self.0.as_deref().map_or(0, bytes_of)
     }
 
     /// Whether there is none.
@@ -33,19 +46,31 @@ impl Names {
 
     /// Adds a name; says whether it is new.
     pub fn insert(&mut self, name: &[u8]) -> bool {
-        self.0.get_or_insert_default().insert(name.into())
+        let named = self.0.get_or_insert_default();
+        let is_new = named.names.insert(name.into());
+        if is_new {
+            named.bytes += name.len();
+        }
+        is_new
     }
 
     /// Removes a name; says whether it was there.
     pub fn remove(&mut self, name: &[u8]) -> bool {
-        self.0.as_mut().is_some_and(|names| names.remove(name))
+        let Some(named) = &mut self.0 else {
+            return false;
+        };
+        let was_there = named.names.remove(name);
+        if was_there {
+            named.bytes -= name.len();
+        }
+        was_there
     }
 
     /// All names.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.0
             .iter()
-            .flat_map(|names| names.iter().map(|name| &**name))
+            .flat_map(|named| named.names.iter().map(|name| &**name))
     }
 }
 
@@ -80,6 +105,8 @@ pub struct Watching {
     pub flag: Arc<WatchFlag>,
     /// The keys, each once.
     pub keys: HashTable<WaitKey>,
+    /// Memory that `keys` take, in bytes.
+    pub bytes: usize,
 }
 
 /// How the command on which the client blocks ends without being served.
@@ -222,11 +249,16 @@ impl Session {
         let queued_bytes = self.transaction.as_ref();
         let queued_bytes = queued_bytes.map_or(0, |transaction| transaction.bytes);
         client.queued_bytes.store(queued_bytes, Ordering::Relaxed);
-        let watched = self
-            .watching
-            .as_ref()
-            .map_or(0, |watching| watching.keys.len());
+        let watched = self.watching.as_ref();
+        let (watched, watched_bytes) =
+            watched.map_or((0, 0), |watching| (watching.keys.len(), watching.bytes));
         client.watched_len.store(watched, Ordering::Relaxed);
+        let subscribed_bytes = self.channels.memory_bytes()
+            + self.patterns.memory_bytes()
+            + self.shard_channels.memory_bytes();
+        client
+            .names_bytes
+            .store(subscribed_bytes + watched_bytes, Ordering::Relaxed);
     }
 
     /// Whether a command is only allowed if it manages subscriptions.

@@ -273,6 +273,7 @@ fn watch(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         shard.watched.watch(&key, &watching.flag);
         let keys = &mut watching.keys;
         keys.insert_unique(key.hash, WaitKey::from(&key), |known| known.hash);
+        watching.bytes += size_of::<WaitKey>() + name.len();
     }
     call.session.watching = Some(watching);
     call.session.note_state();
