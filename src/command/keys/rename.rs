@@ -5,8 +5,10 @@ use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
 use crate::config::Events;
+use crate::overflow::{QueueBounds, QueueOverflow};
+use crate::policy;
 use crate::protocol::Args;
-use crate::store::{Key, Kind, Value};
+use crate::store::{Key, Kind, Tally, Value};
 
 use super::parse_db;
 
@@ -79,15 +81,32 @@ fn put<'k>(
     }
 }
 
-/// Refuses to put a queue at a key whose policy refuses one with so much in it.
+/// Refuses to put a queue or a stream at a key whose policy refuses one with so much in it.
 fn check_room(call: &mut Call<'_, '_>, source: &Key<'_>, target: &Key<'_>) -> Result<()> {
     let now_ms = call.now_ms();
     let found = call.shard(source).peek(source, now_ms);
-    let Some(Value::Queue(queue)) = found.map(|entry| &entry.value) else {
+    let Some((kind, adding)) = found.map(|entry| (entry.value.kind(), entry.value.held())) else {
         return Ok(());
     };
-    let adding = queue.held();
-    bounds::check_replacement(call, target, adding)
+    if kind == Kind::Queue {
+        return bounds::check_replacement(call, target, adding);
+    }
+    let bounds = call.shard(target).bounds_of_new_stream(target);
+    let is_refused = |bounds: &QueueBounds| {
+        bounds.overflow == QueueOverflow::Reject && !bounds.hold(adding.messages, adding.bytes)
+    };
+    match bounds.filter(is_refused) {
+        Some(bounds) if kind == Kind::Stream => {
+            let tallies = [Tally::default(), adding, adding];
+            Err(bounds::full(
+                policy::Kind::Stream,
+                target.name,
+                bounds,
+                tallies,
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// MOVE key db

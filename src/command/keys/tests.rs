@@ -476,6 +476,29 @@ fn events_come_in_the_order_of_redis() {
 }
 
 #[test]
+fn a_stream_does_not_come_to_a_name_that_refuses_it() {
+    let bench = Bench::new();
+    bench.run("weir.policy set ev kind stream max-length 1 overflow reject");
+    for fields in ["a 1", "b 2"] {
+        bench.run(&format!("xadd s * {fields}"));
+    }
+    let full = "-OVERFLOW stream 'ev' is full: max-length is 1, it holds 0 entries and 2 more came";
+    check(
+        &bench,
+        &[
+            ("rename s ev", full),
+            ("copy s ev", full),
+            ("exists s ev", ":1"),
+            ("xtrim s maxlen 1", ":1"),
+            ("copy s ev", ":1"),
+            // It is no queue.
+            ("weir.policy set other max-bytes 1 overflow reject", "+OK"),
+            ("rename s other", "+OK"),
+        ],
+    );
+}
+
+#[test]
 fn what_expired_is_told_before_what_found_it() {
     let mut bench = Bench::new();
     bench

@@ -224,6 +224,12 @@ impl Shard {
         }
     }
 
+    /// The bounds of a stream that comes to a key where there is none.
+    pub fn bounds_of_new_stream(&self, key: &Key) -> Option<QueueBounds> {
+        let governed = self.policies.as_ref()?.governing(Kind::Stream, key.name)?;
+        Some(governed.bounds)
+    }
+
     /// Sees to it that a tick looks after the stream at a key in time.
     pub fn tend(&mut self, key: &Key) {
         let found = self.dbs[usize::from(key.db)]
