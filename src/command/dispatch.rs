@@ -195,10 +195,7 @@ fn check(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>, gates: u32) -> 
     if call.session.transaction.is_some() && found.command.name == "debug" {
         super::server::check_debug(call)?;
     }
-    if gates & Gates::OVER_BUDGET != 0
-        && flags.any(Flags::DENYOOM)
-        && !call.engine.may_overrun(found.command, args)
-    {
+    if gates & Gates::OVER_BUDGET != 0 && may_grow(call, found.command, args) {
         return Err(Error::line(
             "OOM command not allowed when used memory > 'maxmemory'.",
         ));
@@ -228,10 +225,19 @@ fn is_paused(call: &Call<'_, '_>, found: &Found, args: Args<'_>) -> bool {
     }
 }
 
+/// Whether a request is refused while memory is over the budget.
+#[cold]
+fn may_grow(call: &Call<'_, '_>, command: &Command, args: Args<'_>) -> bool {
+    if command.flags.any(Flags::DENYOOM) {
+        return !call.engine.may_overrun(command, args);
+    }
+    super::script::may_grow(call, command, args)
+}
+
 /// Whether a pause of writes holds a request up.
 fn may_write(call: &Call<'_, '_>, found: &Found, args: Args<'_>) -> bool {
     let writes = Flags::WRITE.and(Flags::MAY_REPLICATE);
-    found.command.flags.any(writes) && !super::script::only_reads(call, args)
+    found.command.flags.any(writes) && !super::script::only_reads(call, found.command, args)
 }
 
 /// Whether a pause of writes holds up any command of the client's transaction.

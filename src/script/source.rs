@@ -16,6 +16,13 @@ pub struct Rules {
     pub allow_oom: bool,
 }
 
+impl Rules {
+    /// Whether it says what it is, and not that it may run while memory is over the budget.
+    pub fn may_grow(self) -> bool {
+        !self.is_silent && !self.allow_oom && !self.no_writes
+    }
+}
+
 /// A script.
 #[derive(Debug)]
 pub struct Script {

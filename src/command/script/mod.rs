@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::flags;
 use crate::protocol::Args;
 use crate::script::{
-    Compiled, Failed, Interpreter, Replied, Run, Script, Sha, sha_from, with_interpreter,
+    Compiled, Failed, Interpreter, Replied, Rules, Run, Script, Sha, sha_from, with_interpreter,
 };
 
 use super::call::Call;
@@ -94,6 +94,7 @@ fn evalsha_ro(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 }
 
 fn from_text(call: &mut Call<'_, '_>, args: Args<'_>, reads_only: bool) -> Result {
+    feed_monitors(call, args);
     let keys_len = keys_len(args)?;
     with_own(call, |call, interpreter| {
         let compiled = match interpreter.compiled_from(args.at(1)) {
@@ -105,12 +106,20 @@ fn from_text(call: &mut Call<'_, '_>, args: Args<'_>, reads_only: bool) -> Resul
 }
 
 fn from_name(call: &mut Call<'_, '_>, args: Args<'_>, reads_only: bool) -> Result {
+    feed_monitors(call, args);
     let sha = sha_from(args.at(1)).ok_or(NO_SCRIPT)?;
     let keys_len = keys_len(args)?;
     with_own(call, |call, interpreter| {
         let compiled = known(call, interpreter, &sha)?;
         run(call, interpreter, &compiled, args, keys_len, reads_only)
     })
+}
+
+/// Shows a request before the commands that its script runs, and whatever becomes of it.
+fn feed_monitors(call: &mut Call<'_, '_>, args: Args<'_>) {
+    if call.engine.gates.load() & Gates::MONITORED != 0 {
+        call.feed_monitors(args, 0..0, None);
+    }
 }
 
 /// Lends this worker's interpreter, up to date with what the library dropped.
@@ -136,15 +145,25 @@ fn known(call: &Call<'_, '_>, interpreter: &mut Interpreter, sha: &Sha) -> Resul
 
 /// Whether a request runs a script that says of itself that it does not write.
 #[cold]
-pub(super) fn only_reads(call: &Call<'_, '_>, args: Args<'_>) -> bool {
-    let (Some(name), Some(script)) = (args.get(0), args.get(1)) else {
-        return false;
-    };
-    if name.eq_ignore_ascii_case(b"eval") {
-        return Script::new(script).is_ok_and(|script| script.rules.no_writes);
+pub(super) fn only_reads(call: &Call<'_, '_>, command: &Command, args: Args<'_>) -> bool {
+    rules_of(call, command, args).is_some_and(|rules| rules.no_writes)
+}
+
+/// Whether a request runs a script that speaks for itself, and not of being one for when memory is
+/// over the budget.
+#[cold]
+pub(super) fn may_grow(call: &Call<'_, '_>, command: &Command, args: Args<'_>) -> bool {
+    rules_of(call, command, args).is_some_and(Rules::may_grow)
+}
+
+/// The rules of the script that a request runs, if it is one that does and the script is known.
+fn rules_of(call: &Call<'_, '_>, command: &Command, args: Args<'_>) -> Option<Rules> {
+    let script = args.get(1)?;
+    match command.name {
+        "eval" | "eval_ro" => Some(Script::new(script).ok()?.rules),
+        "evalsha" | "evalsha_ro" => Some(call.engine.scripts.get(&sha_from(script)?)?.rules),
+        _ => None,
     }
-    let known = sha_from(script).and_then(|sha| call.engine.scripts.get(&sha));
-    name.eq_ignore_ascii_case(b"evalsha") && known.is_some_and(|script| script.rules.no_writes)
 }
 
 /// How many of the arguments are keys.
@@ -170,7 +189,7 @@ fn refusal(call: &Call<'_, '_>, script: &Script, reads_only: bool) -> Option<Err
         ));
     }
     let is_over = call.engine.gates.load() & Gates::OVER_BUDGET != 0;
-    (is_over && !rules.allow_oom && !rules.no_writes)
+    (is_over && rules.may_grow())
         .then(|| Error::line("OOM command not allowed when used memory > 'maxmemory'."))
 }
 
@@ -185,10 +204,6 @@ fn run(
     let script = &compiled.script;
     if let Some(refusal) = refusal(call, script, reads_only) {
         return Err(refusal);
-    }
-    if call.engine.gates.load() & Gates::MONITORED != 0 {
-        // Before the commands that it runs.
-        call.feed_monitors(args, 0..0, None);
     }
     if call.session.is_subscribed() && !call.session.is_atomic {
         // What was published before stands before the reply, never inside it.

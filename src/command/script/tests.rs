@@ -629,6 +629,49 @@ fn a_script_gets_a_set_in_order() {
 }
 
 #[test]
+fn scripts_that_speak_for_themselves_are_refused_at_once_without_memory() {
+    let bench = Bench::new();
+    bench.run("CONFIG SET maxmemory 1000000");
+    let mut client = bench.client();
+    let load = ["SCRIPT", "LOAD", "#!lua\nreturn 2"];
+    let sha = play(&bench, &mut client, &load);
+    let sha = sha.split(' ').next_back().expect("a name").to_owned();
+    bench.engine.note_memory(1_000_001);
+    super::super::pressure::relieve(&bench.engine, bench.now);
+    let refused = "-OOM command not allowed when used memory > 'maxmemory'.";
+    bench.play(&mut client, "MULTI");
+    for (script, reply) in [
+        ("return 1", "+QUEUED"),
+        ("#!lua flags=no-writes\nreturn 1", "+QUEUED"),
+        ("#!lua flags=allow-oom\nreturn 1", "+QUEUED"),
+        ("#!lua\nreturn redis.call('set','a','b')", refused),
+    ] {
+        let seen = play(&bench, &mut client, &["EVAL", script, "0"]);
+        assert_eq!(seen, reply, "{script}");
+    }
+    let broken = "-EXECABORT Transaction discarded because of previous errors.";
+    assert_eq!(bench.play(&mut client, "EXEC"), broken);
+    assert_eq!(bench.run(&format!("EVALSHA {sha} 0")), refused);
+    assert_eq!(bench.run(&format!("EVALSHA_RO {sha} 0")), refused);
+}
+
+#[test]
+fn monitors_see_scripts_that_nobody_knows() {
+    let bench = Bench::new();
+    let mut monitor = bench.client();
+    bench.play(&mut monitor, "MONITOR");
+    for (request, shown) in [
+        (["EVALSHA", "none", "0"], "\"EVALSHA\" \"none\" \"0\""),
+        (["EVAL", "x y", "0"], "\"EVAL\" \"x y\" \"0\""),
+        (["EVAL", "return 1", "x"], "\"EVAL\" \"return 1\" \"x\""),
+    ] {
+        play(&bench, &mut bench.client(), &request);
+        let seen = monitor.look();
+        assert!(seen.ends_with(shown), "{seen}");
+    }
+}
+
+#[test]
 fn a_pause_of_writes_lets_scripts_read() {
     let bench = Bench::new();
     let mut client = bench.client();
