@@ -4,7 +4,7 @@
 //! a closing quote must be followed by a blank or the end of the line. Called by `request` once per
 //! line; cost is linear in the line.
 
-use super::args::Span;
+use super::args::{Args, OwnedArgs, Span};
 use super::error::ProtocolError;
 
 /// Where the words of a split line lie.
@@ -36,6 +36,16 @@ pub(crate) fn split(
         spans.push(Span { start, end });
     }
     Ok(Words::InScratch)
+}
+
+/// The words of a line that holds no zero byte.
+pub fn split_line(line: &[u8]) -> Result<OwnedArgs, ProtocolError> {
+    let (mut scratch, mut spans) = (Vec::new(), Vec::new());
+    let bytes = match split(line, &mut scratch, &mut spans)? {
+        Words::InLine => line,
+        Words::InScratch => &scratch,
+    };
+    Ok(Args::new(bytes, &spans).to_vec())
 }
 
 fn split_plain(line: &[u8], spans: &mut Vec<Span>) {

@@ -17,5 +17,6 @@ pub mod request;
 pub use args::{Args, OwnedArgs, c_string};
 pub use carrier::Carrier;
 pub use error::ProtocolError;
+pub use inline::split_line;
 pub use reply::{Later, Mark, Reply, Resp};
 pub use request::{Limits, Parsed, Parser};

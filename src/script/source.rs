@@ -2,6 +2,8 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::protocol::split_line;
+
 /// The name of a script: the SHA-1 of its text in lower-case hexadecimal.
 pub type Sha = [u8; 40];
 
@@ -89,15 +91,18 @@ fn rules_of(text: &[u8]) -> Result<(Rules, usize), Vec<u8>> {
     let Some(end) = memchr::memchr(b'\n', text) else {
         return Err(b"ERR Invalid script shebang".to_vec());
     };
-    let mut words = text[..end]
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty());
-    let engine = words.next().unwrap_or_default();
+    let line = &text[..end];
+    if memchr::memchr(0, line).is_some() {
+        return Err(b"ERR Invalid script shebang".to_vec());
+    }
+    let words = split_line(line).map_err(|_| b"ERR Invalid engine in script shebang".to_vec())?;
+    let words = words.as_args();
+    let engine = words.get(0).unwrap_or_default();
     if engine != b"#!lua" {
         return Err([b"ERR Unexpected engine in script shebang: ", engine].concat());
     }
     let mut rules = Rules::default();
-    for word in words {
+    for word in words.tail(1) {
         let Some(flags) = word.strip_prefix(b"flags=") else {
             return Err([b"ERR Unknown lua shebang option: ", word].concat());
         };
@@ -141,7 +146,24 @@ mod tests {
         assert_eq!(rules("#!lua flags=\nreturn 1"), Ok(Rules::default()));
         let both = rules("#!lua  flags=no-writes,allow-oom flags=no-cluster\r\nreturn 1").unwrap();
         assert!(both.no_writes && both.allow_oom && !both.is_silent);
+        for quoted in [
+            "#!lua flags=\"no-writes\"\n",
+            "#!lua 'flags=no-writes'\n",
+            "#!\"lua\" flags=\"no\\x2dwrites\"\n",
+        ] {
+            assert!(rules(quoted).unwrap().no_writes, "{quoted}");
+        }
         for (text, error) in [
+            (
+                "#!lua flags=\"no-writes\n",
+                "ERR Invalid engine in script shebang",
+            ),
+            (
+                "#!lua flags='no-writes'x\n",
+                "ERR Invalid engine in script shebang",
+            ),
+            ("#!lua \"\"\n", "ERR Unknown lua shebang option: "),
+            ("#!lua \0\n", "ERR Invalid script shebang"),
             ("#!lua", "ERR Invalid script shebang"),
             ("#!Lua\n", "ERR Unexpected engine in script shebang: #!Lua"),
             ("#! lua\n", "ERR Unexpected engine in script shebang: #!"),
