@@ -10,7 +10,9 @@ use std::sync::atomic::Ordering;
 
 use hashbrown::HashMap;
 use mlua::chunk::ChunkMode;
-use mlua::{Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
+use mlua::{
+    Function, HookTriggers, Lua, LuaOptions, LuaString, StdLib, Table, Value, VmState, ffi,
+};
 
 use super::arguments::as_bytes;
 use super::enter::Enter;
@@ -102,6 +104,8 @@ pub struct Interpreter {
     enter: Enter,
     /// Where plain scripts find their globals.
     open: Table,
+    /// Lua's own, which scripts do not see.
+    loadstring: Function,
     shared: Rc<Shared>,
     scripts: HashMap<Sha, Rc<Compiled>, ahash::RandomState>,
     /// The one of them that was asked for last.
@@ -153,6 +157,7 @@ impl Interpreter {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
         let shared = Shared::new(MEMORY_BYTES_MAX);
+        let loadstring = lua.globals().get("loadstring")?;
         let natives = natives(&lua, &shared)?;
         let sandbox = lua.load(include_str!("sandbox.lua")).set_name("=sandbox");
         let tables = sandbox.into_function()?.call(natives)?;
@@ -169,6 +174,7 @@ impl Interpreter {
             lua,
             enter,
             open,
+            loadstring,
             shared,
             scripts: HashMap::default(),
             recent: None,
@@ -197,7 +203,10 @@ impl Interpreter {
         let function = chunk
             .set_mode(ChunkMode::Text)
             .into_function()
-            .map_err(|error| failure::text_of(&error))?;
+            .map_err(|error| {
+                self.problem(script.code())
+                    .unwrap_or_else(|| failure::text_of(&error))
+            })?;
         let compiled = Rc::new(Compiled {
             script: Arc::clone(script),
             function,
@@ -206,6 +215,17 @@ impl Interpreter {
         let hash = self.scripts.hasher().hash_one(&script.text);
         self.names.insert(hash, script.sha);
         Ok(compiled)
+    }
+
+    /// What Lua says against a script, in its own bytes: the binding gives letters only.
+    fn problem(&self, code: &[u8]) -> Option<Vec<u8>> {
+        if code.starts_with(ffi::LUA_SIGNATURE) {
+            return None;
+        }
+        let code = self.lua.create_string(code).ok()?;
+        let told = self.loadstring.call((code, CHUNK));
+        let (_, problem): (Value, Option<LuaString>) = told.ok()?;
+        Some(problem?.as_bytes().to_vec())
     }
 
     /// A script of this text that was compiled here before.
@@ -351,8 +371,11 @@ fn failed(lua: &Lua, raised: &Value) -> mlua::Result<Failed> {
             (failed.line, failed.is_counted)
         }
         Value::Table(table) => {
-            let line = as_bytes(&table.raw_get("err")?);
-            let line = line.unwrap_or_else(|| b"ERR unknown error".to_vec());
+            // Its metatable may have code of the script, which may fail.
+            let line = match table.get("err") {
+                Ok(line) => as_bytes(&line).unwrap_or_else(|| b"ERR unknown error".to_vec()),
+                Err(error) => Failed::from(&error).line,
+            };
             let is_counted = table.raw_get("ignore_error_stats_update").unwrap_or(false);
             (line, is_counted)
         }
