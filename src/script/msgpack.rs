@@ -11,6 +11,10 @@ use super::redis::Shared;
 
 /// Deepest nesting that is written; what lies deeper becomes nil.
 const NESTING_MAX: u32 = 16;
+/// Most values that a function of Lua returns, beside the one argument on its stack.
+const VALUES_MAX: usize = 7999;
+const TOO_MANY: &str = "stack overflow (too many return values at once; use unpack_one or \
+                        unpack_limit instead.)";
 /// Deepest nesting that is read: the stack of a worker is finite.
 const DEPTH_MAX: u32 = 1000;
 
@@ -242,6 +246,9 @@ fn unpack_from(
     let mut reading = Reading { lua, pace, rest };
     let mut values = Vec::new();
     while !reading.rest.is_empty() && (reads_all || values.len() < limit) {
+        if values.len() == VALUES_MAX {
+            return Err(text(lua, TOO_MANY));
+        }
         match reading.value(0) {
             Ok(value) => values.push(value),
             Err(Broken::Short) => return Err(text(lua, "Missing bytes in input.")),
@@ -250,6 +257,9 @@ fn unpack_from(
         }
     }
     if !reads_all {
+        if values.len() == VALUES_MAX {
+            return Err(text(lua, "stack overflow (in function mp_unpack_full)"));
+        }
         let next = if reading.rest.is_empty() {
             -1
         } else {

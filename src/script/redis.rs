@@ -15,6 +15,7 @@ use super::call::{self, Calls, NO_ARGUMENT, WRONG_ARGUMENT, push_number};
 use super::failure::{self, Failure, line};
 use super::host::{Verdict, with_host};
 use super::interpreter::Failed;
+use super::number::to_integer;
 use super::pace::Pace;
 use crate::protocol::{OwnedArgs, Resp, c_string};
 
@@ -128,9 +129,9 @@ fn set_resp(lua: &Lua, calls: &Calls, args: &[Value]) -> mlua::Result<()> {
     let [version] = args else {
         return Err(line("ERR redis.setresp() requires one argument."));
     };
-    match as_number(lua, version) {
-        Some(2.0) => calls.resp.set(Resp::V2),
-        Some(3.0) => calls.resp.set(Resp::V3),
+    match as_number(lua, version).map(to_integer) {
+        Some(2) => calls.resp.set(Resp::V2),
+        Some(3) => calls.resp.set(Resp::V3),
         _ => return Err(line("ERR RESP version must be 2 or 3.")),
     }
     Ok(())

@@ -62,7 +62,8 @@ fn run_for(text: &str, looks_left: usize) -> String {
 
 fn check(cases: &[(&str, &str)]) {
     for (script, expected) in cases {
-        assert_eq!(run(&format!("return {script}")), *expected, "{script}");
+        let seen = run_for(&format!("return {script}"), usize::MAX);
+        assert_eq!(seen, *expected, "{script}");
     }
 }
 
@@ -226,7 +227,59 @@ fn messagepack_is_what_its_module_makes_of_it() {
           length 1.",
         ),
         ("#cmsgpack.unpack(cmsgpack.pack({{1,{2}},'x'}))", ":2"),
+        ("#{cmsgpack.unpack(('\\1'):rep(7999))}", ":7999"),
+        (
+            "cmsgpack.unpack(('\\1'):rep(8000))",
+            "ERR user_script:1: stack overflow (too many return values at once; use unpack_one or \
+             unpack_limit instead.)",
+        ),
+        ("#{cmsgpack.unpack_limit(('\\1'):rep(9000),7998)}", ":7999"),
+        (
+            "cmsgpack.unpack_limit(('\\1'):rep(9000),7999)",
+            "ERR user_script:1: stack overflow (in function mp_unpack_full)",
+        ),
     ]);
+}
+
+#[test]
+fn what_is_wrong_with_a_script_is_told_in_its_own_bytes() {
+    for (text, problem) in [
+        (
+            &b"return \xff"[..],
+            &b"user_script:1: unexpected symbol near '\xff'"[..],
+        ),
+        (
+            b"return 'x",
+            b"user_script:1: unfinished string near '<eof>'",
+        ),
+    ] {
+        let script = Arc::new(Script::new(text).unwrap());
+        let told = with_interpreter(u64::MAX, |interpreter| {
+            interpreter.compile(&script).map(drop)
+        });
+        assert_eq!(told, Err(problem.to_vec()), "{}", text.escape_ascii());
+    }
+}
+
+#[test]
+fn errors_are_what_was_raised() {
+    for (script, expected) in [
+        (
+            "error(setmetatable({}, {__index = {err = 'VIA index'}}))",
+            "VIA index",
+        ),
+        (
+            "error(setmetatable({}, {__index = function() while true do end end}))",
+            "ERR enough",
+        ),
+        (
+            "error(setmetatable({err = 'OWN x'}, {__index = error}))",
+            "OWN x",
+        ),
+        ("error({})", "ERR unknown error"),
+    ] {
+        assert_eq!(run(script), expected, "{script}");
+    }
 }
 
 #[test]

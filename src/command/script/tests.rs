@@ -66,6 +66,8 @@ fn resp3_has_more_kinds() {
     for (script, reply) in [
         ("return {true,false}", "*2 :1 _"),
         ("redis.setresp(3) return {true,false,nil}", "*2 #t #f"),
+        ("redis.setresp(3.5) return true", "#t"),
+        ("redis.setresp(2.9) return true", ":1"),
         ("return {double=1/0}", ",inf"),
         ("return {map={a=1}}", "%1 $1 a :1"),
         ("return {set={a=1}}", "~1 $1 a"),
