@@ -89,6 +89,7 @@ fn is_allowed(call: &Call<'_, '_>) -> bool {
 fn sleep(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let text = std::str::from_utf8(args.at(2)).unwrap_or("");
     let seconds: f64 = text.parse().unwrap_or(0.0);
+    let seconds = if seconds.is_finite() { seconds } else { 0.0 };
     if !call.held.is_pinned() {
         call.held.release();
     }
@@ -220,7 +221,9 @@ mod tests {
     #[test]
     fn serves_tests() {
         let bench = allowed("yes");
-        assert_eq!(bench.run("DEBUG SLEEP x"), "+OK");
+        for seconds in ["x", "nan", "-nan", "inf", "-1"] {
+            assert_eq!(bench.run(&format!("DEBUG SLEEP {seconds}")), "+OK");
+        }
         assert_eq!(bench.run("DEBUG POPULATE 100 p 30"), "+OK");
         assert_eq!(bench.run("DBSIZE"), ":100");
         assert!(bench.run("GET p:99").starts_with("$30 value:99"));
