@@ -271,6 +271,8 @@ fn is_kept_out(engine: &Engine, arrival: &Arrival) -> bool {
 
 /// Resolves when SHUTDOWN or a signal says to stop.
 fn told_to_stop(engine: &Engine) -> io::Result<impl Future<Output = ()> + '_> {
+    // Who heard of it once is not ended by it: a terminal that goes takes no server with it.
+    drop(signal(SignalKind::hangup())?);
     let mut signals = [
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,

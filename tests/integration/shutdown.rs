@@ -5,9 +5,26 @@ use crate::server::Server;
 
 /// Asks the process to end.
 pub fn terminate(server: &Server) {
+    signal(server, libc::SIGTERM);
+}
+
+fn signal(server: &Server, number: libc::c_int) {
     let pid = libc::pid_t::try_from(server.pid()).unwrap();
     // SAFETY: a plain system call; the process is our child and has not been waited for.
-    assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+    assert_eq!(unsafe { libc::kill(pid, number) }, 0);
+}
+
+#[test]
+fn hangups_and_broken_pipes_end_nothing() {
+    let mut server = Server::weir(&[]);
+    let mut raw = Raw::open(server.address);
+    raw.ask(&["PING"], "+PONG\r\n");
+    for number in [libc::SIGHUP, libc::SIGPIPE] {
+        signal(&server, number);
+        raw.ask(&["PING"], "+PONG\r\n");
+    }
+    terminate(&server);
+    assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]
