@@ -84,6 +84,10 @@ impl CommandStats {
 /// Different codes of error replies that are counted apart; clients can make up codes through
 /// scripts, so there has to be a bound. Redis has the same.
 const ERROR_CODES_MAX: usize = 128;
+/// Most bytes of a code; what is longer is none. Redis looks as far.
+const ERROR_CODE_BYTES_MAX: usize = 30;
+/// What further codes count as, which in Redis takes the place of all.
+const OTHER_CODES: &[u8] = b"ERRORSTATS_DISABLED";
 
 /// What one worker counts; aligned so that workers do not share cache lines.
 #[derive(Debug)]
@@ -170,12 +174,17 @@ impl WorkerStats {
     /// Counts an error reply, given without its dash.
     pub fn note_error(&self, line: &[u8]) {
         self.error_replies.add(1);
-        let code = line.split(|&byte| byte == b' ').next().unwrap_or_default();
+        let mut code = error_code(line);
         let mut codes = self.error_codes.lock();
-        if let Some((_, count)) = codes.iter_mut().find(|(known, _)| **known == *code) {
-            *count += 1;
-        } else if codes.len() < ERROR_CODES_MAX {
-            codes.push((code.into(), 1));
+        let place = |code: &[u8]| codes.iter().position(|(known, _)| **known == *code);
+        let mut known = place(code);
+        if known.is_none() && codes.len() >= ERROR_CODES_MAX {
+            code = OTHER_CODES;
+            known = place(code);
+        }
+        match known {
+            Some(at) => codes[at].1 += 1,
+            None => codes.push((code.into(), 1)),
         }
     }
 
@@ -220,5 +229,43 @@ impl WorkerStats {
         ]
         .into_iter()
         .for_each(Counter::reset);
+    }
+}
+
+/// The code of an error line. Line ends are sent as blanks, so they end it as well.
+fn error_code(line: &[u8]) -> &[u8] {
+    let head = &line[..line.len().min(ERROR_CODE_BYTES_MAX + 1)];
+    let end = head.iter().position(|byte| b" \r\n".contains(byte));
+    end.map_or(b"ERR", |end| &line[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_short_and_few() {
+        let long = "q".repeat(ERROR_CODE_BYTES_MAX);
+        for (line, code) in [
+            ("WRONGTYPE Operation", "WRONGTYPE"),
+            ("A\r\nredis_version:1.0.0\r\nx y", "A"),
+            ("noblank", "ERR"),
+            ("", "ERR"),
+            (&format!("{long} x"), &long),
+            (&format!("{long}q x"), "ERR"),
+        ] {
+            assert_eq!(error_code(line.as_bytes()), code.as_bytes(), "{line}");
+        }
+        let stats = WorkerStats::new(0);
+        stats.note_error(b"WRONGTYPE x");
+        for n in 0..1000 {
+            stats.note_error(format!("C{n} x").as_bytes());
+        }
+        stats.note_error(b"WRONGTYPE x");
+        let codes = stats.error_codes.lock();
+        assert_eq!(codes.len(), ERROR_CODES_MAX + 1);
+        assert_eq!(codes[0], (b"WRONGTYPE"[..].into(), 2));
+        let others = 1001 - ERROR_CODES_MAX as u64;
+        assert_eq!(codes[ERROR_CODES_MAX], (OTHER_CODES.into(), others));
     }
 }
