@@ -1,10 +1,9 @@
 //! Accepts, on a thread of its own, and speaks HTTP/1.1.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -21,8 +20,8 @@ use crate::command::Engine;
 use super::patience::Patient;
 use super::router::{Access, answer};
 
-/// Connections at once: a few scrapers and people. One more takes the place of the first that has
-/// said nothing yet, or waits to be accepted.
+/// Connections at once: a few scrapers and people. One more takes the place of the one over which no
+/// byte has gone for the longest time.
 const CONNECTIONS_MAX: usize = 64;
 /// What the thread is nicer than the workers: a tenth of a core where they want all. Not the most: it
 /// holds shards for moments, and must come to let go of them.
@@ -87,53 +86,49 @@ async fn serve(listener: StdListener, engine: Arc<Engine>, access: Arc<Access>) 
             return;
         }
     };
-    let mut connections = JoinSet::new();
-    let mut silent = VecDeque::new();
+    let mut tasks = JoinSet::new();
+    let mut connections: Vec<Connection> = Vec::new();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let is_silent = Arc::new(AtomicBool::new(true));
-                let caller = Caller {
-                    peer,
-                    is_silent: Arc::clone(&is_silent),
-                };
-                let connection = speak(stream, caller, Arc::clone(&engine), Arc::clone(&access));
-                silent.push_back((connections.spawn(connection), is_silent));
+                let stream = Patient::new(stream, READING_TIME_MAX);
+                let moved_us = stream.moved_us();
+                let talk = speak(stream, peer, Arc::clone(&engine), Arc::clone(&access));
+                let task = tasks.spawn(talk);
+                connections.push(Connection { task, moved_us });
             }
             Err(error) => {
                 tracing::debug!("cannot accept a connection over HTTP: {error}");
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }
-        while connections.try_join_next().is_some() {}
-        silent.retain(|(task, is_silent): &(AbortHandle, Arc<AtomicBool>)| {
-            is_silent.load(Ordering::Relaxed) && !task.is_finished()
-        });
-        while connections.len() >= CONNECTIONS_MAX {
-            // Not the one that has just come.
-            if silent.len() > 1
-                && let Some((task, _)) = silent.pop_front()
-            {
-                task.abort();
+        while tasks.try_join_next().is_some() {}
+        connections.retain(|connection| !connection.task.is_finished());
+        while tasks.len() >= CONNECTIONS_MAX {
+            let moved_us = |connection: &&Connection| connection.moved_us.load(Ordering::Relaxed);
+            if let Some(quietest) = connections.iter().min_by_key(moved_us) {
+                quietest.task.abort();
             }
-            connections.join_next().await;
+            tasks.join_next().await;
         }
     }
 }
 
-/// Who has connected.
-struct Caller {
-    peer: SocketAddr,
-    /// It has asked for nothing yet.
-    is_silent: Arc<AtomicBool>,
+/// Somebody who has connected.
+struct Connection {
+    task: AbortHandle,
+    moved_us: Arc<AtomicU64>,
 }
 
-async fn speak(stream: TcpStream, caller: Caller, engine: Arc<Engine>, access: Arc<Access>) {
-    let stream = Patient::new(stream, READING_TIME_MAX);
+async fn speak(
+    stream: Patient<TcpStream>,
+    peer: SocketAddr,
+    engine: Arc<Engine>,
+    access: Arc<Access>,
+) {
     let service = service_fn(|request| {
-        caller.is_silent.store(false, Ordering::Relaxed);
         let (head, _) = hyper::Request::into_parts(request);
-        let answer = answer(&engine, &access, (caller.peer.ip(), clock::now()), &head);
+        let answer = answer(&engine, &access, (peer.ip(), clock::now()), &head);
         async move { Ok::<_, std::convert::Infallible>(answer) }
     });
     let connection = http1::Builder::new()

@@ -2,11 +2,15 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
+
+use crate::clock;
 
 /// A stream that fails when it has taken no byte of an answer for a time: who asks and does not
 /// read would keep one of few connections.
@@ -16,6 +20,8 @@ pub struct Patient<S> {
     time_max: Duration,
     /// The end of patience, while the stream takes nothing.
     until: Option<Pin<Box<Sleep>>>,
+    /// When bytes last came or went, in microseconds.
+    moved_us: Arc<AtomicU64>,
 }
 
 impl<S> Patient<S> {
@@ -25,7 +31,17 @@ impl<S> Patient<S> {
             stream,
             time_max,
             until: None,
+            moved_us: Arc::new(AtomicU64::new(clock::mono_us())),
         }
+    }
+
+    /// When bytes last came or went, in microseconds, from here on.
+    pub fn moved_us(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.moved_us)
+    }
+
+    fn note_moved(&self) {
+        self.moved_us.store(clock::mono_us(), Ordering::Relaxed);
     }
 
     /// What becomes of an attempt to write.
@@ -36,6 +52,7 @@ impl<S> Patient<S> {
     ) -> Poll<io::Result<T>> {
         if attempt.is_ready() {
             self.until = None;
+            self.note_moved();
             return attempt;
         }
         let time_max = self.time_max;
@@ -51,7 +68,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if read.is_ready() {
+            self.note_moved();
+        }
+        read
     }
 }
 
@@ -99,7 +120,10 @@ mod tests {
         runtime.block_on(async {
             let (mut client, server) = duplex(8);
             let mut server = Patient::new(server, Duration::from_millis(1));
+            let moved_us = server.moved_us();
+            moved_us.store(0, Ordering::Relaxed);
             server.write_all(b"12345678").await.unwrap();
+            assert_ne!(moved_us.load(Ordering::Relaxed), 0);
             assert!(server.until.is_none());
             let refused = server.write_all(b"9").await.unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
@@ -109,6 +133,10 @@ mod tests {
             // Who reads in time is waited for anew.
             server.write_all(b"9").await.unwrap();
             assert!(server.until.is_none());
+            moved_us.store(0, Ordering::Relaxed);
+            client.write_all(b"1").await.unwrap();
+            server.read_u8().await.unwrap();
+            assert_ne!(moved_us.load(Ordering::Relaxed), 0);
         });
     }
 }

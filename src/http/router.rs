@@ -11,14 +11,15 @@ use crate::clock::Now;
 use crate::command::Engine;
 
 use super::answer::{Content, line, whole, with_content};
-use super::events::Events;
+use super::events::{Audience, Events};
 use super::metrics::{self, Format};
 use super::{api, page, query};
 
-/// Who may ask for more than health.
+/// Who may ask for more than health, and who listens.
 #[derive(Debug)]
 pub struct Access {
     token: Option<String>,
+    audience: Arc<Audience>,
 }
 
 /// Why a request gets no answer.
@@ -38,7 +39,10 @@ enum Refused {
 impl Access {
     /// Access with a token, or without one from this machine only.
     pub fn new(token: Option<String>) -> Self {
-        Self { token }
+        Self {
+            token,
+            audience: Arc::default(),
+        }
     }
 
     fn check(&self, is_protected: bool, peer: IpAddr, head: &Parts) -> Result<(), Refused> {
@@ -115,11 +119,13 @@ pub fn answer(
         "/api/backlog" => json(api::backlog(engine, query, now)),
         "/api/queue" if access.token.is_none() && !engine.is_open() => refuse(Refused::Messages),
         "/api/queue" => json(api::queue(engine, query, now)),
-        "/api/events" => {
-            let since = engine.alerts.lock().last_number();
-            let events = Content::Events(Box::new(Events::after(engine, since)));
-            with_content(StatusCode::OK, "text/event-stream", events)
-        }
+        "/api/events" => match Events::listen(engine, &access.audience) {
+            Some(events) => {
+                let events = Content::Events(Box::new(events));
+                with_content(StatusCode::OK, "text/event-stream", events)
+            }
+            None => line(StatusCode::SERVICE_UNAVAILABLE, "too many listen to events"),
+        },
         _ => page::answer(path).unwrap_or_else(|| line(StatusCode::NOT_FOUND, "no such page")),
     }
 }

@@ -279,3 +279,24 @@ fn listeners_hear_of_alerts() {
         "{text}"
     );
 }
+
+#[test]
+fn few_listen_at_once() {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let _inside = runtime.enter();
+    let bench = Bench::new();
+    let access = Access::new(None);
+    let listen = || {
+        let head = head("/api/events", &[]);
+        answer(&bench.engine, &access, (HERE, bench.now), &head)
+    };
+    let mut listening: Vec<_> = (0..16).map(|_| listen()).collect();
+    assert!(
+        listening
+            .iter()
+            .all(|answer| answer.status() == StatusCode::OK)
+    );
+    assert_eq!(listen().status(), StatusCode::SERVICE_UNAVAILABLE);
+    listening.pop();
+    assert_eq!(listen().status(), StatusCode::OK);
+}

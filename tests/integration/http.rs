@@ -108,3 +108,24 @@ fn who_says_nothing_keeps_nobody_out() {
     first.set_read_timeout(limit).unwrap();
     assert_eq!(first.read(&mut [0; 1]).unwrap_or(0), 0);
 }
+
+#[test]
+fn who_was_answered_keeps_nobody_out() {
+    let server = Server::weir(&[]);
+    let address = http_address(&mut connect(&server));
+    let ask = |path: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let limit = Some(Duration::from_secs(30));
+        stream.set_read_timeout(limit).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).unwrap();
+        (stream, String::from_utf8(head.to_vec()).unwrap())
+    };
+    let listening: Vec<_> = (0..20).map(|_| ask("/api/events")).collect();
+    let heard = listening.iter().filter(|(_, head)| head == "HTTP/1.1 200");
+    assert_eq!(heard.count(), 16);
+    let answered: Vec<_> = (0..64).map(|_| ask("/healthz")).collect();
+    assert!(answered.iter().all(|(_, head)| head == "HTTP/1.1 200"));
+    assert!(get(address, "/healthz").ends_with("ok\n"));
+}
