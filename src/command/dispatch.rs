@@ -438,6 +438,13 @@ pub(super) fn postponed(call: &mut Call<'_, '_>, reach: ShardSet) -> Option<Outc
     Some(Outcome::Postponed)
 }
 
+/// Runs a command of a transaction, which holds all that it may need.
+pub(super) fn run_queued(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) -> Outcome {
+    let is_cheap = found.command.flags.any(Flags::FAST.and(Flags::CHEAP));
+    let is_timed = !is_cheap || call.engine.gates.load() & Gates::TIMED != 0;
+    run_within(call, found, args, is_timed, false)
+}
+
 /// Runs a command that a script asked for, which holds all that it may need.
 pub(super) fn run_inside(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) {
     let gates = call.engine.gates.load();
@@ -449,17 +456,31 @@ pub(super) fn run_inside(call: &mut Call<'_, '_>, found: Found, args: Args<'_>) 
         let hidden = secrets::positions(&found, args);
         call.feed_monitors(args, hidden, Some("lua"));
     }
+    run_within(call, found, args, gates & Gates::TIMED != 0, true);
+}
+
+/// Runs the handler as a part of a step that holds its shards; notes that it did, and how long it
+/// took.
+#[inline]
+fn run_within(
+    call: &mut Call<'_, '_>,
+    found: Found,
+    args: Args<'_>,
+    is_timed: bool,
+    by_script: bool,
+) -> Outcome {
     let stats = &call.stats.commands[found.index];
     let calls = stats.calls.get();
     stats.calls.add(1);
-    let is_timed = gates & Gates::TIMED != 0;
-    let started_us = (is_timed || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
-    invoke(call, found, args);
+    let alone = is_timed || calls < TIMED_ONE_IN;
+    let started_us = (alone || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
+    let outcome = invoke(call, found, args);
     if let Some(started_us) = started_us {
-        let stands_for = if is_timed { 1 } else { TIMED_ONE_IN };
+        let stands_for = if alone { 1 } else { TIMED_ONE_IN };
         let took_us = note_time(call, found.index, started_us, stands_for);
-        note_slow(call, found, args, took_us, true);
+        note_slow(call, found, args, took_us, by_script);
     }
+    outcome
 }
 
 /// Runs the handler; an error becomes the reply, a wish to wait becomes a place in line.
@@ -486,7 +507,7 @@ pub(super) fn note_slow(
     found: Found,
     args: Args<'_>,
     took_us: u64,
-    is_inside: bool,
+    by_script: bool,
 ) {
     let command = found.command;
     let live = call.engine.config.live();
@@ -503,7 +524,7 @@ pub(super) fn note_slow(
         return;
     }
     // What a script does is not its client's own doing.
-    let (address, name) = if is_inside {
+    let (address, name) = if by_script {
         Default::default()
     } else {
         let client = &call.session.client;

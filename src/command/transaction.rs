@@ -234,9 +234,7 @@ fn run_queued(call: &mut Call<'_, '_>, transaction: &Transaction) -> Outcome {
             call.stats.note_error(&line.as_line());
             continue;
         }
-        let stats = &call.stats.commands[found.index];
-        stats.calls.add(1);
-        if let Outcome::Close = dispatch::invoke(call, *found, request.as_args()) {
+        if let Outcome::Close = dispatch::run_queued(call, *found, request.as_args()) {
             after = Outcome::Close;
         }
         if is_monitored {
@@ -352,6 +350,24 @@ mod tests {
         );
         bench.play(&mut player, "EXEC");
         assert_eq!(player.session.client.memory_bytes(), before);
+    }
+
+    #[test]
+    fn queued_commands_are_timed() {
+        let bench = Bench::new();
+        let mut player = bench.client();
+        let slower_than = "CONFIG SET slowlog-log-slower-than 0";
+        for command in ["MULTI", slower_than, "KEYS nosuch", "EXEC"] {
+            bench.play(&mut player, command);
+        }
+        let timed = bench.run("LATENCY HISTOGRAM keys");
+        assert!(timed.contains("calls :1"), "{timed}");
+        let slow = bench.run("SLOWLOG GET 2");
+        assert!(
+            slow.contains("$4 KEYS $6 nosuch $11 127.0.0.1:1 "),
+            "{slow}"
+        );
+        assert!(!slow.contains("EXEC"), "{slow}");
     }
 
     #[test]
