@@ -34,11 +34,11 @@ fn give_name(call: &mut Call<'_, '_>, args: Args<'_>, must_be_free: bool) -> Res
     let (source, target) = (call.key(args.at(1)), call.key(args.at(2)));
     let now_ms = call.now_ms();
     bounds::freshen_all(call, &source);
-    if !call.shard(&source).exists(&source, now_ms) {
+    if call.shard(&source).entry(&source, now_ms).is_none() {
         return Err(Error::NoSuchKey);
     }
     let is_same = source.name == target.name;
-    if is_same || must_be_free && call.shard(&target).exists(&target, now_ms) {
+    if is_same || must_be_free && call.shard(&target).entry(&target, now_ms).is_some() {
         return Ok(false);
     }
     check_room(call, &source, &target)?;

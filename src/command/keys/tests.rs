@@ -329,6 +329,19 @@ fn idle_time_counts_from_the_last_use() {
     bench.now = bench.now.after(Duration::from_secs(3));
     bench.run("get a");
     assert_eq!(bench.run("object idletime a"), ":0");
+    // What is refused because of a key has used it.
+    for command in [
+        "setnx a 2",
+        "set a 2 nx",
+        "msetnx b 1 a 2",
+        "rename a a",
+        "renamenx c a",
+    ] {
+        bench.run("set c 1");
+        bench.now = bench.now.after(Duration::from_secs(3));
+        bench.run(command);
+        assert_eq!(bench.run("object idletime a"), ":0", "{command}");
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub fn msetnx(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let now_ms = call.now_ms();
     for name in args.from(1).step_by(2) {
         let key = call.key(name);
-        if call.shard(&key).exists(&key, now_ms) {
+        if call.shard(&key).entry(&key, now_ms).is_some() {
             call.reply.integer(0);
             return Ok(Outcome::Done);
         }

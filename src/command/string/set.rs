@@ -34,7 +34,7 @@ fn set_with_options(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let is_present = if options.get {
         answer_key(call, &key)?
     } else {
-        (options.if_absent || options.if_present) && call.shard(&key).exists(&key, now_ms)
+        (options.if_absent || options.if_present) && call.shard(&key).entry(&key, now_ms).is_some()
     };
     if options.if_absent && is_present || options.if_present && !is_present {
         if !options.get {
@@ -53,7 +53,7 @@ fn set_with_options(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 pub fn setnx(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(1));
     let now_ms = call.now_ms();
-    let is_absent = !call.shard(&key).exists(&key, now_ms);
+    let is_absent = call.shard(&key).entry(&key, now_ms).is_none();
     if is_absent {
         put_until(call, args.at(1), args.at(2), Deadline::Clear);
     }
