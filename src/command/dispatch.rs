@@ -116,7 +116,6 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
     };
     let flags = found.command.flags;
     if let Err(error) = check(call, &found, args, gates) {
-        call.stats.commands[found.index].rejected.add(1);
         return refuse(call, args, &error);
     }
     if gates & Gates::PAUSED != 0 && is_paused(call, &found, args) {
@@ -257,6 +256,9 @@ fn refuse(call: &mut Call<'_, '_>, args: Args<'_>, error: &Error) -> Outcome {
     let line = error.as_line();
     // By whatever name it goes here.
     let refused = table().resolve(args);
+    if let Some(found) = refused.filter(|found| !found.is_unknown_subcommand) {
+        call.stats.commands[found.index].rejected.add(1);
+    }
     if refused.is_some_and(|found| found.command.name == "exec") {
         super::transaction::abandon(call);
         let cause = line.strip_prefix(b"ERR ").unwrap_or(&line);
@@ -410,7 +412,6 @@ fn give_way(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>) -> Option<Ou
         }
         // The script let go of these shards only so that this can be said.
         call.held.release();
-        call.stats.commands[found.index].rejected.add(1);
         return Some(refuse(call, args, &BUSY));
     }
     let notifies = call.engine.config.live().notify_keyspace_events() != Events::default();

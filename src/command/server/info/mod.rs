@@ -236,6 +236,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_refused_counts_as_rejected() {
+        let bench = Bench::new();
+        for request in ["GET", "LPUSH a", "CLIENT KILL", "CONFIG", "CONFIG nosuch"] {
+            bench.run(request);
+        }
+        let all = bench.run("INFO commandstats");
+        for name in ["get", "lpush", "client|kill", "config"] {
+            let times = "calls=0,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0";
+            let field = format!("cmdstat_{name}:{times}");
+            assert!(all.contains(&field), "{field} in {all}");
+        }
+    }
+
+    #[test]
     fn tools_find_their_fields() {
         let bench = Bench::new();
         let mut client = bench.client();
