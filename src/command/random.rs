@@ -86,7 +86,7 @@ impl Picked {
 
 #[cfg(test)]
 mod tests {
-    use super::{REPEATS_BYTES_MAX, select};
+    use super::select;
     use crate::command::testing::Bench;
 
     #[test]
@@ -96,7 +96,7 @@ mod tests {
         for made in ["SADD s", "HSET h f", "ZADD z 1"] {
             bench.run(&format!("{made} {member}"));
         }
-        let enough = REPEATS_BYTES_MAX / 100_000;
+        let enough: i64 = (64 << 20) / 100_000;
         for (command, tail) in [
             ("SRANDMEMBER s", ""),
             ("HRANDFIELD h", " WITHVALUES"),
@@ -104,8 +104,8 @@ mod tests {
         ] {
             let run = |count: i64| bench.run(&format!("{command} {count}{tail}"));
             let refused = "-ERR value is out of range";
-            assert!(run(-10).starts_with("*"), "{command}");
-            assert_eq!(run(-2 - enough as i64), refused, "{command}");
+            assert!(run(-10).starts_with('*'), "{command}");
+            assert_eq!(run(-2 - enough), refused, "{command}");
             assert_eq!(run(i64::MIN / 2 + 1), refused, "{command}");
         }
         assert_eq!(bench.run("SRANDMEMBER nosuch -9223372036854775807"), "*0");

@@ -91,7 +91,9 @@ impl Block {
             let width = match part {
                 [] => break,
                 [b'?', ..] => {
-                    takers.iter_mut().for_each(|takers| *takers |= bit);
+                    for takers in &mut takers {
+                        *takers |= bit;
+                    }
                     1
                 }
                 [b'[', class @ ..] => 1 + add_class(&mut takers, class, bit),
@@ -130,7 +132,9 @@ fn add_class(takers: &mut [u64; 256], class: &[u8], bit: u64) -> usize {
         }
     });
     if negated {
-        takers.iter_mut().for_each(|takers| *takers ^= bit);
+        for takers in takers {
+            *takers ^= bit;
+        }
     }
     width
 }

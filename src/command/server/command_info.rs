@@ -146,7 +146,9 @@ fn write_info(reply: &mut Reply, name: &str, command: &Command) {
     }
     let tips = tips::of(name);
     reply.set(tips.len());
-    tips.iter().for_each(|tip| reply.bulk_str(tip));
+    for tip in tips {
+        reply.bulk_str(tip);
+    }
     write_key_specs(reply, name, command);
     match command.subcommands.len() {
         0 => reply.set(0),

@@ -151,8 +151,14 @@ pub fn srandmember(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let found = call.held.shard_of(&key).set(&key, now_ms).map(|set| {
         let is_found = set.is_some();
         let written = match (set, count) {
-            (None, None) => Ok(reply.null()),
-            (None, Some(_)) => Ok(reply.empty_array()),
+            (None, None) => {
+                reply.null();
+                Ok(())
+            }
+            (None, Some(_)) => {
+                reply.empty_array();
+                Ok(())
+            }
             (Some(set), None) => {
                 if let Some(member) = set.random(random()) {
                     answer(reply, member);

@@ -43,7 +43,9 @@ pub fn zrandmember(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
             } else {
                 let ranks = draw(set.len(), wanted, &mut below);
                 open_members(reply, ranks.len(), with_scores);
-                ranks.into_iter().for_each(|rank| write(reply, rank));
+                for rank in ranks {
+                    write(reply, rank);
+                }
             }
         }
     }
