@@ -127,17 +127,15 @@ fn dead_letters_never_go_in_a_circle() {
 /// Thousands of policies, each with dead letters, are read while somebody waits for the server.
 #[test]
 fn long_chains_of_dead_letters_are_followed_once() {
-    let mut text = String::new();
-    for at in 0..4000 {
-        text.push_str(&format!("q{at} dead-letter q{}\n", at + 1));
-    }
-    let policies = Policies::parse(&text).unwrap();
+    let line = |at| format!("q{at} dead-letter q{}", at + 1);
+    let mut lines: Vec<String> = (0..4000).map(line).collect();
+    let policies = Policies::parse(&lines.join("\n")).unwrap();
     assert_eq!(
         policies.dead_letter_of(Kind::Queue, b"q3999"),
         Some(&b"q4000"[..])
     );
-    text.push_str("q4000 dead-letter q0");
-    assert!(Policies::parse(&text).is_err());
+    lines.push("q4000 dead-letter q0".to_owned());
+    assert!(Policies::parse(&lines.join("\n")).is_err());
 }
 
 #[test]

@@ -143,12 +143,11 @@ pub fn ledger(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         let key = call.key(args.at(1));
         let now_ms = call.now_ms();
         let shard = call.shard(&key);
-        match shard.stream(&key, now_ms) {
-            Ok(Some(stream)) => stream_fields(stream),
-            _ => {
-                let ledger = shard.ledger_of(&key, now_ms)?.unwrap_or_default();
-                as_bytes(queue_fields(&ledger))
-            }
+        if let Ok(Some(stream)) = shard.stream(&key, now_ms) {
+            stream_fields(stream)
+        } else {
+            let ledger = shard.ledger_of(&key, now_ms)?.unwrap_or_default();
+            as_bytes(queue_fields(&ledger))
         }
     } else {
         as_bytes(totals(call).fields())
