@@ -209,6 +209,11 @@ fn check(call: &mut Call<'_, '_>, found: &Found, args: Args<'_>, gates: u32) -> 
     if gates & Gates::BUSY != 0 && !flags.any(Flags::ALLOW_BUSY) {
         return Err(BUSY);
     }
+    let uses_keys = Flags::READONLY.and(Flags::WRITE).and(Flags::MAY_REPLICATE);
+    // To Redis a monitor is a replica.
+    if call.session.is_monitor && flags.any(uses_keys) {
+        return Err(Error::text("Replica can't interact with the keyspace"));
+    }
     Ok(())
 }
 

@@ -102,6 +102,29 @@ mod tests {
     }
 
     #[test]
+    fn a_monitor_uses_no_keys() {
+        let bench = Bench::new();
+        let mut monitor = bench.client();
+        bench.play(&mut monitor, "MONITOR");
+        let refused = "-ERR Replica can't interact with the keyspace";
+        for command in [
+            "GET a",
+            "SET a 1",
+            "FLUSHALL",
+            "DBSIZE",
+            "EVAL return(1) 0",
+            "PUBLISH a b",
+        ] {
+            assert_eq!(bench.play(&mut monitor, command), refused, "{command}");
+        }
+        assert_eq!(bench.play(&mut monitor, "MULTI"), "+OK");
+        assert_eq!(bench.play(&mut monitor, "GET a"), refused);
+        assert!(bench.play(&mut monitor, "EXEC").starts_with("-EXECABORT "));
+        assert!(bench.play(&mut monitor, "RESET").ends_with("+RESET"));
+        assert_eq!(bench.play(&mut monitor, "GET a"), "$-1");
+    }
+
+    #[test]
     fn passwords_are_not_shown() {
         let bench = Bench::new();
         bench.run("CONFIG SET slowlog-log-slower-than 0");

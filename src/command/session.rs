@@ -229,6 +229,7 @@ impl Session {
             || self.reply_mode != ReplyMode::On
             || self.transaction.is_some()
             || self.is_subscribed()
+            || self.is_monitor
             || self.client.no_touch.load(Ordering::Relaxed);
         let client = &self.client;
         client.db.store(self.db, Ordering::Relaxed);
