@@ -526,6 +526,18 @@ mod tests {
     }
 
     #[test]
+    fn pubsub_has_help() {
+        let bench = Bench::new();
+        assert!(
+            bench
+                .run("PUBSUB HELP")
+                .starts_with("*13 +PUBSUB <subcommand>")
+        );
+        let refused = "-ERR unknown subcommand 'x'. Try PUBSUB HELP.";
+        assert_eq!(bench.run("PUBSUB x"), refused);
+    }
+
+    #[test]
     fn shard_channels_are_not_subscribed_to_in_a_transaction() {
         let bench = Bench::new();
         let mut player = bench.client();
