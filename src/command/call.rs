@@ -17,7 +17,7 @@ use crate::store::{AHEAD_LEN, Cause, Held, Key, Shard, Value};
 use super::ahead::Ahead;
 use super::engine::Engine;
 use super::secrets;
-use super::session::{ReplyMode, Session};
+use super::session::Session;
 use super::spec::Flags;
 use super::table::{Found, Recent};
 
@@ -286,7 +286,7 @@ impl<'c> Call<'c, '_> {
     /// Writes what others left in the client's own mailbox to the reply, so that it keeps its
     /// place among the replies. Where these are not sent, it is taken when the command is over.
     pub fn collect_mail(&mut self) {
-        if self.session.reply_mode == ReplyMode::On {
+        if self.session.wants_replies() {
             self.take_mail();
         }
     }

@@ -84,7 +84,11 @@ fn execute_special(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
         call.session.reply_mode = reply_mode;
         return outcome;
     }
-    if call.session.reply_mode != ReplyMode::On {
+    // CLIENT REPLY SKIP, which has no reply, leaves that of EXEC around it.
+    if matches!(
+        call.session.reply_mode,
+        ReplyMode::Off | ReplyMode::Skipping
+    ) {
         silence(call, mark, &outcome);
     }
     if call.session.reply_mode == ReplyMode::Skipping {

@@ -538,6 +538,23 @@ mod tests {
     }
 
     #[test]
+    fn skip_inside_a_transaction_is_about_what_follows_it() {
+        let bench = Bench::new();
+        let mut player = bench.client();
+        for (command, expected) in [
+            ("MULTI", "+OK"),
+            ("CLIENT REPLY SKIP", "+QUEUED"),
+            ("GET a", "+QUEUED"),
+            ("GET a", "+QUEUED"),
+            ("EXEC", "*3 $-1 $-1"),
+            ("PING", ""),
+            ("PING", "+PONG"),
+        ] {
+            assert_eq!(bench.play(&mut player, command), expected, "{command}");
+        }
+    }
+
+    #[test]
     fn shard_channels_are_not_subscribed_to_in_a_transaction() {
         let bench = Bench::new();
         let mut player = bench.client();

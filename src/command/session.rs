@@ -211,6 +211,11 @@ impl Session {
         }
     }
 
+    /// Whether replies are sent.
+    pub fn wants_replies(&self) -> bool {
+        self.reply_mode == ReplyMode::On
+    }
+
     /// How many subscriptions SUBSCRIBE's replies count: channels and patterns.
     pub fn subscriptions_len(&self) -> usize {
         self.channels.len() + self.patterns.len()

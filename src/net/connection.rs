@@ -349,10 +349,12 @@ impl Connection {
                 Parsed::Incomplete => break,
                 Parsed::Empty { consumed } => {
                     self.parser.reset();
-                    (1, consumed)
+                    (0, consumed)
                 }
                 Parsed::Error(error) => {
-                    call.reply.error(&error.line());
+                    if call.session.wants_replies() {
+                        call.reply.error(&error.line());
+                    }
                     call.stats.protocol_errors.add(1);
                     self.is_closing = true;
                     break;

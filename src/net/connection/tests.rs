@@ -141,6 +141,26 @@ fn who_wants_no_reply_gets_none_after_a_wait() {
 }
 
 #[test]
+fn who_wants_no_reply_gets_none_to_what_is_no_request() {
+    let bench = Bench::new();
+    for (mode, reply) in [
+        ("ON", "+OK\r\n-ERR Protocol error"),
+        ("OFF", ""),
+        ("SKIP", ""),
+    ] {
+        let mut wire = Wire::new(&bench, usize::MAX);
+        wire.socket.send(&request(&["CLIENT", "REPLY", mode]));
+        wire.socket.send(b"*x\r\n");
+        assert_eq!(wire.turn_ends(), Turn::Over);
+        let sent = String::from_utf8(wire.socket.receive(usize::MAX)).expect("text");
+        assert!(
+            sent.starts_with(reply) && sent.is_empty() == reply.is_empty(),
+            "{sent}"
+        );
+    }
+}
+
+#[test]
 fn what_waits_of_requests_is_known() {
     let bench = Bench::new();
     let mut wire = Wire::new(&bench, usize::MAX);
