@@ -123,6 +123,7 @@ fn execute_checked(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outco
         return refuse(call, args, &error);
     }
     if gates & Gates::PAUSED != 0 && is_paused(call, &found, args) {
+        call.session.last_command = found.index;
         return Outcome::Paused;
     }
     if call.session.transaction.is_some() && !flags.any(Flags::NOT_QUEUED) {

@@ -21,8 +21,17 @@ pub(super) fn line(
     source: Option<&str>,
 ) -> Bytes {
     let (seconds, micros) = (call.now.unix_ms / 1000, call.now.unix_ms % 1000 * 1000);
-    let address = source.unwrap_or(&call.session.client.address);
-    let mut line = format!("+{seconds}.{micros:06} [{} {address}]", call.session.db).into_bytes();
+    let client = &call.session.client;
+    let (scheme, address) = match (source, client.address.strip_suffix(":0")) {
+        (Some(source), _) => ("", source),
+        (None, Some(path)) if client.by_unix_socket => ("unix:", path),
+        (None, _) => ("", &*client.address),
+    };
+    let mut line = format!(
+        "+{seconds}.{micros:06} [{} {scheme}{address}]",
+        call.session.db
+    )
+    .into_bytes();
     for (at, argument) in args.iter().enumerate() {
         let is_hidden = hidden.contains(&at);
         let argument = if is_hidden { REDACTED } else { argument };

@@ -163,7 +163,7 @@ pub fn trackinginfo(call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
     call.reply.bulk(b"redirect");
     call.reply.integer(-1);
     call.reply.bulk(b"prefixes");
-    call.reply.set(0);
+    call.reply.empty_array();
     Ok(Outcome::Done)
 }
 

@@ -161,6 +161,22 @@ fn who_wants_no_reply_gets_none_to_what_is_no_request() {
 }
 
 #[test]
+fn what_is_held_up_is_shown() {
+    let bench = Bench::new();
+    let mut wire = Wire::new(&bench, usize::MAX);
+    wire.socket.send(&request(&["PING"]));
+    wire.turn();
+    bench.run("CLIENT PAUSE 1000 WRITE");
+    wire.socket.send(b"\r\n*0\r\n");
+    wire.socket.send(&request(&["SET", "a", "b"]));
+    wire.turn_ends();
+    let list = bench.run("CLIENT LIST");
+    for part in [" flags=b ", " cmd=set ", " tot-net-out=7 ", " tot-cmds=1 "] {
+        assert!(list.contains(part), "{list}");
+    }
+}
+
+#[test]
 fn what_waits_of_requests_is_known() {
     let bench = Bench::new();
     let mut wire = Wire::new(&bench, usize::MAX);
