@@ -24,6 +24,9 @@ pub const CHANNEL: &str = "__weir__:alerts";
 
 /// Shards that one tick looks at: all of them in a second at ten ticks a second.
 const SHARDS_PER_TICK: u32 = 7;
+/// Lines in the log for alerts of one shard at one time: thousands of queues may come to their
+/// threshold together.
+const LINES_MAX: usize = 10;
 /// Alerts that are remembered for those who come later.
 const RECENT_MAX: usize = 256;
 
@@ -110,12 +113,6 @@ impl Alert {
 /// A queue and what about it.
 type Subject = (u8, Box<[u8]>, Concern);
 
-#[derive(Clone, Debug)]
-struct Raised {
-    shard: u32,
-    alert: Alert,
-}
-
 /// A queue near or past a threshold.
 #[derive(Debug)]
 struct Finding {
@@ -129,7 +126,8 @@ struct Finding {
 /// The alerts of a server.
 #[derive(Debug, Default)]
 pub struct Alerts {
-    raised: BTreeMap<Subject, Raised>,
+    /// Those in force, by the shard of the queue.
+    raised: BTreeMap<(u32, Subject), Alert>,
     recent: VecDeque<Alert>,
     /// Alerts so far, cleared ones apart.
     total: u64,
@@ -140,7 +138,12 @@ pub struct Alerts {
 impl Alerts {
     /// Those in force.
     pub fn raised(&self) -> impl Iterator<Item = &Alert> {
-        self.raised.values().map(|raised| &raised.alert)
+        self.raised.values()
+    }
+
+    /// How many are in force. O(1).
+    pub fn raised_len(&self) -> usize {
+        self.raised.len()
     }
 
     /// Those after the one of a number, as far as they are remembered.
@@ -161,9 +164,9 @@ impl Alerts {
 
     /// What alerts in force on queues of a shard are about.
     fn subjects_in(&self, shard: u32) -> Vec<Subject> {
-        let raised = self.raised.iter();
-        let here = raised.filter(|(_, raised)| raised.shard == shard);
-        here.map(|(subject, _)| subject.clone()).collect()
+        let first = |shard| (shard, (0, Box::default(), Concern::Age));
+        let here = self.raised.range(first(shard)..first(shard + 1));
+        here.map(|((_, subject), _)| subject.clone()).collect()
     }
 
     /// Takes in what was found in a shard, and at how much that is which is found no more; returns
@@ -178,10 +181,11 @@ impl Alerts {
         let mut told = Vec::new();
         for found in findings {
             let is_over = found.value >= found.threshold;
-            if let Some(raised) = self.raised.get_mut(&found.subject) {
-                raised.alert.value = found.value;
+            let place = (shard, found.subject);
+            if let Some(raised) = self.raised.get_mut(&place) {
+                raised.value = found.value;
             } else if is_over {
-                let (db, name, concern) = found.subject.clone();
+                let (db, name, concern) = place.1.clone();
                 let alert = self.note(Alert {
                     number: 0,
                     at_ms: now_ms,
@@ -196,16 +200,16 @@ impl Alerts {
                 });
                 self.raised_total[concern as usize] += 1;
                 told.push(alert.clone());
-                self.raised.insert(found.subject, Raised { shard, alert });
+                self.raised.insert(place, alert);
             }
         }
         for (subject, value) in ended {
-            if let Some(raised) = self.raised.remove(&subject) {
+            if let Some(raised) = self.raised.remove(&(shard, subject)) {
                 told.push(self.note(Alert {
                     at_ms: now_ms,
                     is_raised: false,
                     value,
-                    ..raised.alert
+                    ..raised
                 }));
             }
         }
@@ -290,14 +294,20 @@ pub(super) fn watch(engine: &Engine, now: Now) {
             .alerts
             .lock()
             .take_in(shard, found, ended, now.unix_ms);
-        for alert in told {
-            tell(engine, &alert, &mut wakes);
+        for (at, alert) in told.iter().enumerate() {
+            publish(engine, alert, &mut wakes);
+            if at < LINES_MAX {
+                log(alert);
+            }
+        }
+        if let Some(more @ 1..) = told.len().checked_sub(LINES_MAX) {
+            tracing::warn!("{more} more alerts were raised or cleared");
         }
     }
     wakes.wake();
 }
 
-fn tell(engine: &Engine, alert: &Alert, wakes: &mut WakeList) {
+fn publish(engine: &Engine, alert: &Alert, wakes: &mut WakeList) {
     let message = alert.facts().to_json();
     super::pubsub::deliver(
         engine,
@@ -306,6 +316,9 @@ fn tell(engine: &Engine, alert: &Alert, wakes: &mut WakeList) {
         message.as_bytes(),
         wakes,
     );
+}
+
+fn log(alert: &Alert) {
     let state = if alert.is_raised { "raised" } else { "cleared" };
     tracing::warn!(
         "{} {state}: {} '{}' in database {} is at {}, the threshold is {}",
@@ -421,6 +434,26 @@ mod tests {
         assert_eq!(watched(&mut bench), [(Concern::Length, false, 0)]);
         bench.pass(3_600_000);
         assert_eq!(watched(&mut bench), []);
+    }
+
+    #[test]
+    fn each_shard_keeps_its_own() {
+        let mut bench = Bench::new();
+        bench.run("WEIR.POLICY SET q* ALERT-LENGTH 1");
+        for number in 0..1000 {
+            bench.run(&format!("RPUSH q{number} x"));
+        }
+        watched(&mut bench);
+        assert_eq!(bench.engine.alerts.lock().raised_len(), 1000);
+        for number in 0..1000 {
+            bench.run(&format!("LPOP q{number}"));
+            bench.run(&format!("RPUSH q{} x", number + 1000));
+        }
+        watched(&mut bench);
+        let alerts = bench.engine.alerts.lock();
+        assert_eq!(alerts.raised_len(), 1000);
+        assert_eq!(alerts.last_number(), 3000);
+        assert!(alerts.raised().all(|alert| alert.name.len() == 5));
     }
 
     #[test]

@@ -16,6 +16,8 @@ use super::query;
 const ROWS_DEFAULT: usize = 100;
 /// Most queues that one answer names.
 const ROWS_MAX: usize = 10_000;
+/// Alerts in an answer; it says how many there are.
+const ALERTS_MAX: usize = 100;
 /// Channels that are named.
 const CHANNELS_MAX: usize = 100;
 /// Messages that are shown from each end of a queue.
@@ -180,7 +182,8 @@ pub fn backlog(engine: &Engine, query: &str, now: Now) -> Option<String> {
         Fact::Map(facts)
     });
     let alerts = engine.alerts.lock();
-    let raised = alerts.raised().map(Alert::facts).collect();
+    let raised = alerts.raised().take(ALERTS_MAX).map(Alert::facts).collect();
+    let raised_len = alerts.raised_len() as u64;
     drop(alerts);
     let answer = Fact::Map(vec![
         ("server", server(engine, now)),
@@ -188,6 +191,7 @@ pub fn backlog(engine: &Engine, query: &str, now: Now) -> Option<String> {
         ("drops", drops(&survey)),
         ("policies", Fact::List(policies.collect())),
         ("alerts", Fact::List(raised)),
+        ("alerts_len", Fact::Count(raised_len)),
         ("queues", Fact::List(rows.iter().map(row).collect())),
         (
             "channels",

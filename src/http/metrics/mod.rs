@@ -31,6 +31,9 @@ fn seconds_of_us(us: u64) -> String {
     format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
 }
 
+/// Alerts in force that are shown one by one: a policy may be passed by every queue that there is.
+const ALERTS_MAX: usize = 1000;
+
 /// Everything, at a moment; `None` while a script has a claim to the shards.
 pub fn write(engine: &Engine, now: Now, format: Format) -> Option<String> {
     let started_us = clock::mono_us();
@@ -488,9 +491,9 @@ fn alerts(text: &mut Text, engine: &Engine) {
     text.family(
         "weir_alert_active",
         "gauge",
-        "1 for each queue that is past a threshold of its policy.",
+        "1 for each queue that is past a threshold of its policy; of very many, some.",
     );
-    for alert in alerts.raised() {
+    for alert in alerts.raised().take(ALERTS_MAX) {
         let (db, queue) = (alert.db.to_string(), name_text(&alert.name));
         let policy = name_text(&alert.policy);
         let labels = [
@@ -501,6 +504,7 @@ fn alerts(text: &mut Text, engine: &Engine) {
         ];
         text.sample(&labels, 1);
     }
+    text.gauge("weir_alerts", "Alerts in force.", alerts.raised_len());
     text.family(
         "weir_alerts_raised",
         "counter",

@@ -274,7 +274,7 @@ function drawLosses({ drops, policies, server }) {
     cell("Lost", count(policy.dropped), policy.dropped ? "" : "zero"))), "no-policies");
 }
 
-function drawAlerts(alerts) {
+function drawAlerts(alerts, length) {
   $("alerts").hidden = alerts.length === 0;
   $("alerts").replaceChildren(...alerts.slice(0, 6).map((alert) => {
     const link = el("a", { class: "name", href: linkTo({ db: alert.db, name: alert.queue }), text: alert.queue });
@@ -282,7 +282,7 @@ function drawAlerts(alerts) {
       ? [`: the oldest message has waited ${time(alert.value)}, more than ${time(alert.threshold)}`]
       : [`: ${count(alert.value)} messages wait, ${count(alert.threshold)} or more are too many`];
     return el("p", {}, "⚠ ", link, ...words, el("span", { class: "faint", text: ` (policy ${alert.policy})` }));
-  }), ...(alerts.length > 6 ? [el("p", { text: `and ${alerts.length - 6} more` })] : []));
+  }), ...(length > 6 ? [el("p", { text: `and ${count(length - 6)} more` })] : []));
 }
 
 function drawServer(server) {
@@ -419,7 +419,7 @@ async function refresh() {
     if (mine !== drawn) return;
     observe(answer);
     drawServer(answer.server);
-    drawAlerts(answer.alerts);
+    drawAlerts(answer.alerts, answer.alerts_len);
     if (one) {
       drawOne(one);
     } else {
