@@ -11,8 +11,9 @@ use super::redis::Shared;
 
 /// Deepest nesting that is written; what lies deeper becomes nil.
 const NESTING_MAX: u32 = 16;
-/// Most values that a function of Lua returns, beside the one argument on its stack.
-const VALUES_MAX: usize = 7999;
+/// Most values that are read at once: Lua grants a function 8000 places, of which the binding uses
+/// some.
+const VALUES_MAX: usize = 7900;
 const TOO_MANY: &str = "stack overflow (too many return values at once; use unpack_one or \
                         unpack_limit instead.)";
 /// Deepest nesting that is read: the stack of a worker is finite.

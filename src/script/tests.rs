@@ -227,15 +227,15 @@ fn messagepack_is_what_its_module_makes_of_it() {
           length 1.",
         ),
         ("#cmsgpack.unpack(cmsgpack.pack({{1,{2}},'x'}))", ":2"),
-        ("#{cmsgpack.unpack(('\\1'):rep(7999))}", ":7999"),
+        ("#{cmsgpack.unpack(('\\1'):rep(7900))}", ":7900"),
         (
-            "cmsgpack.unpack(('\\1'):rep(8000))",
+            "cmsgpack.unpack(('\\1'):rep(7901))",
             "ERR user_script:1: stack overflow (too many return values at once; use unpack_one or \
              unpack_limit instead.)",
         ),
-        ("#{cmsgpack.unpack_limit(('\\1'):rep(9000),7998)}", ":7999"),
+        ("#{cmsgpack.unpack_limit(('\\1'):rep(9000),7899)}", ":7900"),
         (
-            "cmsgpack.unpack_limit(('\\1'):rep(9000),7999)",
+            "cmsgpack.unpack_limit(('\\1'):rep(9000),7900)",
             "ERR user_script:1: stack overflow (in function mp_unpack_full)",
         ),
     ]);

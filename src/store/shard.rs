@@ -450,7 +450,10 @@ impl Shard {
 
     #[cold]
     fn push_ready(&mut self, key: &Key) {
-        let stands = |ready: &Ready| ready.key.db == key.db && *ready.key.name == *key.name;
+        let stands = |ready: &Ready| {
+            let known = &ready.key;
+            known.hash == key.hash && known.db == key.db && *known.name == *key.name
+        };
         if !self.ready.iter().any(stands) {
             self.ready.push(Ready::new(key.into()));
         }
