@@ -29,8 +29,10 @@ use crate::worker::{self, Worker};
 
 /// Longest pause after a failed accept, which is most often a lack of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
-/// File descriptors that are not clients: listeners, runtimes, logs.
-const SPARE_FILES: u64 = 64;
+/// File descriptors that are not clients: listeners, runtimes, logs, who asks over HTTP.
+const SPARE_FILES: u64 = 128;
+/// File descriptors by which a worker waits and is woken.
+const FILES_PER_WORKER: u64 = 2;
 
 /// Runs the server until it is told to stop.
 ///
@@ -44,7 +46,7 @@ pub fn run(start: &Start) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     command::rename(&start.config.renames()).map_err(anyhow::Error::msg)?;
-    raise_file_limit(u64::from(settings.maxclients) + SPARE_FILES);
+    let settings = with_files(start, settings);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let seed = ahash::RandomState::new().hash_one(std::process::id());
     let engine = Engine::new(
@@ -316,14 +318,55 @@ fn shut_down(engine: &Engine, workers: Vec<Worker<Arrival>>, timeout: Duration) 
     tracing::info!("stopped");
 }
 
-/// Lets the process open as many files as it needs, as far as the system allows.
-fn raise_file_limit(wanted: u64) {
-    let raised = rlimit::increase_nofile_limit(wanted);
-    match raised {
-        Ok(limit) if limit < wanted => {
-            tracing::warn!("only {limit} open files allowed, {wanted} wanted for maxclients");
+/// Has `maxclients` be what the process may open files for, now and later; gives the settings with
+/// that.
+fn with_files(start: &Start, settings: Arc<Settings>) -> Arc<Settings> {
+    let spare = SPARE_FILES + FILES_PER_WORKER * settings.workers as u64;
+    let wanted = settings.maxclients;
+    let room = room_for(wanted, spare);
+    if room < wanted {
+        tracing::warn!(
+            "maxclients is {room}, not {wanted}: the system allows no more open files (ulimit -n)"
+        );
+        let lowered = start.config.set(&[("maxclients", room.to_string())]);
+        if let Err(error) = lowered {
+            tracing::warn!("{error}");
         }
-        Err(error) => tracing::warn!("cannot raise the limit of open files: {error}"),
-        Ok(_) => {}
+    }
+    start
+        .config
+        .on_clients(move |wanted| room_for(wanted, spare));
+    start.config.settings()
+}
+
+/// How many of the wanted clients there can be beside `spare` files: lets the process open as many
+/// files as that takes, as far as the system allows.
+fn room_for(wanted: u32, spare: u64) -> u32 {
+    match rlimit::increase_nofile_limit(u64::from(wanted) + spare) {
+        Ok(files) => wanted.min(clients_within(files, spare)),
+        Err(error) => {
+            tracing::warn!("cannot raise the limit of open files: {error}");
+            wanted
+        }
+    }
+}
+
+/// How many clients so many files are enough for. Where there are few, not all that is spared is
+/// likely to be needed.
+fn clients_within(files: u64, spare: u64) -> u32 {
+    let clients = files.saturating_sub(spare).max(files / 4).max(1);
+    u32::try_from(clients).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clients_within;
+
+    #[test]
+    fn files_are_spared() {
+        for (files, clients) in [(20_000, 19_868), (1024, 892), (64, 16), (0, 1)] {
+            assert_eq!(clients_within(files, 132), clients, "{files}");
+        }
+        assert_eq!(clients_within(u64::MAX, 132), u32::MAX);
     }
 }

@@ -56,6 +56,7 @@ pub struct Config {
     file: Option<PathBuf>,
     level_hook: OnceLock<LevelHook>,
     tls_hook: OnceLock<TlsHook>,
+    clients_hook: OnceLock<ClientsHook>,
 }
 
 /// Carries the log level to the log, which this room does not know.
@@ -75,6 +76,15 @@ type TryTls = dyn Fn(&Settings) -> Result<(), String> + Send + Sync;
 impl fmt::Debug for TlsHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TlsHook")
+    }
+}
+
+/// Makes room for clients, of which this room knows none.
+struct ClientsHook(Box<dyn Fn(u32) -> u32 + Send + Sync>);
+
+impl fmt::Debug for ClientsHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientsHook")
     }
 }
 
@@ -137,6 +147,7 @@ impl Config {
             file,
             level_hook: OnceLock::new(),
             tls_hook: OnceLock::new(),
+            clients_hook: OnceLock::new(),
         }
     }
 
@@ -171,6 +182,12 @@ impl Config {
     /// they do not hold. A second call changes nothing.
     pub fn on_tls(&self, try_it: impl Fn(&Settings) -> Result<(), String> + Send + Sync + 'static) {
         let _ = self.tls_hook.set(TlsHook(Box::new(try_it)));
+    }
+
+    /// Has `make_room` called with another number of clients than before; it says how many there can
+    /// be, and where that is less, `CONFIG SET` fails. A second call changes nothing.
+    pub fn on_clients(&self, make_room: impl Fn(u32) -> u32 + Send + Sync + 'static) {
+        let _ = self.clients_hook.set(ClientsHook(Box::new(make_room)));
     }
 
     /// `CONFIG GET`: the settings whose name `matches` wants, older names included, sorted.
@@ -232,6 +249,7 @@ impl Config {
             }
         }
         let settings = Settings::of(&values);
+        self.try_clients(settings.maxclients, &changed)?;
         self.try_tls(&settings, &changed)?;
         state.settings = Arc::new(settings);
         self.live.store(&values);
@@ -240,6 +258,25 @@ impl Config {
         }
         state.values = values;
         Ok(changed)
+    }
+
+    fn try_clients(&self, wanted: u32, changed: &[Changed]) -> Result<(), SetError> {
+        let name = "maxclients";
+        let Some(ClientsHook(make_room)) = self.clients_hook.get() else {
+            return Ok(());
+        };
+        if changed.iter().all(|changed| changed.name != name) {
+            return Ok(());
+        }
+        let room = make_room(wanted);
+        if room >= wanted {
+            return Ok(());
+        }
+        let reason = format!(
+            "The operating system is not able to handle the specified number of clients, try with \
+             {room}"
+        );
+        Err(SetError::Refused(name.to_owned(), reason))
     }
 
     fn try_tls(&self, settings: &Settings, changed: &[Changed]) -> Result<(), SetError> {

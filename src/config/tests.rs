@@ -299,6 +299,20 @@ fn set_refuses_in_the_words_of_redis() {
 }
 
 #[test]
+fn there_are_no_more_clients_than_there_is_room_for() {
+    let config = config();
+    config.on_clients(|wanted| wanted.min(19_968));
+    let refused = config.set(&[("hz", "20"), ("maxclients", "30000")]);
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system \
+         is not able to handle the specified number of clients, try with 19968"
+    );
+    assert_eq!(config.live().maxclients(), 10_000);
+    assert!(config.set(&[("maxclients", "19968")]).is_ok());
+}
+
+#[test]
 fn set_takes_what_redis_takes() {
     let config = config();
     for (name, value, shown) in [
