@@ -5,7 +5,7 @@
 //! and line, and `unpack(ARGV)`, which nearly every script calls, costs what it did.
 
 use std::ffi::c_int;
-use std::slice;
+use std::{ptr, slice};
 
 use mlua::{Function, Lua, Table, ffi};
 
@@ -31,6 +31,8 @@ pub(super) fn functions(lua: &Lua) -> mlua::Result<Table> {
     }
     functions.raw_set("rep", standing_for(lua, &string, "rep", rep)?)?;
     functions.raw_set("insert", standing_for(lua, &table, "insert", insert)?)?;
+    let loadstring = standing_for(lua, &lua.globals(), "loadstring", loadstring)?;
+    functions.raw_set("loadstring", loadstring)?;
     Ok(functions)
 }
 
@@ -51,9 +53,9 @@ fn standing_for(
 /// Goes on as the function that the running one stands for, in the same frame.
 ///
 /// # Safety
-/// `state` runs a closure that `standing_for` made, which returns what this returns and has nothing
-/// to drop; its stack holds its arguments. None of the functions that are stood for has upvalues.
-unsafe fn leave_to_own(state: *mut ffi::lua_State) -> c_int {
+/// `state` runs a closure whose first upvalue is that function; it returns what this returns, and has
+/// nothing to drop; its stack holds its arguments. None of the functions that are stood for has upvalues.
+pub(super) unsafe fn leave_to_own(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: the caller vouches for the upvalue, and for the stack being as Lua made it.
     unsafe {
         match ffi::lua_tocfunction(state, ffi::lua_upvalueindex(1)) {
@@ -138,6 +140,30 @@ unsafe extern "C-unwind" fn unpack(state: *mut ffi::lua_State) -> c_int {
             ffi::lua_rawgeti(state, 1, index.into());
         }
         len
+    }
+}
+
+/// `loadstring`, of source only: Lua does not check compiled code. With a blank before it that is
+/// source like any, and nonsense.
+unsafe extern "C-unwind" fn loadstring(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: a string may be asked for its bytes, of which there is one more than it says. The
+    // values pushed are within the slots that Lua grants, and are taken off again. `standing_for`
+    // made this closure, and nothing here has a destructor.
+    unsafe {
+        if ffi::lua_type(state, 1) == ffi::LUA_TSTRING
+            && *ffi::lua_tolstring(state, 1, ptr::null_mut()) == ffi::LUA_SIGNATURE[0].cast_signed()
+        {
+            ffi::lua_settop(state, 2);
+            if ffi::lua_type(state, 2) == ffi::LUA_TNIL {
+                ffi::lua_pushvalue(state, 1);
+                ffi::lua_replace(state, 2);
+            }
+            ffi::lua_pushlstring(state, c" ".as_ptr(), 1);
+            ffi::lua_pushvalue(state, 1);
+            ffi::lua_concat(state, 2);
+            ffi::lua_replace(state, 1);
+        }
+        leave_to_own(state)
     }
 }
 

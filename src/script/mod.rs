@@ -25,6 +25,7 @@ mod pace;
 mod plain;
 mod random;
 mod redis;
+mod sealed;
 mod source;
 mod structs;
 mod to_lua;

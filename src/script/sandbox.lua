@@ -2,23 +2,22 @@
 --
 -- A table that scripts must not change is `sealed`: an empty table that finds its contents through
 -- a metatable and refuses assignments. What looks into tables without asking their metatables
--- (next, pairs, rawget ...) is wrapped so that it sees the contents.
+-- (next, pairs, rawget ...) is replaced by what sees the contents.
 
 local native = ...
 
 local type, error, select, tostring = type, error, select, tostring
-local raw_next, raw_get, raw_set = next, rawget, rawset
-local raw_getmetatable, raw_setmetatable = getmetatable, setmetatable
-local raw_pcall, raw_xpcall, raw_loadstring = pcall, xpcall, loadstring
+local raw_next, raw_getmetatable, raw_setmetatable = next, getmetatable, setmetatable
+local raw_pcall, raw_xpcall = pcall, xpcall
 local raw_resume = coroutine.resume
-local byte, concat = string.byte, table.concat
+local concat = table.concat
 local check, is_stopped, plain = native.check, native.is_stopped, native.plain
 
 local READONLY = "Attempt to modify a readonly table"
 
 -- Sealed tables and their contents; and what getmetatable answers for them.
-local contents_of = {}
-local metatable_of = {}
+local contents_of = native.sealed.contents_of
+local metatable_of = native.sealed.metatable_of
 
 local function refuse()
   error(READONLY, 2)
@@ -31,12 +30,6 @@ local function seal(contents, metatable)
   return raw_setmetatable(sealed, { __index = contents, __newindex = refuse })
 end
 
-local function wrong_table(index, name, value, level)
-  local kind = value == nil and "nil" or type(value)
-  error("bad argument #" .. index .. " to '" .. name .. "' (table expected, got " .. kind .. ")",
-    level + 1)
-end
-
 local globals = {}
 
 for _, name in raw_next, {
@@ -46,68 +39,10 @@ for _, name in raw_next, {
   globals[name] = _G[name]
 end
 globals.unpack = native.bounded.unpack
-
-function globals.next(...)
-  local t, key = ...
-  if type(t) ~= "table" then
-    error("bad argument #1 to 'next' (table expected, got "
-      .. (select("#", ...) == 0 and "no value" or type(t)) .. ")", 2)
-  end
-  return raw_next(contents_of[t] or t, key)
+for _, name in raw_next, { "next", "pairs", "rawget", "rawset", "getmetatable", "setmetatable" } do
+  globals[name] = native.sealed[name]
 end
-
-function globals.pairs(...)
-  local t = ...
-  if type(t) ~= "table" then
-    error("bad argument #1 to 'pairs' (table expected, got "
-      .. (select("#", ...) == 0 and "no value" or type(t)) .. ")", 2)
-  end
-  if contents_of[t] then
-    return globals.next, t, nil
-  end
-  return raw_next, t, nil
-end
-
-function globals.rawget(t, key)
-  if type(t) ~= "table" then
-    wrong_table(1, "rawget", t, 2)
-  end
-  return raw_get(contents_of[t] or t, key)
-end
-
-function globals.rawset(t, key, value)
-  if type(t) ~= "table" then
-    wrong_table(1, "rawset", t, 2)
-  end
-  if contents_of[t] then
-    error(READONLY, 0)
-  end
-  return raw_set(t, key, value)
-end
-
-function globals.getmetatable(value)
-  if contents_of[value] then
-    return metatable_of[value]
-  end
-  return raw_getmetatable(value)
-end
-
-function globals.setmetatable(t, metatable)
-  if type(t) ~= "table" then
-    wrong_table(1, "setmetatable", t, 2)
-  end
-  if metatable ~= nil and type(metatable) ~= "table" then
-    error("bad argument #2 to 'setmetatable' (nil or table expected)", 2)
-  end
-  if contents_of[t] then
-    error(READONLY, 0)
-  end
-  local present = raw_getmetatable(t)
-  if type(present) == "table" and raw_get(present, "__metatable") ~= nil then
-    error("cannot change a protected metatable", 2)
-  end
-  return raw_setmetatable(t, metatable)
-end
+globals.loadstring = native.bounded.loadstring
 
 -- Failures of natives become what scripts expect; a script that must end does not get away.
 local function settle_pcall(ok, ...)
@@ -125,8 +60,8 @@ local function settle_pcall(ok, ...)
   return false, raised
 end
 
-function globals.pcall(...)
-  return settle_pcall(raw_pcall(...))
+function globals.pcall(f, ...)
+  return settle_pcall(raw_pcall(f, ...))
 end
 
 local function settle(ok, ...)
@@ -139,7 +74,11 @@ end
 
 -- Lua runs a handler where the error was raised, before anything is undone: for a script that must
 -- end that is the hook, inside which no hook would end it.
-function globals.xpcall(f, handler)
+function globals.xpcall(...)
+  if select("#", ...) < 2 then
+    error("bad argument #2 to 'xpcall' (value expected)", 2)
+  end
+  local f, handler = ...
   return settle(raw_xpcall(f, function(raised)
     if is_stopped() then
       return raised
@@ -148,23 +87,25 @@ function globals.xpcall(f, handler)
   end))
 end
 
--- Only source is loaded: Lua does not check compiled code.
-function globals.loadstring(source, name)
-  if type(source) == "string" and byte(source, 1) == 27 then
-    return raw_loadstring(" " .. source, name or source)
+-- The pieces are put together first, so nothing of a script runs while Lua parses: a collection then
+-- would free the name of the chunk.
+function globals.load(...)
+  local reader, name = ...
+  if type(reader) ~= "function" then
+    error("bad argument #1 to 'load' (function expected, got "
+      .. (select("#", ...) == 0 and "no value" or type(reader)) .. ")", 2)
   end
-  return raw_loadstring(source, name)
-end
-
-function globals.load(reader, name)
   local pieces = {}
   while true do
-    local piece = reader()
+    local ok, piece = settle(raw_pcall(reader))
+    if not ok then
+      return nil, piece
+    end
     if piece == nil or piece == "" then
       break
     end
-    if type(piece) ~= "string" then
-      return nil, "reader function must return a string"
+    if type(piece) ~= "string" and type(piece) ~= "number" then
+      return nil, select(2, raw_pcall(error, "reader function must return a string", 3))
     end
     pieces[#pieces + 1] = piece
   end
@@ -194,13 +135,17 @@ string_metatable.__index = string_contents
 string_metatable.__metatable = seal({ __index = globals.string })
 
 local coroutine_contents = copy(coroutine)
-function coroutine_contents.resume(...)
-  return settle(raw_resume(...))
+function coroutine_contents.resume(co, ...)
+  if type(co) ~= "thread" then
+    error("bad argument #1 to 'resume' (coroutine expected)", 2)
+  end
+  return settle(raw_resume(co, ...))
 end
 globals.coroutine = seal(coroutine_contents)
 
 local table_contents = copy(table)
 table_contents.insert = native.bounded.insert
+table_contents.foreach = native.sealed.foreach
 globals.table = seal(table_contents)
 globals.os = seal({ clock = os.clock })
 globals.redis = seal(native.redis)

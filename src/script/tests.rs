@@ -544,3 +544,125 @@ fn what_natives_build_can_be_ended() {
         assert_eq!(run(&format!("{long} {end}")), "ERR enough", "{end}");
     }
 }
+
+#[test]
+fn wrapped_functions_refuse_what_their_own_refuse() {
+    let place = "ERR user_script:1: ";
+    for (call, problem) in [
+        (
+            "load('return 1')",
+            "bad argument #1 to 'load' (function expected, got string)",
+        ),
+        (
+            "load()",
+            "bad argument #1 to 'load' (function expected, got no value)",
+        ),
+        (
+            "loadstring({})",
+            "bad argument #1 to 'loadstring' (string expected, got table)",
+        ),
+        (
+            "loadstring()",
+            "bad argument #1 to 'loadstring' (string expected, got no value)",
+        ),
+        (
+            "coroutine.resume(1)",
+            "bad argument #1 to 'resume' (coroutine expected)",
+        ),
+        ("xpcall()", "bad argument #2 to 'xpcall' (value expected)"),
+        (
+            "setmetatable({})",
+            "bad argument #2 to 'setmetatable' (nil or table expected)",
+        ),
+        (
+            "setmetatable()",
+            "bad argument #1 to 'setmetatable' (table expected, got no value)",
+        ),
+        (
+            "setmetatable(redis,1)",
+            "bad argument #2 to 'setmetatable' (nil or table expected)",
+        ),
+        (
+            "setmetatable(setmetatable({},{__metatable=1}),{})",
+            "cannot change a protected metatable",
+        ),
+        ("rawget({})", "bad argument #2 to 'rawget' (value expected)"),
+        (
+            "rawget(1)",
+            "bad argument #1 to 'rawget' (table expected, got number)",
+        ),
+        (
+            "rawset({},1)",
+            "bad argument #3 to 'rawset' (value expected)",
+        ),
+        (
+            "getmetatable()",
+            "bad argument #1 to 'getmetatable' (value expected)",
+        ),
+        (
+            "pairs(nil)",
+            "bad argument #1 to 'pairs' (table expected, got nil)",
+        ),
+        (
+            "next()",
+            "bad argument #1 to 'next' (table expected, got no value)",
+        ),
+    ] {
+        assert_eq!(
+            run(&format!("local a = {call}")),
+            format!("{place}{problem}"),
+            "{call}"
+        );
+    }
+    // A tail call too knows its caller, where the function is one of C.
+    assert_eq!(
+        run("return rawget(nil)"),
+        format!("{place}bad argument #1 to 'rawget' (table expected, got nil)")
+    );
+    check(&[
+        ("{pcall()}", "*2 $-1 $27 attempt to call a nil value"),
+        (
+            "select(2, load(function() return {} end)) .. ''",
+            "$51 user_script:1: reader function must return a string",
+        ),
+        (
+            "select(2, load(function() error('x') end)) .. ''",
+            "$16 user_script:1: x",
+        ),
+        ("#select(2, loadstring('\\27Lua', 'n'))", ":49"),
+        ("select('#', load(function() error() end))", ":2"),
+    ]);
+    let long = "local n = 0 return load(function() n = n + 1 return n < 4 and ({'return ', 5})[n] or nil end)()";
+    assert_eq!(run(long), ":5");
+}
+
+#[test]
+fn sealed_tables_show_what_they_hold_and_nothing_else() {
+    let count = "local n = 0 table.foreach(redis, function() n = n + 1 end) \
+                 for _ in pairs(redis) do n = n - 1 end return n";
+    assert_eq!(run(count), ":0");
+    check(&[
+        ("next(redis) ~= nil", ":1"),
+        ("type(rawget(redis, 'call'))", "$8 function"),
+        ("getmetatable(redis)", "$-1"),
+        ("type(getmetatable(_G))", "$5 table"),
+        ("select(2, pairs(redis)) == redis", ":1"),
+        (
+            "table.foreach(redis, function(k, v) if k == 'call' then return type(v) end end)",
+            "$8 function",
+        ),
+    ]);
+    for change in [
+        "rawset(redis, 'x', 1)",
+        "setmetatable(redis, {})",
+        "setmetatable(redis, nil)",
+        "rawset(getmetatable(_G), 'x', 1)",
+        "rawset(getmetatable(''), 'x', 1)",
+    ] {
+        assert_eq!(
+            run(change),
+            "ERR Attempt to modify a readonly table",
+            "{change}"
+        );
+    }
+}
