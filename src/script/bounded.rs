@@ -26,7 +26,8 @@ pub(super) fn functions(lua: &Lua) -> mlua::Result<Table> {
     functions.raw_set("unpack", unsafe { lua.create_c_function(unpack)? })?;
     let (string, table): (Table, Table) =
         (lua.globals().get("string")?, lua.globals().get("table")?);
-    for name in ["find", "match", "gmatch", "gfind", "gsub"] {
+    functions.raw_set("find", standing_for(lua, &string, "find", find)?)?;
+    for name in ["match", "gmatch", "gfind", "gsub"] {
         functions.raw_set(name, standing_for(lua, &string, name, with_pattern)?)?;
     }
     functions.raw_set("rep", standing_for(lua, &string, "rep", rep)?)?;
@@ -65,7 +66,18 @@ pub(super) unsafe fn leave_to_own(state: *mut ffi::lua_State) -> c_int {
     }
 }
 
-/// `string.find` and its kin: Lua's own match by recursion, as deep as a pattern has repetitions.
+/// `string.find`, which may be told to take what it looks for as it is.
+unsafe extern "C-unwind" fn find(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: any argument may be asked for; the rest is as in `with_pattern`.
+    unsafe {
+        if ffi::lua_toboolean(state, 4) != 0 {
+            return leave_to_own(state);
+        }
+        with_pattern(state)
+    }
+}
+
+/// What matches a pattern: Lua's own does by recursion, as deep as the pattern has repetitions.
 unsafe extern "C-unwind" fn with_pattern(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: only what is a string is asked for its bytes, which stay where they are while it is
     // on the stack. `standing_for` made this closure, and nothing here has a destructor.
@@ -76,8 +88,7 @@ unsafe extern "C-unwind" fn with_pattern(state: *mut ffi::lua_State) -> c_int {
             if len > PATTERN_BYTES_MAX {
                 let pattern = slice::from_raw_parts(bytes.cast::<u8>(), len);
                 let is_repetition = |byte: &&u8| matches!(**byte, b'?' | b'*' | b'+' | b'-');
-                let is_plain = ffi::lua_toboolean(state, 4) != 0;
-                if !is_plain && pattern.iter().filter(is_repetition).count() > REPETITIONS_MAX {
+                if pattern.iter().filter(is_repetition).count() > REPETITIONS_MAX {
                     return ffi::luaL_error(state, c"pattern too complex".as_ptr());
                 }
             }

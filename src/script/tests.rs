@@ -428,7 +428,9 @@ fn patterns_are_as_deep_as_the_stack_allows() {
         "return s:find(p)",
         "return s:find(p,1,false)",
         "return s:match(p)",
+        "return s:match(p,1,true)",
         "return s:gsub(p,'')",
+        "return s:gsub(p,'',1)",
         "return s:gmatch(p)",
         "return string.gfind(s,p)",
     ] {
