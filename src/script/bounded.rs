@@ -5,10 +5,13 @@
 //! and line, and `unpack(ARGV)`, which nearly every script calls, costs what it did.
 
 use std::ffi::c_int;
+use std::rc::Rc;
 use std::{ptr, slice};
 
 use mlua::{Function, Lua, Table, ffi};
 
+use super::pattern::{self, may_take_long};
+use super::redis::Shared;
 use super::to_lua::c_len;
 
 /// Longest pattern that is not looked at, in bytes.
@@ -20,15 +23,26 @@ const REPETITIONS_MAX: usize = 5_000;
 const INSERT_AT_MIN: c_int = -1_000;
 
 /// What the sandbox puts in place of Lua's own.
-pub(super) fn functions(lua: &Lua) -> mlua::Result<Table> {
+pub(super) fn functions(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let functions = lua.create_table()?;
     // SAFETY: `unpack` asks nothing of its caller but that Lua calls it.
     functions.raw_set("unpack", unsafe { lua.create_c_function(unpack)? })?;
     let (string, table): (Table, Table) =
         (lua.globals().get("string")?, lua.globals().get("table")?);
-    functions.raw_set("find", standing_for(lua, &string, "find", find)?)?;
-    for name in ["match", "gmatch", "gfind", "gsub"] {
-        functions.raw_set(name, standing_for(lua, &string, name, with_pattern)?)?;
+    let long = pattern::functions(lua, shared)?;
+    let with_pattern: [(&str, ffi::lua_CFunction); 5] = [
+        ("find", find),
+        ("match", matched),
+        ("gmatch", gmatch),
+        ("gfind", gmatch),
+        ("gsub", gsub),
+    ];
+    for (name, check) in with_pattern {
+        let upvalues: (Function, Function) = (string.raw_get(name)?, long.raw_get(name)?);
+        // SAFETY: as in `standing_for`, with the one that may take long as a second upvalue.
+        let function: Function =
+            unsafe { lua.exec_raw(upvalues, |state| ffi::lua_pushcclosure(state, check, 2))? };
+        functions.raw_set(name, function)?;
     }
     functions.raw_set("rep", standing_for(lua, &string, "rep", rep)?)?;
     functions.raw_set("insert", standing_for(lua, &table, "insert", insert)?)?;
@@ -66,35 +80,88 @@ pub(super) unsafe fn leave_to_own(state: *mut ffi::lua_State) -> c_int {
     }
 }
 
+// Those that match a pattern are closures with a second upvalue, which takes the same arguments
+// where Lua's own may take long. Nothing in them has a destructor, so Lua may leave by `longjmp`.
+
 /// `string.find`, which may be told to take what it looks for as it is.
 unsafe extern "C-unwind" fn find(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: any argument may be asked for; the rest is as in `with_pattern`.
+    // SAFETY: as said above; any argument may be asked for.
     unsafe {
         if ffi::lua_toboolean(state, 4) != 0 {
             return leave_to_own(state);
         }
-        with_pattern(state)
+        matched(state)
     }
 }
 
-/// What matches a pattern: Lua's own does by recursion, as deep as the pattern has repetitions.
-unsafe extern "C-unwind" fn with_pattern(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: only what is a string is asked for its bytes, which stay where they are while it is
-    // on the stack. `standing_for` made this closure, and nothing here has a destructor.
+/// `string.match`.
+unsafe extern "C-unwind" fn matched(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as said above.
+    unsafe { with_pattern(state, is_number_or_none(state, 3)) }
+}
+
+/// `string.gmatch`.
+unsafe extern "C-unwind" fn gmatch(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as said above.
+    unsafe { with_pattern(state, true) }
+}
+
+/// `string.gsub`.
+unsafe extern "C-unwind" fn gsub(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as said above; any argument may be asked for its type.
     unsafe {
-        if ffi::lua_type(state, 2) == ffi::LUA_TSTRING {
-            let mut len = 0;
-            let bytes = ffi::lua_tolstring(state, 2, &raw mut len);
-            if len > PATTERN_BYTES_MAX {
-                let pattern = slice::from_raw_parts(bytes.cast::<u8>(), len);
-                let is_repetition = |byte: &&u8| matches!(**byte, b'?' | b'*' | b'+' | b'-');
-                if pattern.iter().filter(is_repetition).count() > REPETITIONS_MAX {
-                    return ffi::luaL_error(state, c"pattern too complex".as_ptr());
-                }
-            }
-        }
-        leave_to_own(state)
+        let replaces = matches!(
+            ffi::lua_type(state, 3),
+            ffi::LUA_TSTRING | ffi::LUA_TNUMBER | ffi::LUA_TTABLE | ffi::LUA_TFUNCTION
+        );
+        with_pattern(state, replaces && is_number_or_none(state, 4))
     }
+}
+
+/// Goes on as Lua's own if that does not take long, or refuses an argument. It matches by recursion,
+/// as deep as the pattern has repetitions, and nothing interrupts it.
+///
+/// # Safety
+/// `state` runs one of the above; `is_sound` says whether what comes behind the pattern is of the
+/// right kind.
+unsafe fn with_pattern(state: *mut ffi::lua_State, is_sound: bool) -> c_int {
+    // SAFETY: only what is a string is asked for its bytes, which stay where they are while it is
+    // on the stack. The second upvalue takes a slot below the arguments; it is called with all of
+    // them and leaves its results only.
+    unsafe {
+        if ffi::lua_type(state, 2) != ffi::LUA_TSTRING {
+            return leave_to_own(state);
+        }
+        let mut len = 0;
+        let bytes = ffi::lua_tolstring(state, 2, &raw mut len);
+        let pattern = slice::from_raw_parts(bytes.cast::<u8>(), len);
+        if is_too_deep(pattern) {
+            return ffi::luaL_error(state, c"pattern too complex".as_ptr());
+        }
+        let is_string = ffi::lua_type(state, 1) == ffi::LUA_TSTRING;
+        if !is_string || !is_sound || !may_take_long(ffi::lua_objlen(state, 1), pattern) {
+            return leave_to_own(state);
+        }
+        ffi::lua_pushvalue(state, ffi::lua_upvalueindex(2));
+        ffi::lua_insert(state, 1);
+        ffi::lua_call(state, ffi::lua_gettop(state) - 1, ffi::LUA_MULTRET);
+        ffi::lua_gettop(state)
+    }
+}
+
+fn is_too_deep(pattern: &[u8]) -> bool {
+    let is_repetition = |byte: &&u8| matches!(**byte, b'?' | b'*' | b'+' | b'-');
+    pattern.len() > PATTERN_BYTES_MAX
+        && pattern.iter().filter(is_repetition).count() > REPETITIONS_MAX
+}
+
+/// Whether an argument is one that Lua's own takes for a number, or left out.
+///
+/// # Safety
+/// As of `with_pattern`.
+unsafe fn is_number_or_none(state: *mut ffi::lua_State, index: c_int) -> bool {
+    // SAFETY: any argument may be asked for.
+    unsafe { ffi::lua_isnoneornil(state, index) != 0 || ffi::lua_isnumber(state, index) != 0 }
 }
 
 /// `string.rep`: of nothing it is nothing, however often Lua's own would add it.

@@ -337,7 +337,7 @@ fn natives(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     natives.raw_set("cmsgpack", msgpack::library(lua, shared)?)?;
     natives.raw_set("struct", structs::library(lua)?)?;
     natives.raw_set("bit", bit::library(lua)?)?;
-    natives.raw_set("bounded", bounded::functions(lua)?)?;
+    natives.raw_set("bounded", bounded::functions(lua, shared)?)?;
     natives.raw_set("sealed", sealed::functions(lua)?)?;
     let (random, randomseed) = random::functions(lua)?;
     natives.raw_set("random", random)?;

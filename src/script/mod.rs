@@ -8,6 +8,9 @@
 //! that finds its contents through a metatable (`sandbox.lua`). Native functions cannot raise Lua
 //! values of their own, so they raise an opaque value that `pcall` and its kin, wrapped by the
 //! sandbox, turn into the string or table that a script expects (`failure`).
+//!
+//! Lua's own C functions trust scripts too far in places, and nothing interrupts them: `bounded` checks
+//! arguments first, and `pattern` matches what may take long.
 
 mod arguments;
 mod bit;
@@ -22,6 +25,7 @@ mod json;
 mod msgpack;
 mod number;
 mod pace;
+mod pattern;
 mod plain;
 mod random;
 mod redis;

@@ -421,6 +421,76 @@ fn unpack_counts_before_it_makes_room() {
 }
 
 #[test]
+fn matching_can_be_ended() {
+    let long = "local s = ('a'):rep(5000) return ";
+    for call in [
+        "s:find('.-.-.-b')",
+        "s:match('(.*)(.*)(.*)b')",
+        "s:gmatch('a*a*a*b')()",
+        "s:gfind('a*a*a*b')()",
+        "s:gsub('.-.-.-b', '')",
+        "s:find(('a?'):rep(30) .. ('a'):rep(5000))",
+        "('('):rep(100000):find('%b()')",
+    ] {
+        assert_eq!(run(&format!("{long}{call}")), "ERR enough", "{call}");
+        let caught = format!(
+            "local s = ('a'):rep(5000) while true do pcall(function() return {call} end) end"
+        );
+        assert_eq!(run(&caught), "ERR enough", "{call}");
+    }
+}
+
+#[test]
+fn the_deepest_pattern_fits_on_the_stack_of_a_worker() {
+    let script = "return {('a'):rep(6000):find(('a?'):rep(5000))}";
+    let worker = std::thread::Builder::new().stack_size(16 << 20);
+    let seen = worker.spawn(|| run_for(script, usize::MAX)).unwrap().join();
+    assert_eq!(seen.unwrap(), "*2 :1 :5000");
+}
+
+#[test]
+fn what_may_take_long_is_matched_alike() {
+    let place = "ERR user_script:1: ";
+    for (call, reply) in [
+        ("{s:find('(b)()', -9)}", "*4 :4001 :4001 $1 b :4002"),
+        ("{s:match('a*(b)a*')}", "*1 $1 b"),
+        ("s:match('c.*')", "$-1"),
+        ("#s:match('.*b')", ":4001"),
+        ("s:gmatch('ab*')()", "$1 a"),
+        ("select(2, s:gsub('a*', ''))", ":4"),
+        ("{s:gsub('a+(b)', '%1%0' )}", ""),
+        ("{s:gsub('a+', {}, 1)}", ""),
+        ("{s:gsub('a+', 5)}", "*2 $3 5b5 :2"),
+        ("{s:gsub('a+', function() return 'x' end)}", "*2 $3 xbx :2"),
+        ("s:gsub('a+', '%2')", "invalid capture index"),
+        (
+            "s:gsub('a+', function() return {} end)",
+            "invalid replacement value (a table)",
+        ),
+        ("s:find('a+(')", "unfinished capture"),
+        ("s:find('a+%')", "malformed pattern (ends with '%')"),
+        (
+            "s:gsub('a+', true)",
+            "bad argument #2 to 'gsub' (string/function/table expected)",
+        ),
+        ("s:gsub('a+', error)", "aaaa"),
+    ] {
+        let seen = run_for(
+            &format!("local s = ('a'):rep(4000) .. 'b' .. ('a'):rep(4) return {call}"),
+            usize::MAX,
+        );
+        let is_error = seen.starts_with("ERR ");
+        assert!(
+            seen == reply
+                || seen == format!("{place}{reply}")
+                || reply.is_empty() && !is_error
+                || reply == "aaaa" && seen.starts_with("ERR aaaa"),
+            "{call}: {seen}"
+        );
+    }
+}
+
+#[test]
 fn patterns_are_as_deep_as_the_stack_allows() {
     let refused = "ERR user_script:1: pattern too complex";
     for call in [
