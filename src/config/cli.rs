@@ -4,8 +4,9 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Command, builder::NonEmptyStringValueParser};
 
+use super::file;
 use super::kind::Kind;
-use super::table::{ALIASES, Group, Spec, TABLE, find};
+use super::table::{ALIASES, Group, Spec, TABLE, find, is_given_up};
 
 /// What the command line says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,16 +42,29 @@ fn gather(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     while let Some(arg) = args.next() {
         let flag = arg.to_str().and_then(|arg| arg.strip_prefix("--"));
         let setting = flag.and_then(find);
+        let is_value = |arg: &OsString| !arg.as_encoded_bytes().starts_with(b"--");
         let Some(index) = setting else {
-            gathered.push(arg);
+            if flag.is_some_and(is_given_up) {
+                args.next_if(is_value);
+            } else {
+                gathered.push(arg);
+            }
             continue;
         };
+        let kind = TABLE[index].kind;
         let mut values: Vec<OsString> = Vec::new();
-        let is_value = |arg: &OsString| !arg.as_encoded_bytes().starts_with(b"--");
         while let Some(value) = args.next_if(is_value) {
             values.push(value);
-            if !TABLE[index].kind.is_list() {
+            if !kind.is_list() && !kind.has_quoted_words() {
                 break;
+            }
+        }
+        // One argument is the whole line, with quotes of its own; several are its words.
+        if kind.has_quoted_words() && values.len() > 1 {
+            for value in &mut values {
+                if let Some(word) = value.to_str() {
+                    *value = file::quoted(word).into();
+                }
             }
         }
         let mut joined = OsString::from(format!("--{}", TABLE[index].name));

@@ -35,7 +35,8 @@ A setting can be given in four places. Each wins over those below it:
 2. in the environment, in capitals behind `WEIR_`: `WEIR_MAXMEMORY=1gb`
 3. in a file, named as `weir FILE`, `--config FILE` or `WEIR_CONFIG=FILE`: TOML
    (`maxmemory = \"1gb\"`, `bind = [\"127.0.0.1\", \"::1\"]`, `protected-mode = false`), or the lines
-   of a redis.conf (`maxmemory 1gb`) unless the name ends in `.toml`
+   of a redis.conf (`maxmemory 1gb`) unless the name ends in `.toml`; `include FILE` reads another
+   in its place
 4. as the default here
 
 `CONFIG GET` reads every setting. `CONFIG SET` changes those marked *live* at once; the others are

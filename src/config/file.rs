@@ -122,8 +122,10 @@ fn line_at(text: &str, offset: usize) -> usize {
         .map_or(1, |before| 1 + before.matches('\n').count())
 }
 
-/// Directives of redis.conf that are no settings.
-const UNSUPPORTED: [&str; 3] = ["include", "loadmodule", "loadmodule-ex"];
+/// Directives of redis.conf that Weir has nothing for.
+const UNSUPPORTED: [&str; 2] = ["loadmodule", "loadmodule-ex"];
+/// The directive that names a file to be read in its place.
+pub const INCLUDE: &str = "include";
 
 fn parse_lines(text: &str) -> Result<Vec<Entry>, Fault> {
     let mut entries = Vec::new();
@@ -197,6 +199,19 @@ pub fn split_words(line: &str) -> Option<Vec<String>> {
         rest = after.trim_start();
     }
     Some(words)
+}
+
+/// A word as [`split_words`] finds it again.
+pub fn quoted(word: &str) -> String {
+    if split_words(word).is_some_and(|words| words == [word]) {
+        return word.to_owned();
+    }
+    let escaped = word
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+        .replace('\r', "\\r");
+    format!("\"{escaped}\"")
 }
 
 fn double_quoted(text: &str) -> Option<(String, &str)> {
@@ -350,7 +365,9 @@ mod tests {
         );
         let one = "port: takes one value; put quotes around one that has spaces";
         check(Syntax::Lines, "port 1 2", Err((1, one)));
-        let include = "include: Weir does not support this directive";
-        check(Syntax::Lines, "\ninclude other.conf", Err((2, include)));
+        let module = "loadmodule: Weir does not support this directive";
+        check(Syntax::Lines, "\nloadmodule a.so", Err((2, module)));
+        let include = [("include", "other.conf", 2)];
+        check(Syntax::Lines, "\ninclude other.conf", Ok(&include));
     }
 }

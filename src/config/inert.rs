@@ -18,6 +18,9 @@ const fn directory() -> Kind {
 const fn save_points() -> Kind {
     Kind::SavePoints
 }
+const fn shutdown() -> Kind {
+    Kind::Shutdown
+}
 const fn percentiles() -> Kind {
     Kind::Percentiles
 }
@@ -170,12 +173,12 @@ pub(super) const INTERNALS: &[Spec] = inert! { Internals:
     "proc-title-template" text() = "{title} {listen-addr} {server-mode}", Live;
     "server-cpulist" text() = "", Start;
     "set-proc-title" yes_no() = "yes", Start;
-    "shutdown-on-sigint" choice(&["default", "save", "nosave", "now", "force"]) = "default", Live;
-    "shutdown-on-sigterm" choice(&["default", "save", "nosave", "now", "force"]) = "default", Live;
+    "shutdown-on-sigint" shutdown() = "default", Live;
+    "shutdown-on-sigterm" shutdown() = "default", Live;
     "socket-mark-id" count(0, UINT) = "0", Start;
     "supervised" choice(&["upstart", "systemd", "auto", "no"]) = "no", Start;
     "syslog-enabled" yes_no() = "no", Start;
-    "syslog-facility" text() = "local0", Start;
+    "syslog-facility" choice(&["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"]) = "local0", Start;
     "syslog-ident" text() = "redis", Start;
     "tracking-table-max-keys" count(0, MAX) = "1000000", Live;
     "vset-force-single-threaded-execution" yes_no() = "no", Live;

@@ -82,6 +82,8 @@ pub enum Kind {
     OutputLimits,
     /// `seconds changes`, several times.
     SavePoints,
+    /// How a signal ends Redis: `default`, or some of its other words.
+    Shutdown,
     /// Percentiles from 0 to 100.
     Percentiles,
     /// Three numbers from -2000 to 2000.
@@ -127,6 +129,7 @@ impl Kind {
                 Ok(Value::Int(number))
             }
             Self::Choice(words) => choice(text, words),
+            Self::Shutdown => limits::shutdown_options(text).map(Value::Text),
             Self::Only(word) => {
                 if text.eq_ignore_ascii_case(word) {
                     Ok(Value::Text(word.to_owned()))
@@ -219,6 +222,7 @@ impl Kind {
             Self::Workers => format!("a number from 1 to {WORKERS_MAX}, or auto"),
             Self::Octal { .. } => "permission bits in octal, such as 700".to_owned(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
+            Self::Shutdown => "default, or some of save or nosave, now, force".to_owned(),
             Self::Only(word) => format!("only '{word}': Weir does not have what it would turn on"),
             Self::Events => "letters of K E g $ l s h z x e t d m n A, or nothing".to_owned(),
             Self::Text => "any text".to_owned(),
@@ -250,6 +254,7 @@ impl Kind {
             Self::Size { .. } | Self::MemoryLimit | Self::SizeOrPercent => "SIZE",
             Self::Octal { .. } => "BITS",
             Self::Choice(_) => "WORD",
+            Self::Shutdown => "WORD...",
             Self::Only(word) => word,
             Self::Events => "LETTERS",
             Self::Text => "TEXT",
@@ -273,6 +278,7 @@ impl Kind {
             Self::Addresses
                 | Self::OutputLimits
                 | Self::SavePoints
+                | Self::Shutdown
                 | Self::Percentiles
                 | Self::OomScores
                 // So that what is refused is refused whole: `replicaof HOST PORT`.
@@ -286,6 +292,11 @@ impl Kind {
             self,
             Self::Policies | Self::Routes | Self::Users | Self::Renames
         )
+    }
+
+    /// Whether each of those lines is made of words, some of them in quotes.
+    pub const fn has_quoted_words(self) -> bool {
+        matches!(self, Self::Users | Self::Renames)
     }
 
     /// What stands between those lines in a value.

@@ -104,6 +104,41 @@ pub fn save_points(text: &str) -> Result<String, Refusal> {
     }
 }
 
+/// Checks how a signal is to end the server, and returns the words in Redis's order.
+pub fn shutdown_options(text: &str) -> Result<String, Refusal> {
+    const OPTIONS: [&str; 4] = ["save", "nosave", "now", "force"];
+    let mut given = [false; OPTIONS.len()];
+    let words: Vec<&str> = text.split_whitespace().collect();
+    for word in &words {
+        let known = OPTIONS.map(|option| option.eq_ignore_ascii_case(word));
+        if !word.eq_ignore_ascii_case("default") && known == [false; OPTIONS.len()] {
+            return Err(NO_SHUTDOWN_OPTION.into());
+        }
+        for (given, known) in given.iter_mut().zip(known) {
+            *given |= known;
+        }
+    }
+    if words.is_empty() {
+        return Err(NO_SHUTDOWN_OPTION.into());
+    }
+    if given[0] && given[1] {
+        return Err("shutdown options SAVE and NOSAVE can't be used simultaneously".into());
+    }
+    let given: Vec<&str> = OPTIONS
+        .into_iter()
+        .zip(given)
+        .filter_map(|(option, given)| given.then_some(option))
+        .collect();
+    Ok(if given.is_empty() {
+        "default".to_owned()
+    } else {
+        given.join(" ")
+    })
+}
+
+const NO_SHUTDOWN_OPTION: &str =
+    "argument(s) must be one of the following: default, save, nosave, now, force";
+
 /// Checks percentiles and returns them in their shortest form, separated by single spaces.
 pub fn percentiles(text: &str) -> Result<String, Refusal> {
     let words: Vec<&str> = text.split_whitespace().collect();

@@ -1,5 +1,6 @@
 //! Start: defaults, file, environment and command line put together, each over the one before.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use super::file::{self, Syntax};
 use super::kind::Refusal;
 use super::machine::Machine;
-use super::table::{Group, TABLE, find, nearest};
+use super::table::{Group, TABLE, find, is_given_up, nearest};
 use super::values::{Layer, Values};
 use super::{Config, cli, environment};
 
@@ -122,19 +123,51 @@ pub fn load_on(
 }
 
 /// Ends a source; `origin` says where in it a setting stands.
-fn finish(layer: Layer<'_>, origin: impl Fn(usize) -> String) -> Result<(), LoadError> {
+fn finish(layer: Layer<'_>, origin: impl FnOnce(usize) -> String) -> Result<(), LoadError> {
     layer
         .finish()
         .map_err(|(index, refusal)| LoadError::new(origin(index), advice(index, &refusal)))
 }
 
+/// How deep files may include files.
+const INCLUDED_MAX: usize = 16;
+
+/// Reads a file and those that it includes, as one source.
 fn apply_file(path: &Path, mut layer: Layer<'_>) -> Result<(), LoadError> {
+    let mut last_places = BTreeMap::new();
+    read_file(path, &mut layer, &mut last_places, 0)?;
+    finish(layer, |index| {
+        last_places.remove(&index).unwrap_or_default()
+    })
+}
+
+/// Reads one file; notes where each setting stands last.
+fn read_file(
+    path: &Path,
+    layer: &mut Layer<'_>,
+    last_places: &mut BTreeMap<usize, String>,
+    depth: usize,
+) -> Result<(), LoadError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| LoadError::new(path.display(), format_args!("cannot read it: {error}")))?;
     let at = |line: usize| format!("{}:{line}", path.display());
     let entries = file::parse(Syntax::of(path, &text), &text)
         .map_err(|fault| LoadError::new(at(fault.line), fault.message))?;
     for entry in &entries {
+        if entry.name.eq_ignore_ascii_case(file::INCLUDE) {
+            if depth == INCLUDED_MAX {
+                return Err(LoadError::new(
+                    at(entry.line),
+                    "files include files too deep",
+                ));
+            }
+            let included = layer.machine().directory.join(&entry.text);
+            read_file(&included, layer, last_places, depth + 1)?;
+            continue;
+        }
+        if is_given_up(&entry.name) {
+            continue;
+        }
         let Some(index) = find(&entry.name) else {
             let hint = nearest(&entry.name).map_or_else(
                 || "docs/CONFIG.md lists the settings".to_owned(),
@@ -150,15 +183,9 @@ fn apply_file(path: &Path, mut layer: Layer<'_>) -> Result<(), LoadError> {
                 format_args!("{} {}: {advice}", entry.name, entry.text),
             )
         })?;
+        last_places.insert(index, at(entry.line));
     }
-    let last_of = |index| {
-        entries
-            .iter()
-            .rfind(|entry| find(&entry.name) == Some(index))
-    };
-    finish(layer, |index| {
-        at(last_of(index).map_or(1, |entry| entry.line))
-    })
+    Ok(())
 }
 
 /// What was wrong with a value, and what would have been right.

@@ -182,12 +182,7 @@ fn plain_line(name: &str, index: usize, values: &Values) -> String {
     if bare {
         return format!("{name} {value}");
     }
-    let escaped = value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
-        .replace('\r', "\\r");
-    format!("{name} \"{escaped}\"")
+    format!("{name} {}", file::quoted(&value))
 }
 
 /// The lines that a setting is made of.

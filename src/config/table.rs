@@ -214,6 +214,21 @@ pub const ALIASES: [(&str, &str); 23] = [
     ("zset-max-ziplist-value", "zset-max-listpack-value"),
 ];
 
+/// Settings that Redis has given up. It passes over them in files and start lines, and so does Weir.
+const GIVEN_UP: [&str; 4] = [
+    "io-threads-do-reads",
+    "list-max-ziplist-entries",
+    "list-max-ziplist-value",
+    "lua-replicate-commands",
+];
+
+/// Whether a name is that of a setting that was given up.
+pub fn is_given_up(name: &str) -> bool {
+    GIVEN_UP
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// The index of a setting that is known to exist; a wrong name fails the build when the call is in
 /// a constant, which is how it is meant to be used.
 ///

@@ -345,6 +345,12 @@ fn set_takes_what_redis_takes() {
             "normal 0 0 0 slave 1 2 3 pubsub 1048576 2097152 60",
         ),
         ("save", "3600 0", "3600 0"),
+        (
+            "shutdown-on-sigterm",
+            "force NOSAVE default",
+            "nosave force",
+        ),
+        ("shutdown-on-sigterm", "default", "default"),
         ("lua-time-limit", "7", "7"),
     ] {
         assert_eq!(set(&config, &[(name, value)]), "OK", "{name} {value}");
@@ -656,6 +662,58 @@ fn lines_of_a_file_are_read_together_and_once() {
     let line = |at| format!("policy q{at} dead-letter q{}", at + 1);
     let chain: Vec<String> = (0..4000).map(line).collect();
     assert!(load(&chain.join("\n")).is_ok());
+}
+
+#[test]
+fn start_lines_and_files_of_redis_are_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    write(
+        "redis.conf",
+        "hz 20\ninclude more.conf\nport 7001\nio-threads-do-reads yes\n\
+         list-max-ziplist-entries 512\nshutdown-on-sigterm nosave FORCE\n",
+    );
+    write("more.conf", "port 7000\ntimeout 9\nsave 900 1\n");
+    let line = "redis.conf --rename-command FLUSHALL --rename-command CONFIG --lua-replicate-commands \
+                yes --user alice on nopass ~* +@all --shutdown-on-sigint now save";
+    let mut args: Vec<&str> = line.split_whitespace().collect();
+    let at = args.iter().position(|arg| *arg == "FLUSHALL").unwrap();
+    args.insert(at + 1, "");
+    args.insert(at + 4, "a 'b");
+    let loaded = load_with(directory.path(), &args, &[]);
+    let Ok(Loaded::Run(start)) = loaded else {
+        panic!("{loaded:?}");
+    };
+    let settings = start.config.settings();
+    assert_eq!(
+        (settings.port, settings.timeout_s, settings.hz),
+        (7001, 9, 20)
+    );
+    assert_eq!(get(&start.config, "save"), "900 1");
+    assert_eq!(get(&start.config, "shutdown-on-sigterm"), "nosave force");
+    assert_eq!(get(&start.config, "shutdown-on-sigint"), "save now");
+    assert_eq!(
+        start.config.renames(),
+        [["FLUSHALL", ""], ["CONFIG", "a 'b"]]
+    );
+    assert_eq!(
+        start.config.users(),
+        [["alice", "on", "nopass", "~*", "+@all"]]
+    );
+
+    write("more.conf", "include redis.conf");
+    let refusal = load_with(directory.path(), &["redis.conf"], &[]).unwrap_err();
+    assert!(
+        refusal
+            .to_string()
+            .ends_with("files include files too deep")
+    );
+    write("more.conf", "port x");
+    let refusal = load_with(directory.path(), &["redis.conf"], &[]).unwrap_err();
+    assert!(
+        refusal.to_string().contains("more.conf:1: port x: "),
+        "{refusal}"
+    );
 }
 
 #[test]

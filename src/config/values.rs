@@ -98,6 +98,11 @@ impl<'a> Layer<'a> {
         }
     }
 
+    /// The machine that values are read for.
+    pub fn machine(&self) -> &'a Machine {
+        self.machine
+    }
+
     /// Takes over one value. One of several lines counts from [`Self::finish`] on.
     pub fn assign(&mut self, index: usize, text: &str) -> Result<(), Refusal> {
         let kind = TABLE[index].kind;
