@@ -38,7 +38,7 @@ impl OutputLimits {
 
     /// Takes over the classes that `text` names; on an error nothing is changed.
     pub fn merge(&mut self, text: &str) -> Result<(), Refusal> {
-        let words: Vec<&str> = text.split_whitespace().collect();
+        let words = words(text);
         if !words.len().is_multiple_of(4) {
             return Err("Wrong number of arguments in buffer limit configuration.".into());
         }
@@ -88,9 +88,17 @@ impl fmt::Display for OutputLimits {
     }
 }
 
+/// The words of a text, between single blanks: Redis takes no others where they come in groups.
+fn words(text: &str) -> Vec<&str> {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    text.split(' ').collect()
+}
+
 /// Checks `seconds changes` pairs and returns them separated by single spaces.
 pub fn save_points(text: &str) -> Result<String, Refusal> {
-    let words: Vec<&str> = text.split_whitespace().collect();
+    let words = words(text);
     let fine = words.len().is_multiple_of(2)
         && words.chunks_exact(2).all(|pair| {
             let seconds = pair[0].parse::<i32>();

@@ -285,6 +285,23 @@ const REFUSALS: &[(&str, &str, &str)] = &[
     ),
     ("save", "3600 1 300", "Invalid save parameters"),
     ("save", "0 1", "Invalid save parameters"),
+    ("save", "  ", "Invalid save parameters"),
+    ("save", "60 1  30 2 ", "Invalid save parameters"),
+    (
+        "client-output-buffer-limit",
+        "\n",
+        "Wrong number of arguments in buffer limit configuration.",
+    ),
+    (
+        "shutdown-on-sigterm",
+        "save nosave",
+        "shutdown options SAVE and NOSAVE can't be used simultaneously",
+    ),
+    (
+        "shutdown-on-sigterm",
+        "",
+        "argument(s) must be one of the following: default, save, nosave, now, force",
+    ),
     ("oom-score-adj-values", "1 2", "wrong number of arguments"),
 ];
 

@@ -115,7 +115,12 @@ impl<'a> Layer<'a> {
         }
         let again = std::mem::replace(&mut self.seen[index], true);
         let text = if again && kind == Kind::SavePoints && !text.is_empty() {
-            &format!("{} {text}", self.values.text(index))
+            let before = self.values.text(index);
+            if before.is_empty() {
+                text
+            } else {
+                &format!("{before} {text}")
+            }
         } else {
             text
         };
