@@ -1,7 +1,7 @@
 //! `CONFIG REWRITE`: the file brought up to the settings, with its comments and order kept.
 
 use std::fmt;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use toml_edit::{Array, DocumentMut, Item, Value as TomlValue};
@@ -45,7 +45,11 @@ struct Plan {
 /// Rewrites the file in one step: a reader sees the old text or the new, never a part.
 pub fn rewrite(path: &Path, values: &Values, machine: &Machine) -> Result<(), RewriteError> {
     let failed = |error: std::io::Error| RewriteError::Failed(error.to_string());
-    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let text = match std::fs::read_to_string(path) {
+        // A file that is gone is written anew.
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        read => read.map_err(failed)?,
+    };
     let syntax = Syntax::of(path, &text);
     let entries = file::parse(syntax, &text)
         .map_err(|fault| RewriteError::Failed(format!("line {}: {}", fault.line, fault.message)))?;
@@ -54,7 +58,7 @@ pub fn rewrite(path: &Path, values: &Values, machine: &Machine) -> Result<(), Re
         Syntax::Toml => rewrite_toml(&text, &entries, &plan, values)?,
         Syntax::Lines => rewrite_lines(&text, &entries, &plan, values),
     };
-    if new != text {
+    if new != text || !path.exists() {
         replace(path, new.as_bytes()).map_err(failed)?;
     }
     Ok(())
@@ -203,12 +207,14 @@ fn is_list(index: usize) -> bool {
 /// Writes beside the file and renames over it, with the file's own permissions.
 fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
     // A link stays a link: what it points to is replaced.
-    let path = std::fs::canonicalize(path)?;
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".rewrite");
     let beside = path.with_file_name(name);
     let mut file = std::fs::File::create(&beside)?;
-    file.set_permissions(std::fs::metadata(&path)?.permissions())?;
+    if let Ok(old) = std::fs::metadata(&path) {
+        file.set_permissions(old.permissions())?;
+    }
     file.write_all(text)?;
     file.sync_all()?;
     std::fs::rename(&beside, &path)
@@ -313,6 +319,19 @@ mod tests {
             emptied,
             "# Ours.\nport 7000\n\n# more\nsave \"\"\nslave-read-only yes\n"
         );
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_written_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut values = Values::defaults(&machine());
+        let hz = find("hz").unwrap();
+        for (value, text) in [("20", "hz 20\n"), ("10", "")] {
+            let path = directory.path().join(value);
+            values.assign(hz, value, &machine()).unwrap();
+            rewrite(&path, &values, &machine()).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
     }
 
     #[test]
