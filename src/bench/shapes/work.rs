@@ -39,14 +39,15 @@ impl Work {
             .iter()
             .map(|dialect| Queue::all(*dialect, plan.keys))
             .collect();
-        // A consumer at each queue of each dialect in turn, so that none is without.
         let mut begins = Vec::new();
         let mut begin = 0;
         for queues in &each {
             begins.push(begin);
             begin += queues.len();
         }
-        let consumers: Vec<Consumer> = (0..plan.consumers.max(begin))
+        // Dialects take turns, so each gets as many as the one with most queues: none is without.
+        let queues_max = each.iter().map(Vec::len).max().unwrap_or(0);
+        let consumers: Vec<Consumer> = (0..plan.consumers.max(each.len() * queues_max))
             .map(|index| {
                 let dialect = index % each.len();
                 let queue = begins[dialect] + index / each.len() % each[dialect].len();
@@ -127,5 +128,36 @@ impl Shape for Work {
     fn conclude(&mut self, control: &mut Control) -> Result<Verdict> {
         control.delete(&self.keys())?;
         Ok(self.messages.verdict(|_, _| true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::super::super::options::parse;
+    use super::Work;
+
+    #[test]
+    fn no_queue_is_without_a_consumer() {
+        for line in [
+            "mixed",
+            "mixed -c 3",
+            "mixed -c 50",
+            "sidekiq -c 1",
+            "celery",
+            "bullmq",
+        ] {
+            let words = ["bench"].into_iter().chain(line.split(' '));
+            let options = parse(words.map(OsString::from)).unwrap();
+            let work = Work::new(&options.plans[0], 1);
+            for queue in 0..work.queues.len() {
+                let mut consumers = work.consumers.iter();
+                assert!(
+                    consumers.any(|consumer| consumer.queue == queue),
+                    "{line}: {queue}"
+                );
+            }
+        }
     }
 }
