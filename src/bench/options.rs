@@ -301,7 +301,7 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, clap::Erro
         .into_iter()
         .filter_map(|id| matches.get_one::<String>(id))
         .map(|name| Target {
-            name: name.clone(),
+            name: with_host(name),
             user: matches.get_one("user").cloned(),
             password: matches.get_one("password").cloned(),
         })
@@ -329,6 +329,15 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Options, clap::Erro
         svg: matches.get_one("svg").cloned(),
         shows_progress: !matches.get_flag("quiet"),
     })
+}
+
+/// A server of which only the port is given is on this machine.
+fn with_host(server: &str) -> String {
+    if server.starts_with(':') {
+        format!("127.0.0.1{server}")
+    } else {
+        server.to_owned()
+    }
 }
 
 fn get(matches: &ArgMatches, id: &str) -> Option<usize> {
@@ -447,6 +456,13 @@ mod tests {
             (plan.pipeline, plan.keys, plan.duration_us),
             (1, 8, 2_000_000)
         );
+    }
+
+    #[test]
+    fn a_port_alone_is_on_this_machine() {
+        let options = read("bench get --server :7000 --vs :6380").unwrap();
+        let names: Vec<&str> = options.targets.iter().map(|target| &*target.name).collect();
+        assert_eq!(names, ["127.0.0.1:7000", "127.0.0.1:6380"]);
     }
 
     #[test]
