@@ -1,5 +1,7 @@
 //! The query of a request: `name=value` pairs, percent-encoded.
 
+use crate::limits::DATABASES;
+
 /// The value of a name, decoded.
 pub fn value(query: &str, name: &str) -> Option<Vec<u8>> {
     query.split('&').find_map(|pair| {
@@ -12,6 +14,18 @@ pub fn value(query: &str, name: &str) -> Option<Vec<u8>> {
 pub fn number(query: &str, name: &str) -> Option<u64> {
     let value = value(query, name)?;
     std::str::from_utf8(&value).ok()?.parse().ok()
+}
+
+/// The database that is asked for, if one is; an error where there is none of that number.
+pub fn db(query: &str) -> Result<Option<u8>, ()> {
+    let Some(text) = value(query, "db") else {
+        return Ok(None);
+    };
+    let db = number(query, "db").and_then(|db| u8::try_from(db).ok());
+    match db.filter(|db| usize::from(*db) < DATABASES) {
+        None if !text.is_empty() => Err(()),
+        db => Ok(db),
+    }
 }
 
 fn decode(text: &str) -> Vec<u8> {

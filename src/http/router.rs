@@ -116,6 +116,9 @@ pub fn answer(
     let query = head.uri.query().unwrap_or("");
     match path {
         "/metrics" => scrape(engine, now, head),
+        "/api/backlog" | "/api/queue" if query::db(query).is_err() => {
+            line(StatusCode::BAD_REQUEST, "db is a number from 0 to 15")
+        }
         "/api/backlog" => json(api::backlog(engine, query, now)),
         "/api/queue" if access.token.is_none() && !engine.is_open() => refuse(Refused::Messages),
         "/api/queue" => json(api::queue(engine, query, now)),

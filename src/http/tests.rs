@@ -172,6 +172,12 @@ fn json_tells_of_queues_and_what_lies_in_them() {
     let (_, json) = get(&bench, "/api/queue?name=log");
     assert!(json.contains("\"text\":\"k=v\""), "{json}");
     assert!(json.contains("\"groups\":[{\"name\":\"g\""), "{json}");
+    for db in ["99", "-1", "x", "16"] {
+        for path in ["queue", "backlog"] {
+            let (status, _) = get(&bench, &format!("/api/{path}?name=log&db={db}"));
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{path} {db}");
+        }
+    }
     let (status, json) = get(&bench, "/api/queue?name=nosuch");
     assert_eq!(status, StatusCode::OK);
     assert!(json.contains("\"length\":0"), "{json}");
