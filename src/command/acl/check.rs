@@ -326,6 +326,9 @@ pub(in crate::command) fn authenticate(
         } else {
             Context::TopLevel
         };
+        let client = &call.session.client;
+        let running = call.session.last_command;
+        client.command.store(running, Ordering::Relaxed);
         note(call, Reason::Auth, context, command, Some(name));
         if let Some(ip) = foreign_ip {
             call.engine.attempts.note_failure(ip, now_ms);

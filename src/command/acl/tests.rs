@@ -278,6 +278,8 @@ fn refusals_are_logged_and_counted() {
         log.contains("$6 object $4 AUTH $8 username $6 alice2 $11 age-seconds"),
         "{log}"
     );
+    let auth = log.split("client-info").nth(1).unwrap();
+    assert!(auth.contains(" cmd=auth "), "{log}");
     assert!(log.contains("$5 count :2 $6 reason $7 command"), "{log}");
     assert!(log.contains("user=alice"), "{log}");
     let stats = bench.run("INFO stats");
