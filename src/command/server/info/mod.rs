@@ -250,6 +250,26 @@ mod tests {
     }
 
     #[test]
+    fn listeners_say_what_they_speak() {
+        let flags = ["weir", "--tls-port", "7001"].map(std::ffi::OsString::from);
+        let loaded = crate::config::load(flags.into_iter(), std::iter::empty());
+        let Ok(crate::config::Loaded::Run(start)) = loaded else {
+            panic!("the flag is known");
+        };
+        let bench = Bench::with_config(start.config);
+        let addresses = ["127.0.0.1:7000", "127.0.0.1:7001", "/s"].map(str::to_owned);
+        bench.engine.note_addresses(&addresses);
+        let server = bench.run("INFO server");
+        for listener in [
+            "listener0:name=tcp,bind=127.0.0.1,port=7000 ",
+            "listener1:name=tls,bind=127.0.0.1,port=7001 ",
+            "listener2:name=unix,bind=/s ",
+        ] {
+            assert!(server.contains(listener), "{listener} in {server}");
+        }
+    }
+
+    #[test]
     fn tools_find_their_fields() {
         let bench = Bench::new();
         let mut client = bench.client();

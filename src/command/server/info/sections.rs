@@ -44,9 +44,13 @@ pub(super) fn server(text: &mut Text, facts: &Facts<'_>) {
     let file = engine.config.file().unwrap_or(std::path::Path::new(""));
     text.line("config_file", file.display());
     text.line("io_threads_active", 0);
+    let tls_port = engine.config.settings().tls_port.to_string();
     for (index, address) in addresses.iter().enumerate() {
         let listener = match tcp_parts(address) {
-            Some((bind, port)) => format!("name=tcp,bind={bind},port={port}"),
+            Some((bind, port)) => {
+                let kind = if port == tls_port { "tls" } else { "tcp" };
+                format!("name={kind},bind={bind},port={port}")
+            }
             None => format!("name=unix,bind={address}"),
         };
         text.line(&format!("listener{index}"), listener);
