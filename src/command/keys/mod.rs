@@ -16,6 +16,7 @@ mod tests;
 mod ttl;
 mod wait;
 
+pub(super) use object::encoding_of;
 pub(super) use replace::replace;
 
 use crate::flags;

@@ -6,6 +6,7 @@
 use crate::command::call::Call;
 use crate::command::error::Error;
 use crate::command::outcome::{Outcome, Result};
+use crate::config::index_of;
 use crate::protocol::Args;
 use crate::protocol::number::parse_i64;
 use crate::store::{Entry, Queue, Value};
@@ -23,7 +24,17 @@ pub fn object(_call: &mut Call<'_, '_>, _args: Args<'_>) -> Result {
 /// OBJECT ENCODING key
 pub fn encoding(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let list_limit = call.engine.config.live().list_max_listpack_size();
-    let found = look(call, args, |entry, _| match &entry.value {
+    match look(call, args, |entry, _| encoding_of(&entry.value, list_limit)) {
+        Some(encoding) => call.reply.bulk_str(encoding),
+        None => call.reply.null(),
+    }
+    Ok(Outcome::Done)
+}
+
+/// What Redis would call the way in which it keeps a value; `list_limit` is
+/// `list-max-listpack-size`.
+pub(in crate::command) fn encoding_of(value: &Value, list_limit: i64) -> &'static str {
+    match value {
         Value::Text(text) => text.encoding(),
         Value::Queue(queue) => queue_encoding(queue, list_limit),
         Value::Hash(hash) => hash.encoding(),
@@ -31,12 +42,7 @@ pub fn encoding(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
         Value::SortedSet(set) if set.is_small() => "listpack",
         Value::SortedSet(_) => "skiplist",
         Value::Stream(_) => "stream",
-    });
-    match found {
-        Some(encoding) => call.reply.bulk_str(encoding),
-        None => call.reply.null(),
     }
-    Ok(Outcome::Done)
 }
 
 /// OBJECT FREQ key
@@ -55,12 +61,25 @@ pub fn freq(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
 /// OBJECT IDLETIME key
 pub fn idletime(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     match look(call, args, Entry::idle_s) {
+        Some(_) if tracks_frequency(call) => {
+            return Err(Error::line(
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when \
+             switching between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
+        }
         Some(idle_s) => call
             .reply
             .integer(i64::try_from(idle_s).unwrap_or(i64::MAX)),
         None => call.reply.null(),
     }
     Ok(Outcome::Done)
+}
+
+/// Whether `maxmemory-policy` is one of those by which Redis counts uses instead of timing them.
+fn tracks_frequency(call: &Call<'_, '_>) -> bool {
+    let setting = const { index_of("maxmemory-policy") };
+    // The positions of its words: volatile-lfu, allkeys-lfu.
+    matches!(call.engine.config.live().number(setting), 1 | 5)
 }
 
 /// OBJECT REFCOUNT key

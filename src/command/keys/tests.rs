@@ -324,6 +324,16 @@ fn idle_time_counts_from_the_last_use() {
     bench.run("object encoding a");
     bench.run("memory usage a");
     assert_eq!(bench.run("object idletime a"), ":10");
+    for policy in ["volatile-lfu", "allkeys-lfu"] {
+        bench.run(&format!("CONFIG SET maxmemory-policy {policy}"));
+        let refused = bench.run("OBJECT IDLETIME a");
+        assert!(
+            refused.starts_with("-ERR An LFU maxmemory policy is selected"),
+            "{refused}"
+        );
+        assert_eq!(bench.run("OBJECT IDLETIME nosuch"), "$-1");
+    }
+    bench.run("CONFIG SET maxmemory-policy allkeys-lru");
     bench.run("touch a");
     assert_eq!(bench.run("object idletime a"), ":0");
     bench.now = bench.now.after(Duration::from_secs(3));

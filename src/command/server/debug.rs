@@ -10,6 +10,7 @@ use crate::store::{Key, ShardSet, Text, Value};
 
 use super::super::call::Call;
 use super::super::error::Error;
+use super::super::keys::encoding_of;
 use super::super::outcome::{Outcome, Result};
 
 /// Longest DEBUG SLEEP: an hour.
@@ -111,14 +112,15 @@ fn object(call: &mut Call<'_, '_>, args: Args<'_>) -> Result {
     let key = call.key(args.at(2));
     hold(call, &key);
     let now_ms = call.now_ms();
+    let list_limit = call.engine.config.live().list_max_listpack_size();
     let entry = call
         .shard(&key)
         .peek(&key, now_ms)
         .ok_or(Error::NoSuchKey)?;
+    let encoding = encoding_of(&entry.value, list_limit);
     let line = format!(
-        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        "Value at:{:p} refcount:1 encoding:{encoding} serializedlength:{} lru:{} lru_seconds_idle:{}",
         &raw const entry.value,
-        entry.value.kind().name(),
         entry.value.heap_bytes(),
         // Twenty-four bits of the second in which it was last used.
         entry.used_s(now_ms) & 0xff_ffff,
@@ -227,7 +229,9 @@ mod tests {
         assert_eq!(bench.run("DEBUG POPULATE 100 p 30"), "+OK");
         assert_eq!(bench.run("DBSIZE"), ":100");
         assert!(bench.run("GET p:99").starts_with("$30 value:99"));
-        assert!(bench.run("DEBUG OBJECT p:1").contains("encoding:string"));
+        assert!(bench.run("DEBUG OBJECT p:1").contains("encoding:embstr"));
+        bench.run("RPUSH l a");
+        assert!(bench.run("DEBUG OBJECT l").contains(" encoding:listpack "));
         assert_eq!(bench.run("DEBUG OBJECT nosuch"), "-ERR no such key");
         assert_eq!(bench.run("DEBUG ERROR CODE"), "-CODE");
         assert_eq!(bench.run("DEBUG PROTOCOL map"), "*6 :0 :0 :1 :1 :2 :0");
