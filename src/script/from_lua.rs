@@ -54,7 +54,7 @@ impl Writing<'_> {
                 (Resp::V2, false) => self.reply.null(),
             },
             Value::Table(_) if depth >= DEPTH_MAX => {
-                self.reply.error(b"ERR reached lua stack limit")
+                self.reply.error(b"ERR reached lua stack limit");
             }
             Value::Table(table) => self.table(table, depth)?,
             _ => self.reply.null(),

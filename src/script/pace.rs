@@ -41,15 +41,11 @@ impl<'a> Pace<'a> {
         if built_bytes > self.bytes_max {
             return Err(bare_text("not enough memory"));
         }
-        match self.steps_left.checked_sub(count) {
-            Some(left) => {
-                self.steps_left = left;
-                Ok(())
-            }
-            None => {
-                self.steps_left = LOOK_STEPS;
-                self.shared.look_around()
-            }
+        if let Some(left) = self.steps_left.checked_sub(count) {
+            self.steps_left = left;
+            return Ok(());
         }
+        self.steps_left = LOOK_STEPS;
+        self.shared.look_around()
     }
 }

@@ -686,6 +686,11 @@ fn wrapped_functions_refuse_what_their_own_refuse() {
             "{call}"
         );
     }
+}
+
+#[test]
+fn wrapped_functions_say_where_they_were_called() {
+    let place = "ERR user_script:1: ";
     // A tail call too knows its caller, where the function is one of C.
     assert_eq!(
         run("return rawget(nil)"),
