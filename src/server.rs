@@ -46,7 +46,7 @@ pub fn run(start: &Start) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     command::rename(&start.config.renames()).map_err(anyhow::Error::msg)?;
-    let settings = with_files(start, settings);
+    let settings = with_files(start, &settings);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let seed = ahash::RandomState::new().hash_one(std::process::id());
     let engine = Engine::new(
@@ -320,7 +320,7 @@ fn shut_down(engine: &Engine, workers: Vec<Worker<Arrival>>, timeout: Duration) 
 
 /// Has `maxclients` be what the process may open files for, now and later; gives the settings with
 /// that.
-fn with_files(start: &Start, settings: Arc<Settings>) -> Arc<Settings> {
+fn with_files(start: &Start, settings: &Settings) -> Arc<Settings> {
     let spare = SPARE_FILES + FILES_PER_WORKER * settings.workers as u64;
     let wanted = settings.maxclients;
     let room = room_for(wanted, spare);

@@ -93,8 +93,8 @@ async fn serve(listener: StdListener, engine: Arc<Engine>, access: Arc<Access>) 
             Ok((stream, peer)) => {
                 let stream = Patient::new(stream, READING_TIME_MAX);
                 let moved_us = stream.moved_us();
-                let talk = speak(stream, peer, Arc::clone(&engine), Arc::clone(&access));
-                let task = tasks.spawn(talk);
+                let serving = speak(stream, peer, Arc::clone(&engine), Arc::clone(&access));
+                let task = tasks.spawn(serving);
                 connections.push(Connection { task, moved_us });
             }
             Err(error) => {
