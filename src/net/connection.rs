@@ -352,10 +352,7 @@ impl Connection {
                     (0, consumed)
                 }
                 Parsed::Error(error) => {
-                    if call.session.wants_replies() {
-                        call.reply.error(&error.line());
-                    }
-                    call.stats.protocol_errors.add(1);
+                    refuse(&mut call, &error.line());
                     self.is_closing = true;
                     break;
                 }
@@ -414,8 +411,7 @@ impl Connection {
                 self.engine
                     .blocked_clients_len
                     .fetch_add(1, Ordering::Relaxed);
-                let left_us = left_ms.saturating_mul(1000);
-                Some(now.mono_us.saturating_add(left_us))
+                Some(now.mono_us.saturating_add(left_ms.saturating_mul(1000)))
             }
             Held::Blocked => self.session.blocked.and_then(|blocked| blocked.deadline_us),
         };
@@ -479,6 +475,15 @@ fn limits_of(engine: &Engine, session: &Session) -> Limits {
         }
     } else {
         Limits::unauthenticated()
+    }
+}
+
+/// Counts what is no request, and says so where replies are sent.
+#[cold]
+fn refuse(call: &mut Call<'_, '_>, line: &[u8]) {
+    call.stats.protocol_errors.add(1);
+    if call.session.wants_replies() {
+        call.reply.error(line);
     }
 }
 

@@ -30,12 +30,13 @@ fn a_pause_holds_writes_until_it_is_lifted() {
     let server = Server::weir(&[]);
     let mut control = Raw::open(server.address);
     let mut writer = Raw::open(server.address);
-    control.ask(&["CLIENT", "PAUSE", "100000", "WRITE"], "+OK\r\n");
-    writer.ask(&["GET", "k"], "$-1\r\n");
-    writer.send(&request(&["SET", "k", "v"]));
+    // What is to be queued would wait as well.
     let mut transaction = Raw::open(server.address);
     transaction.ask(&["MULTI"], "+OK\r\n");
     transaction.ask(&["INCR", "n"], "+QUEUED\r\n");
+    control.ask(&["CLIENT", "PAUSE", "100000", "WRITE"], "+OK\r\n");
+    writer.ask(&["GET", "k"], "$-1\r\n");
+    writer.send(&request(&["SET", "k", "v"]));
     transaction.send(&request(&["EXEC"]));
     for _ in 0..100 {
         control.ask(&["GET", "k"], "$-1\r\n");

@@ -24,7 +24,7 @@ pub(super) const LARGE_BYTES_MIN: usize = 16 << 10;
 const EXPECTED_BYTES_MAX: usize = 2 << 20;
 /// More room than that, so that the read that gets all of a request also finds the socket empty.
 const SLACK_BYTES: usize = 64;
-/// Requests that are read ahead while the client blocks or is paused.
+/// Bytes of requests that are read ahead while the client blocks or is paused.
 const INPUT_AHEAD_BYTES_MAX: usize = 64 << 10;
 
 thread_local! {
@@ -110,9 +110,13 @@ impl Connection {
     #[cold]
     #[inline(never)]
     fn read_own(&mut self) -> Option<Poll<io::Result<usize>>> {
-        if self.held != Held::No && self.input.len() >= INPUT_AHEAD_BYTES_MAX {
-            // The end stands behind what is not read: who has gone is not to stand in lines.
-            return Some(if self.stream.has_hung_up() {
+        let is_postponed = self.session.postponed.is_some();
+        let is_full = self.input.len() >= INPUT_AHEAD_BYTES_MAX;
+        if self.held != Held::No && (is_postponed || is_full) {
+            // The end stands behind what is not read. What a step that rests holds up would have been
+            // executed before it was read; who waits for others and has gone is to wait no more.
+            let is_over = self.stream.has_hung_up() && !is_postponed;
+            return Some(if is_over {
                 Poll::Ready(Ok(0))
             } else {
                 Poll::Pending

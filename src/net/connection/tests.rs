@@ -1,12 +1,15 @@
 //! What a connection does with what its client sends.
 
+use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::command::testing::Bench;
-use crate::command::tick;
+use crate::command::{Meanwhile, tick};
 use crate::net::testing::Wire;
 use crate::worker::{Connection as _, Turn};
+
+use super::Held;
 
 fn request(args: &[&str]) -> Vec<u8> {
     let words = args
@@ -48,6 +51,39 @@ fn who_goes_while_it_waits_is_gone_however_much_it_sent() {
         assert_eq!(bench.run("LPOP ghost"), "$1 m");
     }
     assert_eq!(bench.run("EXISTS aa"), ":0");
+}
+
+thread_local! {
+    /// Who has turns while a script rests.
+    static BESIDE: RefCell<Option<Wire>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn what_was_sent_before_going_is_executed_though_a_script_held_it_up() {
+    let bench = Bench::new();
+    let at_rest: fn() = || {
+        BESIDE.with_borrow_mut(|wire| {
+            let ends = wire.as_mut().map(Wire::turn_ends);
+            assert_eq!(ends, Some(Turn::Wait { until_us: None }));
+        });
+    };
+    let meanwhile = Meanwhile {
+        always: at_rest,
+        unless_inside: at_rest,
+    };
+    bench.engine.meanwhile.set(meanwhile).expect("set once");
+    let wire = Wire::new(&bench, usize::MAX);
+    wire.socket.send(&request(&["RPUSH", "used", "c"]));
+    wire.socket.close(false);
+    BESIDE.set(Some(wire));
+    let script = "redis.call('rpush', KEYS[1], 'a') for i = 1, 2000 do end \
+                  return redis.call('rpush', KEYS[1], 'b')";
+    let words = ["EVAL", script, "1", "used"].map(|word| word.as_bytes().to_vec());
+    assert_eq!(bench.play_args(&mut bench.client(), &words), ":2");
+    let mut wire = BESIDE.take().expect("it stays");
+    assert_eq!(wire.connection.held, Held::NotNow);
+    assert_eq!(wire.turn_ends(), Turn::Over);
+    assert_eq!(bench.run("LRANGE used 0 -1"), "*3 $1 a $1 b $1 c");
 }
 
 #[test]
@@ -111,7 +147,7 @@ fn nobody_is_kept_whom_a_pause_held_up() {
     assert_eq!(goes.turn_ends(), Turn::Over);
     goes.connection.close(goes.now);
     assert_eq!(pauses.waiting_len(), 1);
-    stays.now = bench.now.after(Duration::from_secs(60));
+    stays.now = bench.now.after(Duration::from_mins(1));
     assert_eq!(stays.turn(), b"+OK\r\n");
     assert_eq!(pauses.waiting_len(), 0);
 }
