@@ -25,6 +25,8 @@ mod table;
 mod values;
 
 #[cfg(test)]
+mod source_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;
