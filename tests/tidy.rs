@@ -70,7 +70,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("http", &["clock", "command", "metrics", "pubsub", "store"]),
+    (
+        "http",
+        &["clock", "command", "metrics", "pubsub", "store", "sync"],
+    ),
     ("logging", &["config"]),
     ("banner", &["config"]),
     (
