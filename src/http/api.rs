@@ -168,7 +168,7 @@ pub fn backlog(engine: &Engine, query: &str, now: Now) -> Option<String> {
     let order = query::value(query, "sort").and_then(|sort| Order::parse(&sort));
     let limit = query::number(query, "limit").and_then(|limit| usize::try_from(limit).ok());
     let wanted = Wanted {
-        db: query::db(query).ok().flatten(),
+        db: query::number(query, "db").and_then(|db| u8::try_from(db).ok()),
         pattern: pattern.as_deref().unwrap_or(b"*"),
         order: order.unwrap_or_default(),
         limit: limit.unwrap_or(ROWS_DEFAULT).min(ROWS_MAX),
@@ -212,9 +212,9 @@ fn drops(survey: &Survey<'_>) -> Fact {
 /// `/api/queue?db=&name=`: one queue or stream, the distribution of its waiting times, and what
 /// lies at its ends. Nothing is taken.
 pub fn queue(engine: &Engine, query: &str, now: Now) -> Option<String> {
-    let db = query::db(query).ok().flatten().unwrap_or(0);
+    let db = query::number(query, "db").and_then(|db| u8::try_from(db).ok());
     let name = query::value(query, "name").unwrap_or_default();
-    let (found, messages) = glance_at(engine, (db, &name), now, PEEKED_MAX)?;
+    let (found, messages) = glance_at(engine, (db.unwrap_or(0), &name), now, PEEKED_MAX)?;
     let steps = found.backlog.wait_steps.iter().map(|&(until_ms, count)| {
         Fact::Map(vec![
             ("until_ms", Fact::Count(until_ms)),

@@ -1,7 +1,5 @@
 //! The query of a request: `name=value` pairs, percent-encoded.
 
-use crate::limits::DATABASES;
-
 /// The value of a name, decoded.
 pub fn value(query: &str, name: &str) -> Option<Vec<u8>> {
     query.split('&').find_map(|pair| {
@@ -16,16 +14,10 @@ pub fn number(query: &str, name: &str) -> Option<u64> {
     std::str::from_utf8(&value).ok()?.parse().ok()
 }
 
-/// The database that is asked for, if one is; an error where there is none of that number.
-pub fn db(query: &str) -> Result<Option<u8>, ()> {
-    let Some(text) = value(query, "db") else {
-        return Ok(None);
-    };
-    let db = number(query, "db").and_then(|db| u8::try_from(db).ok());
-    match db.filter(|db| usize::from(*db) < DATABASES) {
-        None if !text.is_empty() => Err(()),
-        db => Ok(db),
-    }
+/// Whether a database is asked for that is none of so many.
+pub fn asks_beyond(query: &str, databases: usize) -> bool {
+    let is_asked = value(query, "db").is_some_and(|db| !db.is_empty());
+    is_asked && number(query, "db").is_none_or(|db| db >= databases as u64)
 }
 
 fn decode(text: &str) -> Vec<u8> {

@@ -114,10 +114,11 @@ pub fn answer(
         return refuse(refused);
     }
     let query = head.uri.query().unwrap_or("");
+    let databases = engine.config.settings().databases;
     match path {
         "/metrics" => scrape(engine, now, head),
-        "/api/backlog" | "/api/queue" if query::db(query).is_err() => {
-            line(StatusCode::BAD_REQUEST, "db is a number from 0 to 15")
+        "/api/backlog" | "/api/queue" if query::asks_beyond(query, databases) => {
+            line(StatusCode::BAD_REQUEST, "there is no such db")
         }
         "/api/backlog" => json(api::backlog(engine, query, now)),
         "/api/queue" if access.token.is_none() && !engine.is_open() => refuse(Refused::Messages),
