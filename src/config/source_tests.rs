@@ -324,37 +324,3 @@ fn help_and_version_are_answers() {
         assert_eq!(text, format!("weir {}\n", env!("CARGO_PKG_VERSION")));
     }
 }
-
-#[test]
-fn lines_of_a_file_are_read_together_and_once() {
-    let directory = tempfile::tempdir().unwrap();
-    let load = |lines: &str| {
-        std::fs::write(directory.path().join("weir.conf"), lines).unwrap();
-        load_with(directory.path(), &["weir.conf"], &[])
-    };
-    // The second line is what keeps the first from being a circle.
-    let Ok(Loaded::Run(start)) = load("policy * dead-letter dead\npolicy dead max-length 5\n")
-    else {
-        panic!("refused");
-    };
-    assert_eq!(
-        start.config.policy_text(),
-        "dead max-length 5; * dead-letter dead"
-    );
-    for (lines, expected) in [
-        (
-            "policy a max-length 1\npolicy b max-length 0\nport 1",
-            ":2: policy b max-length 0: ",
-        ),
-        (
-            "policy a dead-letter b\npolicy b dead-letter a\nport 1",
-            ":2: dead letters would go in a circle: ",
-        ),
-    ] {
-        let refusal = load(lines).unwrap_err().to_string();
-        assert!(refusal.contains(expected), "{refusal}");
-    }
-    let line = |at| format!("policy q{at} dead-letter q{}", at + 1);
-    let chain: Vec<String> = (0..4000).map(line).collect();
-    assert!(load(&chain.join("\n")).is_ok());
-}

@@ -453,6 +453,7 @@ fn bytes_that_are_no_text() {
         .unwrap_err();
     assert!(matches!(refused, SetError::Refused(..)));
 }
+
 // Documentation.
 
 #[test]
