@@ -225,10 +225,9 @@ fn lines_of_a_file_are_read_together_and_once() {
         let refusal = load(lines).unwrap_err().to_string();
         assert!(refusal.contains(expected), "{refusal}");
     }
-    let chain: String = (0..4000)
-        .map(|at| format!("policy q{at} dead-letter q{}\n", at + 1))
-        .collect();
-    assert!(load(&chain).is_ok());
+    let line = |at| format!("policy q{at} dead-letter q{}", at + 1);
+    let chain: Vec<String> = (0..4000).map(line).collect();
+    assert!(load(&chain.join("\n")).is_ok());
 }
 
 #[test]
