@@ -485,13 +485,16 @@ fn start(len: usize, from: i64) -> usize {
     usize::try_from(from.clamp(1, end + 1)).unwrap_or(1)
 }
 
-/// A message that begins with the place in the script.
+/// A message that begins with the place in the script, or with none where `pcall` made the call.
 fn refusal(lua: &Lua, problem: &str) -> mlua::Error {
     let ours = CHUNK.trim_start_matches('=');
     for level in 1.. {
         let place = lua.inspect_stack(level, |debug| {
             let source = debug.source().short_src?.into_owned();
             let line = debug.current_line()?;
+            if source == "sandbox" {
+                return Some(String::new());
+            }
             (source != ours).then(|| format!("{source}:{line}: "))
         });
         match place {

@@ -474,6 +474,10 @@ fn what_may_take_long_is_matched_alike() {
             "bad argument #2 to 'gsub' (string/function/table expected)",
         ),
         ("s:gsub('a+', error)", "aaaa"),
+        (
+            "select(2, pcall(string.find, s, 'a+('))",
+            "$18 unfinished capture",
+        ),
     ] {
         let seen = run_for(
             &format!("local s = ('a'):rep(4000) .. 'b' .. ('a'):rep(4) return {call}"),
