@@ -228,6 +228,8 @@ impl Model {
                 self.run(&format!("RENAME {name} {other}"));
             }
             4 => {
+                // What time has ended goes first: a copy leaves it behind.
+                self.run(&format!("RENAME {name} {name}"));
                 let copied = self.held(name);
                 if self.run(&format!("COPY {name} {other} REPLACE")) == ":1" {
                     self.told.came += copied.unwrap_or_default();
