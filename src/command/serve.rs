@@ -18,7 +18,7 @@ use crate::clock::{self, Now};
 use crate::outbox::WakeList;
 use crate::protocol::{Args, OwnedArgs, Reply, Resp};
 use crate::store::Delayed;
-use crate::store::{self, Held, Key, Kind, Ready, Shard, ShardSet, WaitKey, Waiter};
+use crate::store::{self, Held, Key, Ready, Shard, ShardSet, WaitKey, Waiter};
 
 use super::acl;
 use super::bounds;
@@ -29,7 +29,6 @@ use super::error::Error;
 use super::outcome::{Block, Nothing, Outcome};
 use super::session::{Blocked, Session};
 use super::spec::{Command, KeyPositions};
-use super::stream;
 use super::table::Found;
 
 /// Room in the reply to a waiter: for the name of a key and a small message. It grows for others.
@@ -50,7 +49,7 @@ struct Attempt {
 
 impl store::Attempt for Attempt {
     fn reader(&self) -> Option<(&[u8], &[u8])> {
-        stream::reader_of(self.request.as_args())
+        super::stream::reader_of(self.request.as_args())
     }
 }
 
@@ -348,7 +347,7 @@ fn serve_line(call: &mut Call<'_, '_>, key: &Key<'_>, vain: &mut BTreeSet<u64>) 
                 "a waiter's shards are not held"
             );
             let has_more = waiter.keys.len() > 1;
-            if has_more && (vain.contains(&waiter.ticket) || !may_serve(call, key, &waiter)) {
+            if has_more && vain.contains(&waiter.ticket) {
                 continue;
             }
             if !try_again(call, &waiter) && has_more {
@@ -356,17 +355,6 @@ fn serve_line(call: &mut Call<'_, '_>, key: &Key<'_>, vain: &mut BTreeSet<u64>) 
             }
         }
     }
-}
-
-/// Whether trying the request of who waits for many keys is worth its cost, for one of them.
-fn may_serve(call: &mut Call<'_, '_>, key: &Key<'_>, waiter: &Waiter) -> bool {
-    let now_ms = call.now_ms();
-    let (Some(attempt), Ok(Some(found))) =
-        (attempt_of(waiter), call.shard(key).stream(key, now_ms))
-    else {
-        return true;
-    };
-    waiter.kind != Kind::Stream || stream::may_serve(attempt.request.as_args(), key.name, found)
 }
 
 /// Runs a blocked request on behalf of its connection; serves the client unless it would block
@@ -494,7 +482,7 @@ pub(super) fn ring(engine: &Engine, worker: usize, now: Now, keys: &[WaitKey]) {
             let Some(waiter) = line.and_then(|line| line.next_after(0)) else {
                 return;
             };
-            let reach = stream::dead_letter_shards(call, &key);
+            let reach = super::stream::dead_letter_shards(call, &key);
             hold_waiters(call, waiter.shards.union(reach));
             call.shard(&key).mark_ready(&key);
         });
@@ -550,13 +538,10 @@ mod tests {
         let bench = Bench::new();
         let (mut reader, mut writer) = (bench.client(), bench.client());
         let names: Vec<String> = (0..KEYS).map(|at| format!("k{at}")).collect();
-        for name in &names {
-            bench.run(&format!("XGROUP CREATE {name} g $ MKSTREAM"));
-        }
         let read = format!(
-            "XREADGROUP GROUP g c BLOCK 0 CLAIM 1000 STREAMS {}{}",
+            "XREAD BLOCK 0 STREAMS {}{}",
             names.join(" "),
-            " >".repeat(KEYS)
+            " $".repeat(KEYS)
         );
         assert_eq!(bench.play(&mut reader, &read), "(blocked)");
         let hits = || bench.engine.sum(|stats| &stats.hits);
@@ -567,32 +552,10 @@ mod tests {
         }
         bench.play(&mut writer, "EXEC");
         assert_eq!(reader.look(), "");
-        // It looks for the groups, and then at what they have.
+        // It asks for what is last, and then for what is past that.
         assert_eq!(hits() - before, 2 * KEYS as u64);
         bench.run("XADD k7 1700000000000-5 f v");
         assert!(reader.look().contains("1700000000000-5"));
-    }
-
-    #[test]
-    fn who_reads_many_streams_is_not_tried_for_one_that_has_nothing() {
-        let bench = Bench::new();
-        for name in ["s", "t"] {
-            bench.run(&format!("XGROUP CREATE {name} g $ MKSTREAM"));
-        }
-        for (read, hits) in [
-            ("XREAD BLOCK 0 STREAMS s t $ $", 4),
-            ("XREADGROUP GROUP g c BLOCK 0 STREAMS s t > >", 4),
-        ] {
-            let mut reader = bench.client();
-            assert_eq!(bench.play(&mut reader, read), "(blocked)");
-            let before = bench.engine.sum(|stats| &stats.hits);
-            bench.run("XADD t MAXLEN 0 * f v");
-            assert_eq!(bench.engine.sum(|stats| &stats.hits), before, "{read}");
-            let id = bench.run("XADD t * f v");
-            assert_eq!(bench.engine.sum(|stats| &stats.hits), before + hits);
-            assert!(reader.look().contains(&id), "{read}");
-            bench.run("XTRIM t MAXLEN 0");
-        }
     }
 
     #[test]

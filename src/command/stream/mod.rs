@@ -27,7 +27,7 @@ use crate::protocol::number::parse_i64;
 
 pub(super) use add::add_entry;
 pub(super) use bury::dead_letter_shards;
-pub(super) use read::{may_serve, reader_of};
+pub(super) use read::reader_of;
 
 use super::error::Error;
 use super::outcome::Result;

@@ -12,7 +12,7 @@ use crate::command::spec::KeyPositions;
 use crate::protocol::number::parse_i64;
 use crate::protocol::{Args, Later, Mark, OwnedArgs, Reply, Resp};
 use crate::store::Kind;
-use crate::store::stream::{Stream, StreamId};
+use crate::store::stream::StreamId;
 
 use super::ids::{parse_id, write_entries};
 use super::text;
@@ -90,29 +90,6 @@ pub(in crate::command) fn reader_of(args: Args<'_>) -> Option<(&[u8], &[u8])> {
         at += 1 + takes;
     }
     reader
-}
-
-/// Whether one of the streams that a blocked reader waits for may serve it. False where all that
-/// is there lies behind what the reader has seen; who waits for thousands is not tried for that.
-pub(in crate::command) fn may_serve(args: Args<'_>, name: &[u8], stream: &Stream) -> bool {
-    let is_group = args.at(0).eq_ignore_ascii_case(b"xreadgroup");
-    let Ok(wanted) = Wanted::parse(args, is_group, 0) else {
-        return true;
-    };
-    if wanted.claim_ms.is_some() {
-        return true;
-    }
-    let last = stream.log().last_live_id();
-    if let Some((group, _)) = wanted.group {
-        let group = stream.group(group);
-        return group.is_none_or(|group| group.last_id() < last);
-    }
-    let names = args.from(wanted.keys_at).take(wanted.keys_len);
-    let ids = args.from(wanted.keys_at + wanted.keys_len);
-    names
-        .zip(ids)
-        .filter(|&(other, _)| other == name)
-        .any(|(_, id)| parse_id(id, 0).map_or(true, |after| after < last))
 }
 
 impl<'a> Wanted<'a> {
