@@ -32,6 +32,7 @@ fn main() -> Result<(), Failure> {
     let mut summary = Vec::new();
     for protocol in [2, 3] {
         check_plain(protocol)?;
+        make_group(protocol)?;
         let workers: Vec<Child> = (0..WORKERS)
             .map(|n| {
                 let program = env::current_exe().expect("a path");
@@ -39,7 +40,7 @@ fn main() -> Result<(), Failure> {
                 Command::new(program).arg(name).spawn().expect("a worker")
             })
             .collect();
-        let result = runtime.block_on(produce(protocol, &workers));
+        let result = runtime.block_on(produce(protocol));
         for mut worker in workers {
             if result.is_err() {
                 let _ = worker.kill();
@@ -47,6 +48,8 @@ fn main() -> Result<(), Failure> {
             let _ = worker.wait();
         }
         summary.push(result?);
+        check_nothing_held(protocol)?;
+        account(protocol)?;
     }
     println!("{}; in RESP2 and RESP3", summary[0]);
     Ok(())
@@ -80,15 +83,19 @@ fn check_plain(protocol: u8) -> RedisResult<()> {
     redis::cmd("FLUSHALL").query(&mut connection)
 }
 
+/// The group that workers read as members of: it is there before the first of them.
+fn make_group(protocol: u8) -> RedisResult<()> {
+    client(protocol).get_connection()?.xgroup_create_mkstream("stream", "group", "$")
+}
+
 /// Sends jobs of all kinds and checks what became of them.
-async fn produce(protocol: u8, workers: &[Child]) -> Result<String, Failure> {
+async fn produce(protocol: u8) -> Result<String, Failure> {
     let client = client(protocol);
     let mut connection = client.get_multiplexed_async_connection().await?;
     let mut subscriber = client.get_async_pubsub().await?;
     subscriber.subscribe("done").await?;
     let mut done = subscriber.into_on_message();
 
-    let _: () = connection.xgroup_create_mkstream("stream", "group", "$").await?;
     let mut pipe = redis::pipe();
     for n in 0..JOBS {
         pipe.lpush("list", n).ignore();
@@ -102,7 +109,7 @@ async fn produce(protocol: u8, workers: &[Child]) -> Result<String, Failure> {
         let payload: usize = message.await?.ok_or("no messages")?.get_payload()?;
         finished += payload;
     }
-    let pills = vec!["stop"; workers.len()];
+    let pills = vec!["stop"; WORKERS];
     let _: () = connection.lpush("list", pills).await?;
     for kind in ["list", "stream"] {
         let results: HashMap<usize, usize> = connection.hgetall(format!("results-{kind}")).await?;
@@ -119,17 +126,21 @@ async fn produce(protocol: u8, workers: &[Child]) -> Result<String, Failure> {
         assert!(Instant::now() < deadline, "counters: {sums:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let pending: redis::streams::StreamPendingReply =
-        connection.xpending("stream", "group").await?;
-    assert_eq!(pending.count(), 0, "unacknowledged entries");
-    let held: usize = connection.llen("doing").await?;
-    assert_eq!(held, 0, "jobs in hand");
-    account(protocol)?;
     Ok(format!(
         "{} jobs by lists and streams, {} increments each by WATCH and by script",
         2 * JOBS,
         INCREMENTS * WORKERS
     ))
+}
+
+/// Once the workers have gone, which take the last word from the list of what is in hand.
+fn check_nothing_held(protocol: u8) -> RedisResult<()> {
+    let mut connection = client(protocol).get_connection()?;
+    let pending: redis::streams::StreamPendingReply = connection.xpending("stream", "group")?;
+    assert_eq!(pending.count(), 0, "unacknowledged entries");
+    let held: usize = connection.llen("doing")?;
+    assert_eq!(held, 0, "jobs in hand");
+    Ok(())
 }
 
 /// What the workers noted, which the server knows nothing of.
@@ -161,13 +172,15 @@ async fn work(name: &str) -> Result<(), Failure> {
         let client = client.clone();
         thread::spawn(move || count(&client))
     };
-    let stream = tokio::spawn(read_stream(
+    let stream = read_stream(
         client.get_multiplexed_async_connection().await?,
         manager.clone(),
         format!("{path}-stream"),
-    ));
-    read_list(blocking, manager, format!("{path}-list")).await?;
-    stream.abort();
+    );
+    tokio::select! {
+        stopped = read_list(blocking, manager, format!("{path}-list")) => stopped?,
+        failed = stream => return failed,
+    }
     counting.join().map_err(|_| "a counter panicked")??;
     process::exit(0)
 }
