@@ -58,17 +58,12 @@ pub(super) fn check_replacement(
 /// Has what time has ended go from a queue until so much more fits, or nothing of that kind is left:
 /// it takes no room.
 pub(super) fn make_room(call: &mut Call<'_, '_>, key: &Key<'_>, adding: Tally) {
-    let (now_ms, tick) = (call.now_ms(), call.tick());
-    let lacks_room = |queue: &Queue| {
+    freshen_while(call, key, |queue| {
         let mut after = queue.held();
         after += adding;
         let is_over = |bounds: QueueBounds| !bounds.hold(after.messages, after.bytes);
-        queue.bounds().is_some_and(is_over) && queue.has_overdue(tick)
-    };
-    while let Ok(Some(queue)) = call.held.shard_of(key).queue(key, now_ms)
-        && lacks_room(queue)
-        && freshen(call, key, MOVED_PER_HOLD_MAX)
-    {}
+        queue.bounds().is_some_and(is_over)
+    });
 }
 
 /// [`make_room`], and [`check_room`] after it: nothing is made at the key of what is refused.
@@ -413,9 +408,15 @@ fn freshen_end(call: &mut Call<'_, '_>, key: &Key<'_>, end: End, count: usize) {
 
 /// Has all go from a queue that time has ended, before it comes to where that would not be known.
 pub(super) fn freshen_all(call: &mut Call<'_, '_>, key: &Key<'_>) {
+    freshen_while(call, key, |_| true);
+}
+
+/// Has what time has ended go from a queue while that is wanted, or until nothing of it is left.
+fn freshen_while(call: &mut Call<'_, '_>, key: &Key<'_>, is_wanted: impl Fn(&Queue) -> bool) {
     let (now_ms, tick) = (call.now_ms(), call.tick());
     while let Ok(Some(queue)) = call.held.shard_of(key).queue(key, now_ms)
         && queue.has_overdue(tick)
+        && is_wanted(queue)
         && freshen(call, key, MOVED_PER_HOLD_MAX)
     {}
 }

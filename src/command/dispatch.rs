@@ -71,7 +71,7 @@ fn is_http(args: Args<'_>) -> bool {
 fn execute_special(call: &mut Call<'_, '_>, args: Args<'_>, gates: u32) -> Outcome {
     call.forget_request();
     let reply_mode = call.session.reply_mode;
-    if reply_mode != ReplyMode::On {
+    if !call.session.wants_replies() {
         call.take_mail();
     }
     let mark = call.reply.mark();
@@ -351,12 +351,12 @@ fn timed<const AMONG: bool>(
     let stats = &call.stats.commands[found.index];
     let calls = stats.calls.get();
     stats.calls.add(1);
-    let alone =
+    let is_each_timed =
         is_timed || !found.command.flags.any(Flags::FAST.and(Flags::CHEAP)) || calls < TIMED_ONE_IN;
-    let is_sampled = alone || calls.is_multiple_of(TIMED_ONE_IN);
+    let is_sampled = is_each_timed || calls.is_multiple_of(TIMED_ONE_IN);
     // What is always timed was so the last time, which ended as this came.
     let started_us = is_sampled.then(|| match call.read_us {
-        Some(read_us) if AMONG && alone && before == found.index => read_us,
+        Some(read_us) if AMONG && is_each_timed && before == found.index => read_us,
         _ => clock::mono_us(),
     });
     let may_run_on = AMONG
@@ -378,7 +378,7 @@ fn timed<const AMONG: bool>(
         call.stats.commands[found.index].calls.add(ran - 1);
     }
     if let Some(started_us) = started_us {
-        let stands_for = if alone { 1 } else { TIMED_ONE_IN };
+        let stands_for = if is_each_timed { 1 } else { TIMED_ONE_IN };
         let took_us = note_time(call, found.index, started_us, stands_for);
         // A command that waits is judged when it is served.
         if !matches!(outcome, Outcome::Blocked) {
@@ -483,11 +483,11 @@ fn run_within(
     let stats = &call.stats.commands[found.index];
     let calls = stats.calls.get();
     stats.calls.add(1);
-    let alone = is_timed || calls < TIMED_ONE_IN;
-    let started_us = (alone || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
+    let is_each_timed = is_timed || calls < TIMED_ONE_IN;
+    let started_us = (is_each_timed || calls.is_multiple_of(TIMED_ONE_IN)).then(clock::mono_us);
     let outcome = invoke(call, found, args);
     if let Some(started_us) = started_us {
-        let stands_for = if alone { 1 } else { TIMED_ONE_IN };
+        let stands_for = if is_each_timed { 1 } else { TIMED_ONE_IN };
         let took_us = note_time(call, found.index, started_us, stands_for);
         note_slow(call, found, args, took_us, by_script);
     }

@@ -10,7 +10,7 @@ use std::{ptr, slice};
 
 use mlua::{Function, Lua, Table, ffi};
 
-use super::pattern::{self, may_take_long};
+use super::pattern::{self, may_search_long, may_take_long};
 use super::redis::Shared;
 use super::to_lua::c_len;
 
@@ -87,10 +87,16 @@ pub(super) unsafe fn leave_to_own(state: *mut ffi::lua_State) -> c_int {
 unsafe extern "C-unwind" fn find(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: as said above; any argument may be asked for.
     unsafe {
-        if ffi::lua_toboolean(state, 4) != 0 {
-            return leave_to_own(state);
+        if ffi::lua_toboolean(state, 4) == 0 {
+            return matched(state);
         }
-        matched(state)
+        if is_number_or_none(state, 3)
+            && let (Some(subject), Some(wanted)) = (string_at(state, 1), string_at(state, 2))
+            && may_search_long(subject.len(), wanted)
+        {
+            return go_on_at_a_pace(state);
+        }
+        leave_to_own(state)
     }
 }
 
@@ -125,27 +131,53 @@ unsafe extern "C-unwind" fn gsub(state: *mut ffi::lua_State) -> c_int {
 /// `state` runs one of the above; `is_sound` says whether what comes behind the pattern is of the
 /// right kind.
 unsafe fn with_pattern(state: *mut ffi::lua_State, is_sound: bool) -> c_int {
-    // SAFETY: only what is a string is asked for its bytes, which stay where they are while it is
-    // on the stack. The second upvalue takes a slot below the arguments; it is called with all of
-    // them and leaves its results only.
+    // SAFETY: what follows may be asked of any arguments, and the caller vouches for the rest.
     unsafe {
-        if ffi::lua_type(state, 2) != ffi::LUA_TSTRING {
+        let Some(pattern) = string_at(state, 2) else {
             return leave_to_own(state);
-        }
-        let mut len = 0;
-        let bytes = ffi::lua_tolstring(state, 2, &raw mut len);
-        let pattern = slice::from_raw_parts(bytes.cast::<u8>(), len);
+        };
         if is_too_deep(pattern) {
             return ffi::luaL_error(state, c"pattern too complex".as_ptr());
         }
-        let is_string = ffi::lua_type(state, 1) == ffi::LUA_TSTRING;
-        if !is_string || !is_sound || !may_take_long(ffi::lua_objlen(state, 1), pattern) {
-            return leave_to_own(state);
+        if is_sound
+            && let Some(subject) = string_at(state, 1)
+            && may_take_long(subject.len(), pattern)
+        {
+            return go_on_at_a_pace(state);
         }
+        leave_to_own(state)
+    }
+}
+
+/// Calls the second upvalue with all arguments, and returns what it does.
+///
+/// # Safety
+/// As of `with_pattern`.
+unsafe fn go_on_at_a_pace(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: the upvalue takes a slot below the arguments; it is called with all of them and
+    // leaves its results only.
+    unsafe {
         ffi::lua_pushvalue(state, ffi::lua_upvalueindex(2));
         ffi::lua_insert(state, 1);
         ffi::lua_call(state, ffi::lua_gettop(state) - 1, ffi::LUA_MULTRET);
         ffi::lua_gettop(state)
+    }
+}
+
+/// An argument that is a string, not one that would be made of a number.
+///
+/// # Safety
+/// It is left on the stack for as long as the bytes are used.
+unsafe fn string_at<'s>(state: *mut ffi::lua_State, index: c_int) -> Option<&'s [u8]> {
+    // SAFETY: only what is a string is asked for its bytes, which stay where they are while it is
+    // on the stack.
+    unsafe {
+        if ffi::lua_type(state, index) != ffi::LUA_TSTRING {
+            return None;
+        }
+        let mut len = 0;
+        let bytes = ffi::lua_tolstring(state, index, &raw mut len);
+        Some(slice::from_raw_parts(bytes.cast::<u8>(), len))
     }
 }
 

@@ -21,7 +21,7 @@ use super::host::{Host, hosted};
 use super::plain::is_plain;
 use super::redis::Shared;
 use super::source::{Script, Sha};
-use super::{bit, bounded, from_lua, json, msgpack, random, redis, sealed, structs};
+use super::{bit, bounded, from_lua, json, msgpack, random, redis, sealed, sorted, structs};
 use crate::protocol::{Args, Reply, Resp, c_string};
 
 /// Most memory that the Lua code of one worker may hold, in bytes: past it a script ends with
@@ -338,6 +338,7 @@ fn natives(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     natives.raw_set("struct", structs::library(lua)?)?;
     natives.raw_set("bit", bit::library(lua)?)?;
     natives.raw_set("bounded", bounded::functions(lua, shared)?)?;
+    natives.raw_set("sort", sorted::function(lua, shared)?)?;
     natives.raw_set("sealed", sealed::functions(lua)?)?;
     let (random, randomseed) = random::functions(lua)?;
     natives.raw_set("random", random)?;

@@ -30,6 +30,7 @@ mod plain;
 mod random;
 mod redis;
 mod sealed;
+mod sorted;
 mod source;
 mod structs;
 mod to_lua;

@@ -27,6 +27,8 @@ const ESCAPE: u8 = b'%';
 const SPECIALS: &[u8] = b"^$*+?.([%-";
 /// Steps of Lua's own matcher, some nanoseconds each, that nobody waits long for.
 const SHORT_STEPS_MAX: f64 = 1e7;
+/// Bytes of a set, or of two texts that are compared, that take as long as a step.
+const BYTES_PER_STEP: usize = 16;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -64,20 +66,22 @@ pub(super) enum Extent {
 }
 
 /// Whether Lua's own matcher may take long for a pattern: tries are counted as if each repetition
-/// took any share of the subject. Without anything special it searches bytes.
+/// took any share of the subject, and each try looked through all of the pattern, which sets and
+/// what is taken as it is may ask for.
 pub(super) fn may_take_long(subject_len: usize, pattern: &[u8]) -> bool {
-    #[allow(clippy::cast_precision_loss, reason = "an estimate")]
-    let len = subject_len as f64 + 1.0;
+    let len = estimate(subject_len) + 1.0;
     let is_anchored = pattern.first() == Some(&b'^');
     let mut steps = if is_anchored { 1.0 } else { len };
-    let (mut repetitions, mut is_special) = (0.0, false);
+    steps *= 1.0 + estimate(pattern.len() / BYTES_PER_STEP);
+    let mut repetitions = 0.0;
     let mut rest = pattern;
-    while let [byte, after @ ..] = rest {
+    while steps <= SHORT_STEPS_MAX
+        && let [byte, after @ ..] = rest
+    {
         if *byte == 0 {
             break;
         }
         rest = after;
-        is_special |= SPECIALS.contains(byte);
         let is_unbounded = match byte {
             &ESCAPE => {
                 let escaped = after.first();
@@ -96,11 +100,19 @@ pub(super) fn may_take_long(subject_len: usize, pattern: &[u8]) -> bool {
             repetitions += 1.0;
             steps *= (len + repetitions) / repetitions;
         }
-        if is_special && steps > SHORT_STEPS_MAX {
-            return true;
-        }
     }
-    false
+    steps > SHORT_STEPS_MAX
+}
+
+/// Whether searching what is taken as it is may take Lua's own long, which compares it at each
+/// place.
+pub(super) fn may_search_long(subject_len: usize, text: &[u8]) -> bool {
+    estimate(subject_len) * (1.0 + estimate(text.len() / BYTES_PER_STEP)) > SHORT_STEPS_MAX
+}
+
+#[allow(clippy::cast_precision_loss, reason = "it is an estimate")]
+fn estimate(number: usize) -> f64 {
+    number as f64
 }
 
 /// A subject and a pattern.
@@ -187,7 +199,7 @@ impl<'a, 'p> Matcher<'a, 'p> {
                 }
                 _ => {
                     let end = self.class_end(p)?;
-                    let fits = self.is_single(s, p, end);
+                    let fits = self.is_single(s, p, end)?;
                     match self.at(end) {
                         b'*' => return self.most(s, p, end),
                         b'+' if fits => return self.most(s + 1, p, end),
@@ -240,16 +252,17 @@ impl<'a, 'p> Matcher<'a, 'p> {
     }
 
     /// Whether the subject has a byte at an index which is of the class.
-    fn is_single(&self, s: usize, p: usize, end: usize) -> bool {
+    fn is_single(&mut self, s: usize, p: usize, end: usize) -> Answer<bool> {
+        self.pace.steps((end - p) / BYTES_PER_STEP, 0)?;
         let Some(&byte) = self.subject.get(s) else {
-            return false;
+            return Ok(false);
         };
-        match self.at(p) {
+        Ok(match self.at(p) {
             b'.' => true,
             ESCAPE => is_of_class(byte, self.at(p + 1)),
             b'[' => self.is_in_set(byte, p, end - 1),
             plain => plain == byte,
-        }
+        })
     }
 
     /// Whether a byte is in the set between two brackets of the pattern.
@@ -279,7 +292,7 @@ impl<'a, 'p> Matcher<'a, 'p> {
     /// As many of the class as there are, then fewer, until the rest matches.
     fn most(&mut self, s: usize, p: usize, end: usize) -> Answer<Option<usize>> {
         let mut count = 0;
-        while self.is_single(s + count, p, end) {
+        while self.is_single(s + count, p, end)? {
             count += 1;
             self.pace.step(0)?;
         }
@@ -297,7 +310,7 @@ impl<'a, 'p> Matcher<'a, 'p> {
             if let Some(end) = self.matched(s, end + 1)? {
                 return Ok(Some(end));
             }
-            if !self.is_single(s, p, end) {
+            if !self.is_single(s, p, end)? {
                 return Ok(None);
             }
             s += 1;
@@ -356,11 +369,12 @@ impl<'a, 'p> Matcher<'a, 'p> {
     }
 
     /// Where the pattern goes on behind a set that the byte before is not in, and this one is.
-    fn frontier(&self, s: usize, p: usize) -> Answer<Option<usize>> {
+    fn frontier(&mut self, s: usize, p: usize) -> Answer<Option<usize>> {
         if self.at(p) != b'[' {
             return Err(Problem::Pattern("missing '[' after '%f' in pattern"));
         }
         let end = self.class_end(p)?;
+        self.pace.steps((end - p) / BYTES_PER_STEP, 0)?;
         let byte_at =
             |index: Option<usize>| index.and_then(|index| self.subject.get(index).copied());
         let before = byte_at(s.checked_sub(1)).unwrap_or_default();
@@ -381,7 +395,7 @@ impl<'a, 'p> Matcher<'a, 'p> {
             Extent::Position => return Ok(None),
             Extent::Bytes(len) => len,
         };
-        self.pace.steps(len / 16, 0)?;
+        self.pace.steps(len / BYTES_PER_STEP, 0)?;
         let is_again = self.subject[s..].starts_with(&self.subject[start..start + len]);
         Ok(is_again.then_some(s + len))
     }
@@ -419,6 +433,7 @@ pub(super) fn functions(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
         )
     };
     natives.raw_set("search", lua.create_function(search)?)?;
+    natives.raw_set("found", lua.create_function(found)?)?;
     let start = |_: &Lua, (subject, from): (LuaString, Option<f64>)| {
         Ok(start(subject.as_bytes().len(), from.map_or(1, to_integer)))
     };
@@ -429,6 +444,21 @@ pub(super) fn functions(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     natives.raw_set("apply", unsafe { lua.create_c_function(apply)? })?;
     let source = lua.load(include_str!("patterns.lua")).set_name(CHUNK);
     source.into_function()?.call(natives)
+}
+
+/// Where what is taken as it is begins and ends, at an index or behind it: without a third answer
+/// where the pattern has something special.
+fn found(
+    _: &Lua,
+    (subject, pattern, from, is_plain): (LuaString, LuaString, usize, bool),
+) -> mlua::Result<(Option<usize>, Option<usize>, bool)> {
+    let (subject, pattern) = (&*subject.as_bytes(), &*pattern.as_bytes());
+    let mut seen = pattern.iter().take_while(|&&byte| byte != 0);
+    if !is_plain && seen.any(|byte| SPECIALS.contains(byte)) {
+        return Ok((None, None, false));
+    }
+    let start = memchr::memmem::find(&subject[from - 1..], pattern).map(|at| from + at);
+    Ok((start, start.map(|start| start + pattern.len() - 1), true))
 }
 
 /// Arguments of `search`: subject, pattern, the index to begin at, whether `^` is an anchor, and whether
@@ -571,16 +601,16 @@ mod tests {
             let from = [-3, 0, 1, 2, 7, 20][numbers.below(6)];
             let replacement = replacements[numbers.below(replacements.len())];
             let what = format!("{round}: {subject:?} {pattern:?} {from} {replacement:?}");
-            let bytes = pattern.as_bytes().split(|&byte| byte == 0).next().unwrap();
-            let is_special = bytes.iter().any(|byte| SPECIALS.contains(byte));
-            for name in ["find", "match", "gsub", "gmatch"] {
-                if name == "find" && !is_special {
-                    continue;
-                }
+            for name in ["find", "find plain", "match", "gsub", "gmatch"] {
                 let call = |library: &Table| {
+                    let (name, is_plain) = match name.strip_suffix(" plain") {
+                        Some(name) => (name, true),
+                        None => (name, false),
+                    };
                     let function: Function = library.get(name).unwrap();
                     let (subject, pattern) = (subject.as_str(), pattern.as_str());
                     outcome(match name {
+                        "find" => function.call((subject, pattern, from, is_plain)),
                         "gsub" => function.call((subject, pattern, replacement, from.max(1))),
                         "gmatch" => collected.call((function, subject, pattern)),
                         _ => function.call((subject, pattern, from)),
@@ -601,6 +631,7 @@ mod tests {
         for (len, pattern, may) in [
             (0, "", false),
             (1_000_000, "abc", false),
+            (1_000_000, "[0-9a-zA-Z_:/?=&]%%[01]", true),
             (36, "^(%x+)%-(%x+)%-(%x+)%-(%x+)%-(%x+)$", false),
             (19, "^(%d+)-(%d+)-(%d+)T(%d+):(%d+):(%d+)$", false),
             (1000, "([^:]+):(.+)", true),

@@ -4,14 +4,22 @@
 
 local native = ...
 
-local search, start, refuse, apply = native.search, native.start, native.refuse, native.apply
+local search, found, start = native.search, native.found, native.start
+local refuse, apply = native.refuse, native.apply
 local select, type, tonumber = select, type, tonumber
 local byte, find, gsub, sub, concat = string.byte, string.find, string.gsub, string.sub, table.concat
 
 local long = {}
 
-function long.find(s, pattern, from)
-  return search(s, pattern, start(s, from), true, true)
+function long.find(s, pattern, from, is_plain)
+  from = start(s, from)
+  local first, last, is_answer = found(s, pattern, from, not not is_plain)
+  if not is_answer then
+    return search(s, pattern, from, true, true)
+  elseif first then
+    return first, last
+  end
+  return nil
 end
 
 -- What a match captured: all of it, where the pattern says nothing else.

@@ -145,6 +145,7 @@ globals.coroutine = seal(coroutine_contents)
 
 local table_contents = copy(table)
 table_contents.insert = native.bounded.insert
+table_contents.sort = native.sort
 table_contents.foreach = native.sealed.foreach
 globals.table = seal(table_contents)
 globals.os = seal({ clock = os.clock })

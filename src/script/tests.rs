@@ -495,6 +495,67 @@ fn what_may_take_long_is_matched_alike() {
 }
 
 #[test]
+fn what_compares_much_at_each_place_is_interrupted() {
+    // Each takes Lua's own matcher hours.
+    for call in [
+        "s:match(s:sub(1, -9) .. 'b')",
+        "s:gsub(s:sub(1, -9) .. 'b', '')",
+        "s:find('[b' .. ('c'):rep(1000000) .. ']')",
+        "s:find('[b' .. ('c'):rep(1000000) .. ']*d')",
+        "s:find('[b' .. ('c'):rep(1000000) .. ']-d')",
+        "s:find('%f[b' .. ('c'):rep(1000000) .. ']')",
+    ] {
+        let script = format!("local s = ('a'):rep(4000000) return {call}");
+        let seen = run_for(&script, 100);
+        assert_eq!(seen, "ERR enough", "{call}");
+    }
+    // What is searched as it is takes as long as reading it.
+    for call in ["s:find(s:sub(1, -9) .. 'b')", "s:find('-' .. s, 1, true)"] {
+        let script = format!("local s = ('a'):rep(4000000) return {call}");
+        assert_eq!(run(&script), "$-1", "{call}");
+    }
+    assert_eq!(
+        run("local s = ('a'):rep(4000000) return {s:find(s:sub(4), -3999999, true)}"),
+        "*2 :2 :3999998"
+    );
+}
+
+#[test]
+fn many_elements_are_sorted_alike_and_interrupted() {
+    let script = |make: &str| {
+        format!(
+            "local t, seed = {{}}, 1 \
+             for i = 1, 3000 do seed = seed * 16807 % 2147483647 t[i] = {make} end \
+             table.sort(t) \
+             for i = 2, #t do if t[i] < t[i - 1] then return i end end \
+             return #t"
+        )
+    };
+    let sorted = |make: &str, looks_left: usize| run_for(&script(make), looks_left);
+    assert_eq!(sorted("seed", usize::MAX), ":3000");
+    assert_eq!(sorted("tostring(seed)", usize::MAX), ":3000");
+    assert_eq!(sorted("-i", usize::MAX), ":3000");
+    assert_eq!(sorted("seed", 20), "ERR enough");
+    let mixed = sorted("i % 2 == 0 and seed or tostring(seed)", usize::MAX);
+    assert_eq!(mixed, "ERR attempt to compare number with string");
+    let nan = run_for(
+        "local t = {} for i = 1, 3000 do t[i] = 0/0 end table.sort(t)",
+        1_000,
+    );
+    assert_eq!(nan, "$-1");
+    check(&[
+        (
+            "table.sort({}, 1)",
+            "ERR user_script:1: bad argument #2 to 'sort' (function expected, got number)",
+        ),
+        (
+            "table.sort()",
+            "ERR user_script:1: bad argument #1 to 'sort' (table expected, got no value)",
+        ),
+    ]);
+}
+
+#[test]
 fn patterns_are_as_deep_as_the_stack_allows() {
     let refused = "ERR user_script:1: pattern too complex";
     for call in [
