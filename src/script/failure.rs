@@ -51,7 +51,12 @@ pub(super) fn line(line: &str) -> Error {
 
 /// A message that begins with where the native was called from, as `luaL_error` gives it.
 pub(super) fn text(lua: &Lua, message: &str) -> Error {
-    let mut text = position(lua, 1);
+    text_within(lua, 0, message)
+}
+
+/// The same, within so many calls that the native itself has made.
+pub(super) fn text_within(lua: &Lua, inner_calls: usize, message: &str) -> Error {
+    let mut text = position(lua, 1 + inner_calls);
     text.extend_from_slice(message.as_bytes());
     Failure::Text(text).into()
 }

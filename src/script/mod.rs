@@ -33,6 +33,8 @@ mod sealed;
 mod sorted;
 mod source;
 mod structs;
+mod tables;
+mod tape;
 mod to_lua;
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 
-use mlua::{Lua, Table, Value, Variadic};
+use mlua::{Function, Lua, Table, Value, Variadic};
 
-use super::arguments::{as_f64, bytes, integer, integer_or};
+use super::arguments::{bytes, integer, integer_or};
 use super::failure::{bad_argument, bare_text, text};
 use super::pace::Pace;
-use super::redis::Shared;
+use super::redis::{self, Shared};
+use super::tables::{Indexes, for_each_pair, indexes};
+use super::tape::{Note, Tape, Text};
 
 /// Deepest nesting that is written; what lies deeper becomes nil.
 const NESTING_MAX: u32 = 16;
@@ -20,7 +22,10 @@ const TOO_MANY: &str = "stack overflow (too many return values at once; use unpa
 const DEPTH_MAX: u32 = 1000;
 
 /// A function that reads values.
-type Unpack = fn(&Lua, &Shared, &[Value]) -> mlua::Result<Variadic<Value>>;
+type Unpack = fn(&Lua, &Sides, &[Value]) -> mlua::Result<Variadic<Value>>;
+
+/// What others are served with beside a script: while a native reads, and while it makes values.
+type Sides = (Rc<Shared>, Function);
 
 /// The library.
 pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
@@ -34,7 +39,7 @@ pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
         ("unpack_limit", unpack_limit),
     ];
     for (name, unpack) in unpackers {
-        let ours = Rc::clone(shared);
+        let ours: Sides = (Rc::clone(shared), redis::look_around(lua, shared)?);
         let unpack = move |lua: &Lua, args: Variadic<Value>| unpack(lua, &ours, &args);
         library.raw_set(name, lua.create_function(unpack)?)?;
     }
@@ -159,7 +164,8 @@ fn write_table(
     table: &Table,
     level: u32,
 ) -> mlua::Result<()> {
-    if let Some(len) = array_len(pace, table)? {
+    let found = indexes(table, pace, i64::MAX)?;
+    if let Some(Indexes { highest: len, .. }) = found.filter(|found| found.items == found.highest) {
         write_length(out, len, (0x90, 15), [None, Some(0xdc), Some(0xdd)]);
         for index in 1..=len {
             let element: Value = table.raw_get(index)?;
@@ -173,57 +179,32 @@ fn write_table(
         pace.step(0)
     })?;
     write_length(out, pairs, (0x80, 15), [None, Some(0xde), Some(0xdf)]);
-    for pair in table.pairs::<Value, Value>() {
-        let (key, value) = pair?;
-        write(out, pace, &key, level + 1)?;
-        write(out, pace, &value, level + 1)?;
-    }
-    Ok(())
+    for_each_pair(table, true, |key, value| {
+        write(out, pace, key, level + 1)?;
+        write(out, pace, value, level + 1)
+    })
 }
 
-/// The length of a table whose keys are 1 to its length, as those of an empty one are.
-fn array_len(pace: &mut Pace<'_>, table: &Table) -> mlua::Result<Option<usize>> {
-    let (mut items, mut highest) = (0usize, 0usize);
-    let mut is_array = true;
-    // An error ends the walk early.
-    let walked = table.for_each(|key: Value, _: bool| match key {
-        Value::Integer(index) if index > 0 => {
-            items += 1;
-            highest = highest.max(usize::try_from(index).unwrap_or(usize::MAX));
-            pace.step(0)
-        }
-        _ => {
-            is_array = false;
-            Err(mlua::Error::StackError)
-        }
-    });
-    if !is_array {
-        return Ok(None);
-    }
-    walked?;
-    Ok((items == highest).then_some(items))
+fn unpack(lua: &Lua, sides: &Sides, args: &[Value]) -> mlua::Result<Variadic<Value>> {
+    unpack_from(lua, sides, args, 0, 0)
 }
 
-fn unpack(lua: &Lua, shared: &Shared, args: &[Value]) -> mlua::Result<Variadic<Value>> {
-    unpack_from(lua, shared, args, 0, 0)
-}
-
-fn unpack_one(lua: &Lua, shared: &Shared, args: &[Value]) -> mlua::Result<Variadic<Value>> {
+fn unpack_one(lua: &Lua, sides: &Sides, args: &[Value]) -> mlua::Result<Variadic<Value>> {
     let offset = integer_or(lua, args, 2, 0)?;
-    unpack_from(lua, shared, args, 1, offset)
+    unpack_from(lua, sides, args, 1, offset)
 }
 
-fn unpack_limit(lua: &Lua, shared: &Shared, args: &[Value]) -> mlua::Result<Variadic<Value>> {
+fn unpack_limit(lua: &Lua, sides: &Sides, args: &[Value]) -> mlua::Result<Variadic<Value>> {
     let limit = integer(lua, args, 2)?;
     let offset = integer_or(lua, args, 3, 0)?;
-    unpack_from(lua, shared, args, limit, offset)
+    unpack_from(lua, sides, args, limit, offset)
 }
 
 /// Reads up to `limit` values; without limit and offset all of them. Otherwise where to go on
 /// comes first, -1 at the end.
 fn unpack_from(
     lua: &Lua,
-    shared: &Shared,
+    (shared, look_around): &Sides,
     args: &[Value],
     limit: i64,
     offset: i64,
@@ -243,32 +224,38 @@ fn unpack_from(
             &format!("Start offset {start} greater than input length {len}."),
         ));
     };
-    let pace = shared.pace(lua);
-    let mut reading = Reading { lua, pace, rest };
-    let mut values = Vec::new();
-    while !reading.rest.is_empty() && (reads_all || values.len() < limit) {
-        if values.len() == VALUES_MAX {
+    let mut reading = Reading {
+        lua,
+        pace: shared.pace(lua),
+        rest,
+        tape: Tape::default(),
+    };
+    if !reads_all {
+        // Where to go on comes first.
+        reading.tape.push(Note::Integer(-1));
+    }
+    let mut values = 0;
+    while !reading.rest.is_empty() && (reads_all || values < limit) {
+        if values == VALUES_MAX {
             return Err(text(lua, TOO_MANY));
         }
         match reading.value(0) {
-            Ok(value) => values.push(value),
+            Ok(()) => values += 1,
             Err(Broken::Short) => return Err(text(lua, "Missing bytes in input.")),
             Err(Broken::Malformed) => return Err(text(lua, "Bad data format in input.")),
             Err(Broken::Lua(error)) => return Err(error),
         }
     }
     if !reads_all {
-        if values.len() == VALUES_MAX {
+        if values == VALUES_MAX {
             return Err(text(lua, "stack overflow (in function mp_unpack_full)"));
         }
-        let next = if reading.rest.is_empty() {
-            -1
-        } else {
-            i64::try_from(len - reading.rest.len()).unwrap_or(-1)
-        };
-        values.insert(0, Value::Integer(next));
+        if !reading.rest.is_empty() {
+            let at = i64::try_from(len - reading.rest.len()).unwrap_or(-1);
+            reading.tape.replace(0, Note::Integer(at));
+        }
     }
-    Ok(values.into())
+    reading.tape.make(lua, look_around)
 }
 
 /// Why data cannot be read.
@@ -288,6 +275,7 @@ struct Reading<'a> {
     lua: &'a Lua,
     pace: Pace<'a>,
     rest: &'a [u8],
+    tape: Tape<'a>,
 }
 
 impl<'a> Reading<'a> {
@@ -310,51 +298,52 @@ impl<'a> Reading<'a> {
     }
 
     /// A signed integer of so many bytes.
-    fn signed(&mut self, len: u32) -> Result<Value, Broken> {
+    fn signed(&mut self, len: u32) -> Result<Note<'a>, Broken> {
         let spare = 64 - len * 8;
         let value = self.unsigned(len as usize)?;
-        Ok(Value::Integer((value << spare).cast_signed() >> spare))
+        Ok(Note::Integer((value << spare).cast_signed() >> spare))
     }
 
-    fn string(&mut self, len: usize) -> Result<Value, Broken> {
-        let bytes = self.take(len)?;
-        Ok(Value::String(self.lua.create_string(bytes)?))
+    fn string(&mut self, len: usize) -> Result<Note<'a>, Broken> {
+        Ok(Note::Text(Text::Read(self.take(len)?)))
     }
 
-    fn value(&mut self, depth: u32) -> Result<Value, Broken> {
-        self.pace.step(0)?;
+    fn value(&mut self, depth: u32) -> Result<(), Broken> {
+        self.pace.step(self.tape.held_bytes())?;
         let marker = self.take(1)?[0];
-        Ok(match marker {
-            0x00..=0x7f => Value::Integer(marker.into()),
-            0xe0..=0xff => Value::Integer(marker.cast_signed().into()),
+        let note = match marker {
+            0x00..=0x7f => Note::Integer(marker.into()),
+            0xe0..=0xff => Note::Integer(marker.cast_signed().into()),
             0x80..=0x8f => return self.map((marker & 0xf).into(), depth),
             0x90..=0x9f => return self.array((marker & 0xf).into(), depth),
-            0xa0..=0xbf => return self.string((marker & 0x1f).into()),
-            0xc0 => Value::Nil,
-            0xc2 | 0xc3 => Value::Boolean(marker == 0xc3),
+            0xa0..=0xbf => self.string((marker & 0x1f).into())?,
+            0xc0 => Note::Nil,
+            0xc2 | 0xc3 => Note::Truth(marker == 0xc3),
             0xca => {
                 let bits = u32::try_from(self.unsigned(4)?).unwrap_or_default();
-                Value::Number(f32::from_bits(bits).into())
+                Note::Number(f32::from_bits(bits).into())
             }
-            0xcb => Value::Number(f64::from_bits(self.unsigned(8)?)),
-            0xcc => Value::Integer(self.unsigned(1)?.cast_signed()),
-            0xcd => Value::Integer(self.unsigned(2)?.cast_signed()),
-            0xce => Value::Integer(self.unsigned(4)?.cast_signed()),
+            0xcb => Note::Number(f64::from_bits(self.unsigned(8)?)),
+            0xcc => Note::Integer(self.unsigned(1)?.cast_signed()),
+            0xcd => Note::Integer(self.unsigned(2)?.cast_signed()),
+            0xce => Note::Integer(self.unsigned(4)?.cast_signed()),
             // Past the signed range it wraps, as in the module.
-            0xcf => Value::Integer(self.unsigned(8)?.cast_signed()),
-            0xd0 => return self.signed(1),
-            0xd1 => return self.signed(2),
-            0xd2 => return self.signed(4),
-            0xd3 => return self.signed(8),
-            0xd9 => return self.length(1).and_then(|len| self.string(len)),
-            0xda => return self.length(2).and_then(|len| self.string(len)),
-            0xdb => return self.length(4).and_then(|len| self.string(len)),
+            0xcf => Note::Integer(self.unsigned(8)?.cast_signed()),
+            0xd0 => self.signed(1)?,
+            0xd1 => self.signed(2)?,
+            0xd2 => self.signed(4)?,
+            0xd3 => self.signed(8)?,
+            0xd9 => self.length(1).and_then(|len| self.string(len))?,
+            0xda => self.length(2).and_then(|len| self.string(len))?,
+            0xdb => self.length(4).and_then(|len| self.string(len))?,
             0xdc => return self.length(2).and_then(|len| self.array(len, depth)),
             0xdd => return self.length(4).and_then(|len| self.array(len, depth)),
             0xde => return self.length(2).and_then(|len| self.map(len, depth)),
             0xdf => return self.length(4).and_then(|len| self.map(len, depth)),
             0xc1 | 0xc4..=0xc9 | 0xd4..=0xd8 => return Err(Broken::Malformed),
-        })
+        };
+        self.tape.push(note);
+        Ok(())
     }
 
     fn descend(&self, depth: u32, what: &str) -> Result<(), Broken> {
@@ -365,30 +354,32 @@ impl<'a> Reading<'a> {
         Err(Broken::Lua(text(self.lua, &message)))
     }
 
-    fn array(&mut self, len: usize, depth: u32) -> Result<Value, Broken> {
+    fn array(&mut self, len: usize, depth: u32) -> Result<(), Broken> {
         self.descend(depth, "array")?;
-        let table = self.lua.create_table()?;
-        for index in 1..=len {
-            let value = self.value(depth + 1)?;
-            table.raw_seti(index, value)?;
+        self.tape.push(Note::Array(len));
+        for _ in 0..len {
+            self.value(depth + 1)?;
         }
-        Ok(Value::Table(table))
+        Ok(())
     }
 
-    fn map(&mut self, len: usize, depth: u32) -> Result<Value, Broken> {
+    fn map(&mut self, len: usize, depth: u32) -> Result<(), Broken> {
         self.descend(depth, "hash")?;
-        let table = self.lua.create_table()?;
+        self.tape.push(Note::Map(len));
         for _ in 0..len {
-            let key = self.value(depth + 1)?;
-            let value = self.value(depth + 1)?;
-            if key.is_nil() {
-                return Err(Broken::Lua(bare_text("table index is nil")));
+            let key = self.tape.len();
+            self.value(depth + 1)?;
+            self.value(depth + 1)?;
+            match self.tape.note_at(key) {
+                Some(Note::Nil) => {
+                    return Err(Broken::Lua(bare_text("table index is nil")));
+                }
+                Some(Note::Number(number)) if number.is_nan() => {
+                    return Err(Broken::Lua(bare_text("table index is NaN")));
+                }
+                _ => {}
             }
-            if as_f64(&key).is_nan() {
-                return Err(Broken::Lua(bare_text("table index is NaN")));
-            }
-            table.raw_set(key, value)?;
         }
-        Ok(Value::Table(table))
+        Ok(())
     }
 }

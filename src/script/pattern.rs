@@ -96,7 +96,9 @@ pub(super) fn may_take_long(subject_len: usize, pattern: &[u8]) -> bool {
             }
             _ => false,
         };
-        if is_unbounded {
+        // What nothing follows that may not fit is never tried again with less.
+        let is_last = rest.iter().all(|&byte| byte == b')');
+        if is_unbounded && !is_last {
             repetitions += 1.0;
             steps *= (len + repetitions) / repetitions;
         }
@@ -634,9 +636,12 @@ mod tests {
             (1_000_000, "[0-9a-zA-Z_:/?=&]%%[01]", true),
             (36, "^(%x+)%-(%x+)%-(%x+)%-(%x+)%-(%x+)$", false),
             (19, "^(%d+)-(%d+)-(%d+)T(%d+):(%d+):(%d+)$", false),
-            (1000, "([^:]+):(.+)", true),
-            (2000, "%s+", false),
-            (1_000_000, "%s+", true),
+            (1000, "([^:]+):(.+)", false),
+            (5000, "([^:]+):(.+)", true),
+            (2000, "%s+$", false),
+            (1_000_000, "%s+$", true),
+            (1_000_000, "(%s+)", false),
+            (1_000_000, "(%s+)%1", true),
             (3000, ".-.-.-b", true),
             (100, "a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?", true),
         ] {

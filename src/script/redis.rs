@@ -8,7 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use mlua::{Lua, Table, Value, Variadic};
+use mlua::{Function, Lua, Table, Value, Variadic};
 
 use super::arguments::{as_bytes, as_number, integer};
 use super::call::{self, Calls, NO_ARGUMENT, WRONG_ARGUMENT, push_number};
@@ -64,6 +64,12 @@ impl Shared {
             self.memory_bytes_max.saturating_sub(lua.used_memory()),
         )
     }
+}
+
+/// [`Shared::look_around`], for natives that work on Lua's stack.
+pub(super) fn look_around(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Function> {
+    let ours = Rc::clone(shared);
+    lua.create_function(move |_, ()| ours.look_around())
 }
 
 /// The table, as scripts see it.

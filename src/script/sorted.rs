@@ -10,7 +10,7 @@ use std::rc::Rc;
 use mlua::{Function, Lua, Table, ffi};
 
 use super::bounded::leave_to_own;
-use super::redis::Shared;
+use super::redis::{self, Shared};
 
 /// Most elements that Lua's own compares by itself: the worst order of so many takes some tens of
 /// milliseconds.
@@ -20,8 +20,7 @@ const LOOK_COMPARISONS: ffi::lua_Integer = 1_000;
 
 /// What the sandbox puts in place of Lua's own.
 pub(super) fn function(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Function> {
-    let ours = Rc::clone(shared);
-    let look_around = lua.create_function(move |_, ()| ours.look_around())?;
+    let look_around = redis::look_around(lua, shared)?;
     let own: Function = lua.globals().get::<Table>("table")?.raw_get("sort")?;
     // SAFETY: `exec_raw` puts both on a stack of its own and catches errors. One closure takes a
     // number and the function above it as its upvalues, the other Lua's own and that closure, which

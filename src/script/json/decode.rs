@@ -1,20 +1,21 @@
 //! JSON as Lua values.
 
-use mlua::{Lua, Value};
+use mlua::{Function, Lua, Value};
 
 use super::super::failure::text;
 use super::super::number::read_prefix;
 use super::super::pace::Pace;
+use super::super::tape::{Note, Tape, Text};
 use super::{DEPTH_MAX, Invalid, Settings};
 
 /// What stands next in the text.
 #[derive(Debug, PartialEq)]
-enum Token {
+enum Token<'a> {
     ObjectBegin,
     ObjectEnd,
     ArrayBegin,
     ArrayEnd,
-    Text(Vec<u8>),
+    Text(Text<'a>),
     Number(f64),
     Truth(bool),
     Null,
@@ -25,7 +26,7 @@ enum Token {
     Wrong(&'static str),
 }
 
-impl Token {
+impl Token<'_> {
     fn name(&self) -> &'static str {
         match self {
             Self::ObjectBegin => "T_OBJ_BEGIN",
@@ -54,12 +55,13 @@ struct Decoding<'a> {
     /// Where the last token began, or what is wrong with it.
     token_at: usize,
     depth: u32,
+    tape: Tape<'a>,
 }
 
-/// The value of a text.
+/// The value of a text. `look_around` is what a script has others served with.
 pub(super) fn decode(
     lua: &Lua,
-    pace: Pace<'_>,
+    (pace, look_around): (Pace<'_>, &Function),
     settings: &Settings,
     text: &[u8],
 ) -> mlua::Result<Value> {
@@ -71,6 +73,7 @@ pub(super) fn decode(
         at: 0,
         token_at: 0,
         depth: 0,
+        tape: Tape::default(),
     };
     if let [first, second, ..] = text
         && (*first == 0 || *second == 0)
@@ -79,20 +82,20 @@ pub(super) fn decode(
         return Err(super::super::failure::text(lua, message));
     }
     let token = decoding.token();
-    let value = decoding.value(token)?;
+    decoding.value(token)?;
     match decoding.token() {
-        Token::End => Ok(value),
+        Token::End => decoding.tape.make(lua, look_around),
         other => decoding.expected("the end", &other),
     }
 }
 
-impl Decoding<'_> {
+impl<'a> Decoding<'a> {
     /// The byte at a position; the text ends with a zero, as C's strings do.
     fn byte(&self, at: usize) -> u8 {
         self.text.get(at).copied().unwrap_or_default()
     }
 
-    fn expected<T>(&self, what: &str, found: &Token) -> mlua::Result<T> {
+    fn expected<T>(&self, what: &str, found: &Token<'_>) -> mlua::Result<T> {
         let message = format!(
             "Expected {what} but found {} at character {}",
             found.name(),
@@ -101,7 +104,7 @@ impl Decoding<'_> {
         Err(text(self.lua, &message))
     }
 
-    fn token(&mut self) -> Token {
+    fn token(&mut self) -> Token<'a> {
         while matches!(self.byte(self.at), b' ' | b'\t' | b'\n' | b'\r') {
             self.at += 1;
         }
@@ -127,7 +130,7 @@ impl Decoding<'_> {
         single
     }
 
-    fn word(&mut self) -> Token {
+    fn word(&mut self) -> Token<'a> {
         let rest = &self.text[self.at..];
         let words = [
             (&b"true"[..], Token::Truth(true)),
@@ -168,7 +171,7 @@ impl Decoding<'_> {
         }
     }
 
-    fn number(&mut self) -> Token {
+    fn number(&mut self) -> Token<'a> {
         let rest = &self.text[self.at..];
         match read_prefix(rest) {
             Some((value, len)) => {
@@ -179,50 +182,62 @@ impl Decoding<'_> {
         }
     }
 
-    fn wrong_here(&mut self, reason: &'static str) -> Token {
+    fn wrong_here(&mut self, reason: &'static str) -> Token<'a> {
         self.token_at = self.at;
         Token::Wrong(reason)
     }
 
-    fn string(&mut self) -> Token {
+    fn string(&mut self) -> Token<'a> {
         self.at += 1;
-        let mut out = Vec::new();
+        let rest = &self.text[self.at..];
+        if let Some(len) = memchr::memchr3(b'"', b'\\', 0, rest)
+            && rest[len] == b'"'
+        {
+            self.at += len + 1;
+            return Token::Text(Text::Read(&rest[..len]));
+        }
+        self.escaped_string()
+    }
+
+    /// A string in which something is escaped, behind its first quote.
+    fn escaped_string(&mut self) -> Token<'a> {
+        let start = self.tape.made.len();
         loop {
-            match self.byte(self.at) {
+            let plain = match self.byte(self.at) {
                 b'"' => break,
                 0 => return self.wrong_here("unexpected end of string"),
-                b'\\' => {
-                    let plain = match self.byte(self.at + 1) {
-                        plain @ (b'"' | b'\\' | b'/') => plain,
-                        b'b' => 0x08,
-                        b'f' => 0x0c,
-                        b'n' => b'\n',
-                        b'r' => b'\r',
-                        b't' => b'\t',
-                        b'u' => {
-                            let Some(len) = self.code_point(&mut out) else {
-                                return self.wrong_here("invalid unicode escape code");
-                            };
-                            self.at += len;
-                            continue;
-                        }
-                        _ => return self.wrong_here("invalid escape code"),
-                    };
-                    out.push(plain);
-                    self.at += 2;
-                }
+                b'\\' => match self.byte(self.at + 1) {
+                    plain @ (b'"' | b'\\' | b'/') => plain,
+                    b'b' => 0x08,
+                    b'f' => 0x0c,
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'u' => {
+                        let Some(len) = self.code_point() else {
+                            return self.wrong_here("invalid unicode escape code");
+                        };
+                        self.at += len;
+                        continue;
+                    }
+                    _ => return self.wrong_here("invalid escape code"),
+                },
                 byte => {
-                    out.push(byte);
+                    self.tape.made.push(byte);
                     self.at += 1;
+                    continue;
                 }
-            }
+            };
+            self.tape.made.push(plain);
+            self.at += 2;
         }
         self.at += 1;
-        Token::Text(out)
+        let len = self.tape.made.len() - start;
+        Token::Text(Text::Made { start, len })
     }
 
     /// Reads `\uXXXX`, or a pair of them; returns how many bytes that took.
-    fn code_point(&self, out: &mut Vec<u8>) -> Option<usize> {
+    fn code_point(&mut self) -> Option<usize> {
         let first = self.hexadecimal(self.at + 2)?;
         let (code, len) = match first {
             0xdc00..=0xdfff => return None,
@@ -242,7 +257,8 @@ impl Decoding<'_> {
         };
         let letter = char::from_u32(code)?;
         let mut bytes = [0; 4];
-        out.extend_from_slice(letter.encode_utf8(&mut bytes).as_bytes());
+        let bytes = letter.encode_utf8(&mut bytes).as_bytes();
+        self.tape.made.extend_from_slice(bytes);
         Some(len)
     }
 
@@ -254,17 +270,18 @@ impl Decoding<'_> {
         Some(value)
     }
 
-    fn value(&mut self, token: Token) -> mlua::Result<Value> {
-        self.pace.step(0)?;
-        match token {
-            Token::Text(text) => Ok(Value::String(self.lua.create_string(text)?)),
-            Token::Number(number) => Ok(Value::Number(number)),
-            Token::Truth(truth) => Ok(Value::Boolean(truth)),
-            Token::Null => Ok(Value::NULL),
-            Token::ObjectBegin => self.object(),
-            Token::ArrayBegin => self.array(),
-            other => self.expected("value", &other),
-        }
+    fn value(&mut self, token: Token<'a>) -> mlua::Result<()> {
+        self.pace.step(self.tape.held_bytes())?;
+        self.tape.push(match token {
+            Token::Text(text) => Note::Text(text),
+            Token::Number(number) => Note::Number(number),
+            Token::Truth(truth) => Note::Truth(truth),
+            Token::Null => Note::Null,
+            Token::ObjectBegin => return self.object(),
+            Token::ArrayBegin => return self.array(),
+            other => return self.expected("value", &other),
+        });
+        Ok(())
     }
 
     fn descend(&mut self) -> mlua::Result<()> {
@@ -279,9 +296,11 @@ impl Decoding<'_> {
         Err(text(self.lua, &message))
     }
 
-    fn object(&mut self) -> mlua::Result<Value> {
+    fn object(&mut self) -> mlua::Result<()> {
         self.descend()?;
-        let table = self.lua.create_table()?;
+        let begin = self.tape.len();
+        self.tape.push(Note::Map(0));
+        let mut pairs = 0;
         let mut token = self.token();
         if token != Token::ObjectEnd {
             loop {
@@ -292,9 +311,10 @@ impl Decoding<'_> {
                     Token::Colon => {}
                     other => return self.expected("colon", &other),
                 }
+                self.tape.push(Note::Text(name));
                 let next = self.token();
-                let value = self.value(next)?;
-                table.raw_set(self.lua.create_string(name)?, value)?;
+                self.value(next)?;
+                pairs += 1;
                 match self.token() {
                     Token::ObjectEnd => break,
                     Token::Comma => {}
@@ -303,18 +323,21 @@ impl Decoding<'_> {
                 token = self.token();
             }
         }
+        self.tape.replace(begin, Note::Map(pairs));
         self.depth -= 1;
-        Ok(Value::Table(table))
+        Ok(())
     }
 
-    fn array(&mut self) -> mlua::Result<Value> {
+    fn array(&mut self) -> mlua::Result<()> {
         self.descend()?;
-        let table = self.lua.create_table()?;
+        let begin = self.tape.len();
+        self.tape.push(Note::Array(0));
+        let mut len = 0;
         let mut token = self.token();
         if token != Token::ArrayEnd {
-            for index in 1.. {
-                let value = self.value(token)?;
-                table.raw_seti(index, value)?;
+            loop {
+                self.value(token)?;
+                len += 1;
                 match self.token() {
                     Token::ArrayEnd => break,
                     Token::Comma => {}
@@ -323,7 +346,8 @@ impl Decoding<'_> {
                 token = self.token();
             }
         }
+        self.tape.replace(begin, Note::Array(len));
         self.depth -= 1;
-        Ok(Value::Table(table))
+        Ok(())
     }
 }

@@ -3,9 +3,10 @@
 use mlua::{Lua, Table, Value};
 
 use super::super::arguments::{as_f64, type_of};
-use super::super::failure::text;
+use super::super::failure::text_within;
 use super::super::number::write_general;
 use super::super::pace::Pace;
+use super::super::tables::{Indexes, for_each_pair, indexes, may_be_inner};
 use super::{DEPTH_MAX, Invalid, Settings};
 
 /// Bytes of a string that are one step.
@@ -16,6 +17,8 @@ struct Encoding<'a> {
     pace: Pace<'a>,
     settings: &'a Settings,
     out: Vec<u8>,
+    /// Calls that walk through a table each, this one being in the next.
+    inner_calls: usize,
 }
 
 /// The text of a value.
@@ -30,6 +33,7 @@ pub(super) fn encode(
         pace,
         settings,
         out: Vec::new(),
+        inner_calls: 0,
     };
     encoding.value(value, 0)?;
     Ok(encoding.out)
@@ -38,10 +42,11 @@ pub(super) fn encode(
 impl Encoding<'_> {
     fn refuse<T>(&self, value: &Value, reason: &str) -> mlua::Result<T> {
         let kind = type_of(value);
-        Err(text(
-            self.lua,
-            &format!("Cannot serialise {kind}: {reason}"),
-        ))
+        self.fail(&format!("Cannot serialise {kind}: {reason}"))
+    }
+
+    fn fail<T>(&self, message: &str) -> mlua::Result<T> {
+        Err(text_within(self.lua, self.inner_calls, message))
     }
 
     fn value(&mut self, value: &Value, depth: u32) -> mlua::Result<()> {
@@ -134,7 +139,7 @@ impl Encoding<'_> {
     fn table(&mut self, table: &Table, depth: u32) -> mlua::Result<()> {
         if depth > self.settings.encode_depth_max.min(DEPTH_MAX) {
             let message = format!("Cannot serialise, excessive nesting ({depth})");
-            return Err(text(self.lua, &message));
+            return self.fail(&message);
         }
         match self.array_len(table)? {
             Some(len) => self.array(table, len, depth),
@@ -144,25 +149,10 @@ impl Encoding<'_> {
 
     /// The length of a table that is an array, which an empty one is not.
     fn array_len(&mut self, table: &Table) -> mlua::Result<Option<usize>> {
-        let (mut items, mut highest) = (0usize, 0usize);
-        let mut is_array = true;
-        let pace = &mut self.pace;
-        // An error ends the walk early.
-        let walked = table.for_each(|key: Value, _: bool| match key {
-            Value::Integer(index) if (1..=i64::from(i32::MAX)).contains(&index) => {
-                items += 1;
-                highest = highest.max(usize::try_from(index).unwrap_or(usize::MAX));
-                pace.step(0)
-            }
-            _ => {
-                is_array = false;
-                Err(mlua::Error::StackError)
-            }
-        });
-        if !is_array || items == 0 {
+        let found = indexes(table, &mut self.pace, i32::MAX.into())?;
+        let Some(Indexes { items, highest }) = found.filter(|found| found.items > 0) else {
             return Ok(None);
-        }
-        walked?;
+        };
         let ratio = usize::try_from(self.settings.sparse_ratio).unwrap_or_default();
         let safe = usize::try_from(self.settings.sparse_safe).unwrap_or_default();
         if ratio > 0 && highest > items.saturating_mul(ratio) && highest > safe {
@@ -191,24 +181,26 @@ impl Encoding<'_> {
     fn object(&mut self, table: &Table, depth: u32) -> mlua::Result<()> {
         self.out.push(b'{');
         let mut is_first = true;
-        for pair in table.pairs::<Value, Value>() {
-            let (key, value) = pair?;
+        let is_inner = may_be_inner(depth);
+        self.inner_calls += usize::from(is_inner);
+        for_each_pair(table, is_inner, |key, value| {
             if !is_first {
                 self.out.push(b',');
             }
             is_first = false;
-            match &key {
+            match key {
                 Value::String(name) => self.string(&name.as_bytes())?,
                 Value::Integer(_) | Value::Number(_) => {
                     self.out.push(b'"');
-                    self.number(&key)?;
+                    self.number(key)?;
                     self.out.push(b'"');
                 }
                 other => return self.refuse(other, "table key must be a number or string"),
             }
             self.out.push(b':');
-            self.value(&value, depth)?;
-        }
+            self.value(value, depth)
+        })?;
+        self.inner_calls -= usize::from(is_inner);
         self.out.push(b'}');
         Ok(())
     }

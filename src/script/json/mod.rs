@@ -13,7 +13,7 @@ use mlua::{Lua, Table, Value, Variadic};
 
 use super::arguments::{bytes, integer, is_true};
 use super::failure::bad_argument;
-use super::redis::Shared;
+use super::redis::{self, Shared};
 
 /// Deepest nesting that is ever read or written, whatever the settings say: the stack of a worker
 /// is finite.
@@ -77,13 +77,14 @@ pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     };
     library.raw_set("encode", lua.create_function(encode)?)?;
     let (ours, paced) = (Rc::clone(&settings), Rc::clone(shared));
+    let look_around = redis::look_around(lua, shared)?;
     let decode = move |lua: &Lua, args: Variadic<Value>| {
         if args.len() != 1 {
             return Err(bad_argument(lua, 1, "expected 1 argument"));
         }
         let text = bytes(lua, &args, 1)?;
         let settings = *ours.borrow();
-        decode::decode(lua, paced.pace(lua), &settings, &text)
+        decode::decode(lua, (paced.pace(lua), &look_around), &settings, &text)
     };
     library.raw_set("decode", lua.create_function(decode)?)?;
     add_settings(lua, &library, &settings)?;
