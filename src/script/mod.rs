@@ -38,6 +38,8 @@ mod tape;
 mod to_lua;
 
 #[cfg(test)]
+mod library_tests;
+#[cfg(test)]
 mod tests;
 
 pub use host::{Ending, Host, Verdict};
