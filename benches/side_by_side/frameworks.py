@@ -1,8 +1,11 @@
-"""CPU per operation of what queue frameworks keep beside their queues: hashes, sets, sorted sets.
+"""CPU per operation of what queue frameworks keep beside their queues: hashes, sets, sorted sets;
+and of scripts that read jobs.
 
 Section `frameworks`: one worker on a core of its own against one client thread on the other, as in
 `core`.
 """
+
+import hashlib
 
 from operations import OPERATIONS, VALUE, WARM_UP_SHARE, drive, in_turn, measure
 from wire import Wire
@@ -17,7 +20,21 @@ JOB_FIELDS = ["name", "data", "opts", "timestamp", "delay", "priority", "attempt
 JOB_VALUES = ["send-mail", VALUE, '{"attempts":3}', "1700000000000", "0", "0", "1", "active",
               "1700000000123", "null"]  # fmt: skip
 
+# A job as its producer hands it to a script.
+PAYLOAD = ('{"id":"1234","name":"send-mail","data":{"to":"a@b.c","subject":"hello","n":[1,2,3,4]},'
+           '"opts":{"attempts":3,"backoff":{"type":"exponential","delay":1000}},'
+           '"ts":1700000000000}')  # fmt: skip
+DECODE = "return cjson.decode(ARGV[1]).id"
+UNPACK = "return cmsgpack.unpack(cmsgpack.pack({KEYS[1], ARGV[1], 'x', 1, 2, 3, false}))[2]"
+
+
+def evalsha(script, *words):
+    return ["EVALSHA", hashlib.sha1(script.encode()).hexdigest(), *words]
+
+
 TESTS = {
+    "EVALSHA cjson": evalsha(DECODE, "0", PAYLOAD),
+    "EVALSHA cmsgpack": evalsha(UNPACK, "1", JOB, "1234"),
     "HSET": ["HSET", "bench:hash", "field:__rand_int__", VALUE],
     "HSET of a job": ["HSET", JOB, "state", "waiting"],
     "HGETALL": ["HGETALL", JOB],
@@ -43,6 +60,8 @@ def prepare(server, test, count):
         pairs = [word for pair in zip(JOB_FIELDS, JOB_VALUES) for word in pair]
         wire.line("DEL", JOB)
         wire.line("HSET", JOB, *pairs)
+        for script in (DECODE, UNPACK):
+            wire.line("SCRIPT", "LOAD", script)
 
 
 def section(records, servers, round_, tests, pipelines, scale):

@@ -83,10 +83,16 @@ impl Record {
 
     /// The id of a payload.
     pub fn id_of(payload: &[u8]) -> Id {
-        let text = std::str::from_utf8(payload).expect("payloads are text");
-        let digits = text.strip_prefix('m').expect("a payload begins with m");
-        let id = digits.trim_end_matches('.').parse();
-        id.unwrap_or_else(|_| panic!("a changed payload: {text}"))
+        const DOTS: [u8; 256] = [b'.'; 256];
+        let end = payload.iter().position(|&byte| byte == b'.');
+        let (head, dots) = payload.split_at(end.unwrap_or(payload.len()));
+        // Compared at once: payloads are long, and each is looked at in every step.
+        let is_padded = dots
+            .chunks(DOTS.len())
+            .all(|some| some == &DOTS[..some.len()]);
+        let digits = head.strip_prefix(b"m").filter(|_| is_padded);
+        let id = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        id.unwrap_or_else(|| panic!("a changed payload: {}", payload.escape_ascii()))
     }
 
     /// A client got a message.
