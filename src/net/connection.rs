@@ -28,7 +28,7 @@ use crate::worker::{self, Ready, Turn};
 use super::early::Early;
 use super::stream::Stream;
 
-use reading::{LARGE_BYTES_MIN, READ_BYTES};
+use reading::{LARGE_BYTES_MIN, PIECE_BYTES, READ_BYTES};
 
 /// Replies waiting beyond this keep further requests of the client from being executed.
 const OUTPUT_BYTES_MAX: usize = 256 << 10;
@@ -180,8 +180,8 @@ impl Connection {
                 Poll::Pending => return self.waiting(),
                 Poll::Ready(Ok(0) | Err(_)) => return Turn::Over,
                 Poll::Ready(Ok(_)) if mem::take(&mut self.is_behind) => return Turn::Behind,
-                // A thousand requests: a long pipeline, with more behind it.
-                Poll::Ready(Ok(len)) => is_long = len == READ_BYTES,
+                // Hundreds of requests: a long pipeline, with more behind it.
+                Poll::Ready(Ok(len)) => is_long = matches!(len, READ_BYTES | PIECE_BYTES),
             }
         }
         Turn::Again

@@ -15,6 +15,8 @@ use super::{Connection, Held};
 /// Bytes of the worker's read buffer: a thousand small requests, and small enough to stay in the
 /// second-level cache.
 pub(super) const READ_BYTES: usize = 64 << 10;
+/// Bytes read at once behind the beginning of a small request.
+pub(super) const PIECE_BYTES: usize = READ_BYTES / 4;
 /// A request from this size on, most of which is one argument, is taken for the first of many: the
 /// next is read into a buffer of its own, which can become the value. A copy of 16 KiB costs a
 /// microsecond.
@@ -64,7 +66,7 @@ impl Connection {
         READ_BUFFER.with(|buffer| match buffer.try_borrow_mut() {
             Ok(mut buffer) => self.read_into(&mut buffer, now),
             // Another connection's request is a script that computes, and lets others go on.
-            Err(_) => self.read_into(&mut Vec::with_capacity(READ_BYTES / 4), now),
+            Err(_) => self.read_into(&mut Vec::with_capacity(PIECE_BYTES), now),
         })
     }
 
@@ -174,7 +176,7 @@ impl Connection {
         if input_bytes.max(expected) >= LARGE_BYTES_MIN {
             wanted
         } else {
-            wanted.max(READ_BYTES / 4)
+            wanted.max(PIECE_BYTES)
         }
     }
 
