@@ -30,7 +30,7 @@ memcheck:
     env CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind -q --error-exitcode=9 \
         --leak-check=full --errors-for-leak-kinds=definite" \
         cargo test --locked --lib -- --test-threads 1 --skip matches_what_lua_matches \
-        --skip what_natives_build_is_bounded \
+        --skip what_natives_build_is_bounded --skip what_compares_much_at_each_place \
         script:: allocator:: reclaim::
 
 # Criterion benches, as in `just bench queue`.
