@@ -116,11 +116,15 @@ impl Model {
             }
             ("llen", [key]) => Ok(integer(self.list(key)?.len())),
             ("lrange", [key, from, to]) => {
+                // They are read before the key is looked at.
+                range(from, to, 0)?;
                 let list = self.list(key)?;
                 let range = range(from, to, list.len())?;
                 Ok(many(list.range(range)))
             }
             ("ltrim", [key, from, to]) => {
+                // They are read before the key is looked at.
+                range(from, to, 0)?;
                 let list = self.list(key)?;
                 let range = range(from, to, list.len())?;
                 let kept = list.range(range).cloned().collect();
