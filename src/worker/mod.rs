@@ -5,6 +5,8 @@
 //! second for the work that time alone brings. It waits in epoll by itself, without a general
 //! runtime, because that is a tenth of the cost of a small request (docs/ARCHITECTURE.md).
 
+#[cfg(test)]
+mod tests;
 mod turns;
 
 use std::io;

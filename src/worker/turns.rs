@@ -264,12 +264,17 @@ impl<A, D: Duty<A>> Turns<A, D> {
                 now_us = clock::mono_us();
             }
         }
-        let timeout = if !self.again.is_empty() || !self.bell.may_sleep() {
-            Duration::ZERO
-        } else {
-            Duration::from_micros(until_us.saturating_sub(now_us))
-        };
-        self.look(events, timeout);
+        if !self.again.is_empty() || !self.bell.may_sleep() {
+            self.look(events, Duration::ZERO);
+            return;
+        }
+        self.look(
+            events,
+            Duration::from_micros(until_us.saturating_sub(now_us)),
+        );
+        // Awake from here on: who is called in the turns to come needs no alarm, which is a write to
+        // the system and one more thing that it tells of.
+        self.is_rung |= self.bell.answer(&mut self.wanted);
     }
 
     /// Has the system say what happened to sockets, within `timeout`.
