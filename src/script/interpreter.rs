@@ -272,6 +272,7 @@ impl Interpreter {
         self.shared.calls.resp.set(Resp::V2);
         self.shared.stopped.set(None);
         let result = hosted(host, || self.reply_of(run, reply));
+        self.shared.work.borrow_mut().trim();
         self.collect();
         result
     }

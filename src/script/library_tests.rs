@@ -25,6 +25,7 @@ fn json_is_written_as_by_the_module_of_that_name() {
         ),
         ("cjson.encode(1/3)", "$16 0.33333333333333"),
         ("cjson.encode(1e15)", "$5 1e+15"),
+        ("cjson.encode(1e-17)", "$5 1e-17"),
         ("cjson.encode(2^53)", "$18 9.007199254741e+15"),
         ("cjson.encode(cjson.null)", "$4 null"),
         ("cjson.encode(nil)", "$4 null"),
@@ -58,6 +59,13 @@ fn json_is_written_as_by_the_module_of_that_name() {
     let nested = "local c = cjson.new() c.encode_max_depth(5) return c.encode({{{{{{}}}}}})";
     let excess = "ERR user_script:1: Cannot serialise, excessive nesting (6)";
     assert_eq!(run(nested), excess);
+    // Past what slots of the stack are asked for at first, and then again.
+    for depth in [7, 8, 9, 63, 64, 65, 120] {
+        let nested = format!("local t = 1 for _ = 1,{depth} do t = {{t,{{a=1}}}} end");
+        let written = format!("('['):rep({depth})..'1'..(',{{\"a\":1}}]'):rep({depth})");
+        let same = format!("{nested} return cjson.encode(t) == {written}");
+        assert_eq!(run(&same), ":1", "{depth}");
+    }
 }
 
 #[test]
@@ -134,6 +142,7 @@ fn json_is_read_as_by_the_module_of_that_name() {
 #[test]
 fn messagepack_is_what_its_module_makes_of_it() {
     check(&[
+        ("cmsgpack.pack(1e-17)", "$9 \\xcb<g\\x0e\\xf5FF\\xd4\\x97"),
         ("cmsgpack.pack(1,'x',true,nil)", "$5 \\x01\\xa1x\\xc3\\xc0"),
         (
             "cmsgpack.pack({1,2},{},{a=1})",

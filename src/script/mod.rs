@@ -7,7 +7,9 @@
 //! Lua 5.1 as it is has no read-only tables, so what a script must not change is an empty table
 //! that finds its contents through a metatable (`sandbox.lua`). Native functions cannot raise Lua
 //! values of their own, so they raise an opaque value that `pcall` and its kin, wrapped by the
-//! sandbox, turn into the string or table that a script expects (`failure`).
+//! sandbox, turn into the string or table that a script expects (`failure`). Those that scripts call
+//! most work on Lua's own stack: calls of commands (`call`), and what reads and writes JSON and
+//! `MessagePack` (`native`).
 //!
 //! Lua's own C functions trust scripts too far in places, and nothing interrupts them: `bounded` checks
 //! arguments first, and `pattern` matches what may take long.
@@ -23,6 +25,7 @@ mod host;
 mod interpreter;
 mod json;
 mod msgpack;
+mod native;
 mod number;
 mod pace;
 mod pattern;

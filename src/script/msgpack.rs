@@ -1,47 +1,46 @@
 //! The `cmsgpack` library: `MessagePack` as the Lua module of that name reads and writes it.
 
+use std::ffi::c_int;
 use std::rc::Rc;
 
-use mlua::{Function, Lua, Table, Value, Variadic};
+use mlua::ffi::{self, lua_State};
+use mlua::{Lua, Table};
 
-use super::arguments::{bytes, integer, integer_or};
-use super::failure::{bad_argument, bare_text, text};
+use super::failure::bare_text;
+use super::native::{self, Broken, Desk, text_argument, text_at};
 use super::pace::Pace;
-use super::redis::{self, Shared};
-use super::tables::{Indexes, for_each_pair, indexes};
+use super::redis::Shared;
+use super::tables::{Indexes, LEVEL_SLOTS, for_each, indexes, whole};
 use super::tape::{Note, Tape, Text};
 
 /// Deepest nesting that is written; what lies deeper becomes nil.
-const NESTING_MAX: u32 = 16;
-/// Most values that are read at once: Lua grants a function 8000 places, of which the binding uses
-/// some.
+const NESTING_MAX: u16 = 16;
+/// Slots of the stack that writing may take.
+const WRITING_SLOTS: c_int = LEVEL_SLOTS * (NESTING_MAX as c_int + 1);
+/// Most values that are read at once: Lua grants a function 8000 places, of which some are in use.
 const VALUES_MAX: usize = 7900;
 const TOO_MANY: &str = "stack overflow (too many return values at once; use unpack_one or \
                         unpack_limit instead.)";
 /// Deepest nesting that is read: the stack of a worker is finite.
 const DEPTH_MAX: u32 = 1000;
 
-/// A function that reads values.
-type Unpack = fn(&Lua, &Sides, &[Value]) -> mlua::Result<Variadic<Value>>;
-
-/// What others are served with beside a script: while a native reads, and while it makes values.
-type Sides = (Rc<Shared>, Function);
+/// Where the library works, which has no settings.
+type Ours = Desk<()>;
 
 /// The library.
 pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
+    let ours = Desk::new(shared, ());
     let library = lua.create_table()?;
-    let ours = Rc::clone(shared);
-    let pack = move |lua: &Lua, args: Variadic<Value>| pack(lua, &ours, &args);
-    library.raw_set("pack", lua.create_function(pack)?)?;
-    let unpackers: [(&str, Unpack); 3] = [
+    let natives: [(&str, ffi::lua_CFunction); 4] = [
+        ("pack", pack),
         ("unpack", unpack),
         ("unpack_one", unpack_one),
         ("unpack_limit", unpack_limit),
     ];
-    for (name, unpack) in unpackers {
-        let ours: Sides = (Rc::clone(shared), redis::look_around(lua, shared)?);
-        let unpack = move |lua: &Lua, args: Variadic<Value>| unpack(lua, &ours, &args);
-        library.raw_set(name, lua.create_function(unpack)?)?;
+    for (name, native) in natives {
+        // SAFETY: each asks for nothing but a desk without settings.
+        let native = unsafe { ours.function(lua, native)? };
+        library.raw_set(name, native)?;
     }
     library.raw_set("_NAME", "cmsgpack")?;
     library.raw_set("_VERSION", "lua-cmsgpack 0.4.0")?;
@@ -50,39 +49,115 @@ pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     Ok(library)
 }
 
-fn pack(lua: &Lua, shared: &Shared, args: &[Value]) -> mlua::Result<mlua::LuaString> {
-    if args.is_empty() {
-        return Err(bad_argument(lua, 0, "MessagePack pack needs input."));
+/// The C function: `pack(value, ...)`.
+unsafe extern "C-unwind" fn pack(state: *mut lua_State) -> c_int {
+    // SAFETY: `library` made the closure, of a desk without settings. The slots that are written from
+    // are asked for first, above the arguments. Outside of an attempt nothing has a destructor.
+    unsafe {
+        let len = ffi::lua_gettop(state);
+        if len == 0 {
+            return ffi::luaL_argerror(state, 0, c"MessagePack pack needs input.".as_ptr());
+        }
+        ffi::luaL_checkstack(state, WRITING_SLOTS, c"too many values".as_ptr());
+        let desk = Ours::of(state);
+        let written = desk.attempt(|work| {
+            work.out.clear();
+            let mut packing = Packing {
+                state,
+                pace: desk.pace(state),
+                out: &mut work.out,
+            };
+            (1..=len).try_for_each(|place| packing.value(place, 0))
+        });
+        match written {
+            Some(()) => native::leave_written::<()>(state),
+            None => native::fail(state),
+        }
     }
-    let mut out = Vec::new();
-    let mut pace = shared.pace(lua);
-    for value in args {
-        write(&mut out, &mut pace, value, 0)?;
-    }
-    lua.create_string(out)
 }
 
-fn write(out: &mut Vec<u8>, pace: &mut Pace<'_>, value: &Value, level: u32) -> mlua::Result<()> {
-    pace.step(out.len())?;
-    match value {
-        Value::String(text) => {
-            let text = text.as_bytes();
-            pace.step(out.len() + text.len())?;
-            write_length(
-                out,
-                text.len(),
-                (0xa0, 31),
-                [Some(0xd9), Some(0xda), Some(0xdb)],
-            );
-            out.extend_from_slice(&text);
+/// How values are written.
+struct Packing<'a> {
+    state: *mut lua_State,
+    pace: Pace<'a>,
+    out: &'a mut Vec<u8>,
+}
+
+// Every method asks of its caller that `state` is the running one, with slots free for this level and
+// those that may follow. None calls what can raise, nor changes a value that was there.
+impl Packing<'_> {
+    /// Writes the value at a place, counted from the first.
+    unsafe fn value(&mut self, place: c_int, level: u16) -> Result<(), Broken> {
+        self.pace.step(self.out.len())?;
+        // SAFETY: any value may be asked for its type, and is asked for what one of that type has.
+        unsafe {
+            match ffi::lua_type(self.state, place) {
+                ffi::LUA_TSTRING => self.string(text_at(self.state, place))?,
+                ffi::LUA_TNUMBER => self.number(ffi::lua_tonumber(self.state, place)),
+                ffi::LUA_TBOOLEAN if ffi::lua_toboolean(self.state, place) != 0 => {
+                    self.out.push(0xc3);
+                }
+                ffi::LUA_TBOOLEAN => self.out.push(0xc2),
+                ffi::LUA_TTABLE if level < NESTING_MAX => return self.table(place, level),
+                _ => self.out.push(0xc0),
+            }
         }
-        Value::Integer(integer) => write_integer(out, *integer),
-        Value::Number(number) => write_double(out, *number),
-        Value::Boolean(truth) => out.push(if *truth { 0xc3 } else { 0xc2 }),
-        Value::Table(table) if level < NESTING_MAX => return write_table(out, pace, table, level),
-        _ => out.push(0xc0),
+        Ok(())
     }
-    Ok(())
+
+    fn string(&mut self, text: &[u8]) -> Result<(), Broken> {
+        self.pace.step(self.out.len() + text.len())?;
+        write_length(
+            self.out,
+            text.len(),
+            (0xa0, 31),
+            [Some(0xd9), Some(0xda), Some(0xdb)],
+        );
+        self.out.extend_from_slice(text);
+        Ok(())
+    }
+
+    fn number(&mut self, number: f64) {
+        match whole(number) {
+            Some(integer) => write_integer(self.out, integer),
+            None => write_double(self.out, number),
+        }
+    }
+
+    /// The place is that of a table.
+    unsafe fn table(&mut self, place: c_int, level: u16) -> Result<(), Broken> {
+        let state = self.state;
+        // SAFETY: an element, or a key and a value, take the slots of this level, and are taken off
+        // again. The value is at the top, the key below, and what the others ask is what the caller
+        // vouches for.
+        unsafe {
+            let found = indexes(state, place, &mut self.pace, i64::MAX)?;
+            if let Some(Indexes { highest: len, .. }) =
+                found.filter(|found| found.items == found.highest)
+            {
+                write_length(self.out, len, (0x90, 15), [None, Some(0xdc), Some(0xdd)]);
+                for index in (1..).take(len) {
+                    ffi::lua_rawgeti(state, place, index);
+                    self.value(ffi::lua_gettop(state), level + 1)?;
+                    ffi::lua_settop(state, -2);
+                }
+                return Ok(());
+            }
+            let mut pairs = 0;
+            for_each(state, place, || {
+                pairs += 1;
+                self.pace.step(0)?;
+                Ok(true)
+            })?;
+            write_length(self.out, pairs, (0x80, 15), [None, Some(0xde), Some(0xdf)]);
+            for_each(state, place, || {
+                let value = ffi::lua_gettop(state);
+                self.value(value - 1, level + 1)?;
+                self.value(value, level + 1)?;
+                Ok(true)
+            })
+        }
+    }
 }
 
 /// Writes a length: in the marker up to a bound, else in one, two or four bytes behind a marker.
@@ -158,135 +233,130 @@ fn write_double(out: &mut Vec<u8>, number: f64) {
     }
 }
 
-fn write_table(
-    out: &mut Vec<u8>,
-    pace: &mut Pace<'_>,
-    table: &Table,
-    level: u32,
-) -> mlua::Result<()> {
-    let found = indexes(table, pace, i64::MAX)?;
-    if let Some(Indexes { highest: len, .. }) = found.filter(|found| found.items == found.highest) {
-        write_length(out, len, (0x90, 15), [None, Some(0xdc), Some(0xdd)]);
-        for index in 1..=len {
-            let element: Value = table.raw_get(index)?;
-            write(out, pace, &element, level + 1)?;
-        }
-        return Ok(());
+/// The C function: `unpack(text)`.
+unsafe extern "C-unwind" fn unpack(state: *mut lua_State) -> c_int {
+    // SAFETY: `library` made the closure, which owns nothing here.
+    unsafe { unpack_from(state, 0, 0) }
+}
+
+/// The C function: `unpack_one(text, [offset])`.
+unsafe extern "C-unwind" fn unpack_one(state: *mut lua_State) -> c_int {
+    // SAFETY: as of `unpack`; what is no number is an error.
+    unsafe {
+        let offset = ffi::luaL_optinteger(state, 2, 0) as i64;
+        unpack_from(state, 1, offset)
     }
-    let mut pairs = 0;
-    table.for_each(|_: bool, _: bool| {
-        pairs += 1;
-        pace.step(0)
-    })?;
-    write_length(out, pairs, (0x80, 15), [None, Some(0xde), Some(0xdf)]);
-    for_each_pair(table, true, |key, value| {
-        write(out, pace, key, level + 1)?;
-        write(out, pace, value, level + 1)
-    })
 }
 
-fn unpack(lua: &Lua, sides: &Sides, args: &[Value]) -> mlua::Result<Variadic<Value>> {
-    unpack_from(lua, sides, args, 0, 0)
+/// The C function: `unpack_limit(text, limit, [offset])`.
+unsafe extern "C-unwind" fn unpack_limit(state: *mut lua_State) -> c_int {
+    // SAFETY: as of `unpack_one`.
+    unsafe {
+        let limit = ffi::luaL_checkinteger(state, 2) as i64;
+        let offset = ffi::luaL_optinteger(state, 3, 0) as i64;
+        unpack_from(state, limit, offset)
+    }
 }
 
-fn unpack_one(lua: &Lua, sides: &Sides, args: &[Value]) -> mlua::Result<Variadic<Value>> {
-    let offset = integer_or(lua, args, 2, 0)?;
-    unpack_from(lua, sides, args, 1, offset)
+/// Reads up to `limit` values of the first argument; without limit and offset all of them. Otherwise
+/// where to go on comes first, -1 at the end.
+///
+/// # Safety
+/// `state` runs one of the natives of the library, which has nothing to drop and returns what this
+/// does.
+unsafe fn unpack_from(state: *mut lua_State, limit: i64, offset: i64) -> c_int {
+    // SAFETY: a native of the library has such a desk. The text stays where it is, among the
+    // arguments, until the values are made above them. Outside of the attempt nothing has a destructor.
+    unsafe {
+        let text = text_argument(state, 1);
+        let desk = Ours::of(state);
+        let noted =
+            desk.attempt(|work| note(desk.pace(state), text, limit, offset, &mut work.tape));
+        if noted.is_none() {
+            return native::fail(state);
+        }
+        let arguments = ffi::lua_gettop(state);
+        desk.work().tape.make(state, text);
+        ffi::lua_gettop(state) - arguments
+    }
 }
 
-fn unpack_limit(lua: &Lua, sides: &Sides, args: &[Value]) -> mlua::Result<Variadic<Value>> {
-    let limit = integer(lua, args, 2)?;
-    let offset = integer_or(lua, args, 3, 0)?;
-    unpack_from(lua, sides, args, limit, offset)
-}
-
-/// Reads up to `limit` values; without limit and offset all of them. Otherwise where to go on
-/// comes first, -1 at the end.
-fn unpack_from(
-    lua: &Lua,
-    (shared, look_around): &Sides,
-    args: &[Value],
+/// Notes what [`unpack_from`] leaves.
+fn note(
+    pace: Pace<'_>,
+    text: &[u8],
     limit: i64,
     offset: i64,
-) -> mlua::Result<Variadic<Value>> {
-    let data = bytes(lua, args, 1)?;
+    tape: &mut Tape,
+) -> Result<(), Broken> {
+    tape.clear();
     let reads_all = limit == 0 && offset == 0;
-    let len = data.len();
+    let len = text.len();
     let (Ok(limit), Ok(start)) = (usize::try_from(limit), usize::try_from(offset)) else {
-        return Err(text(
-            lua,
-            &format!("Invalid request to unpack with offset of {offset} and limit of {len}."),
+        return broken(format!(
+            "Invalid request to unpack with offset of {offset} and limit of {len}."
         ));
     };
-    let Some(rest) = data.get(start..) else {
-        return Err(text(
-            lua,
-            &format!("Start offset {start} greater than input length {len}."),
+    if start > len {
+        return broken(format!(
+            "Start offset {start} greater than input length {len}."
         ));
-    };
+    }
     let mut reading = Reading {
-        lua,
-        pace: shared.pace(lua),
-        rest,
-        tape: Tape::default(),
+        pace,
+        text,
+        at: start,
+        tape,
     };
     if !reads_all {
         // Where to go on comes first.
         reading.tape.push(Note::Integer(-1));
     }
     let mut values = 0;
-    while !reading.rest.is_empty() && (reads_all || values < limit) {
+    while reading.at < len && (reads_all || values < limit) {
         if values == VALUES_MAX {
-            return Err(text(lua, TOO_MANY));
+            return broken(TOO_MANY);
         }
-        match reading.value(0) {
-            Ok(()) => values += 1,
-            Err(Broken::Short) => return Err(text(lua, "Missing bytes in input.")),
-            Err(Broken::Malformed) => return Err(text(lua, "Bad data format in input.")),
-            Err(Broken::Lua(error)) => return Err(error),
-        }
+        reading.value(0)?;
+        values += 1;
     }
     if !reads_all {
         if values == VALUES_MAX {
-            return Err(text(lua, "stack overflow (in function mp_unpack_full)"));
+            return broken("stack overflow (in function mp_unpack_full)");
         }
-        if !reading.rest.is_empty() {
-            let at = i64::try_from(len - reading.rest.len()).unwrap_or(-1);
+        if reading.at < len {
+            let at = i64::try_from(reading.at).unwrap_or(-1);
             reading.tape.replace(0, Note::Integer(at));
         }
     }
-    reading.tape.make(lua, look_around)
+    Ok(())
 }
 
-/// Why data cannot be read.
-enum Broken {
-    Short,
-    Malformed,
-    Lua(mlua::Error),
-}
-
-impl From<mlua::Error> for Broken {
-    fn from(error: mlua::Error) -> Self {
-        Self::Lua(error)
-    }
+fn broken<T>(message: impl Into<String>) -> Result<T, Broken> {
+    Err(Broken::Text(message.into()))
 }
 
 struct Reading<'a> {
-    lua: &'a Lua,
     pace: Pace<'a>,
-    rest: &'a [u8],
-    tape: Tape<'a>,
+    text: &'a [u8],
+    at: usize,
+    tape: &'a mut Tape,
 }
 
-impl<'a> Reading<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], Broken> {
-        let (taken, rest) = self.rest.split_at_checked(len).ok_or(Broken::Short)?;
-        self.rest = rest;
-        Ok(taken)
+impl Reading<'_> {
+    /// Passes over so many bytes, and says where they begin.
+    fn take(&mut self, len: usize) -> Result<usize, Broken> {
+        let start = self.at;
+        if len > self.text.len() - start {
+            return broken("Missing bytes in input.");
+        }
+        self.at += len;
+        Ok(start)
     }
 
     fn unsigned(&mut self, len: usize) -> Result<u64, Broken> {
-        let bytes = self.take(len)?;
+        let start = self.take(len)?;
+        let bytes = &self.text[start..self.at];
         Ok(bytes
             .iter()
             .fold(0, |value, &byte| value << 8 | u64::from(byte)))
@@ -298,19 +368,20 @@ impl<'a> Reading<'a> {
     }
 
     /// A signed integer of so many bytes.
-    fn signed(&mut self, len: u32) -> Result<Note<'a>, Broken> {
+    fn signed(&mut self, len: u32) -> Result<Note, Broken> {
         let spare = 64 - len * 8;
         let value = self.unsigned(len as usize)?;
         Ok(Note::Integer((value << spare).cast_signed() >> spare))
     }
 
-    fn string(&mut self, len: usize) -> Result<Note<'a>, Broken> {
-        Ok(Note::Text(Text::Read(self.take(len)?)))
+    fn string(&mut self, len: usize) -> Result<Note, Broken> {
+        let start = self.take(len)?;
+        Ok(Note::Text(Text::Read { start, len }))
     }
 
     fn value(&mut self, depth: u32) -> Result<(), Broken> {
         self.pace.step(self.tape.held_bytes())?;
-        let marker = self.take(1)?[0];
+        let marker = self.text[self.take(1)?];
         let note = match marker {
             0x00..=0x7f => Note::Integer(marker.into()),
             0xe0..=0xff => Note::Integer(marker.cast_signed().into()),
@@ -340,22 +411,23 @@ impl<'a> Reading<'a> {
             0xdd => return self.length(4).and_then(|len| self.array(len, depth)),
             0xde => return self.length(2).and_then(|len| self.map(len, depth)),
             0xdf => return self.length(4).and_then(|len| self.map(len, depth)),
-            0xc1 | 0xc4..=0xc9 | 0xd4..=0xd8 => return Err(Broken::Malformed),
+            0xc1 | 0xc4..=0xc9 | 0xd4..=0xd8 => return broken("Bad data format in input."),
         };
         self.tape.push(note);
         Ok(())
     }
 
-    fn descend(&self, depth: u32, what: &str) -> Result<(), Broken> {
+    fn descend(depth: u32, what: &str) -> Result<(), Broken> {
         if depth < DEPTH_MAX {
             return Ok(());
         }
-        let message = format!("stack overflow (in function mp_decode_to_lua_{what})");
-        Err(Broken::Lua(text(self.lua, &message)))
+        broken(format!(
+            "stack overflow (in function mp_decode_to_lua_{what})"
+        ))
     }
 
     fn array(&mut self, len: usize, depth: u32) -> Result<(), Broken> {
-        self.descend(depth, "array")?;
+        Self::descend(depth, "array")?;
         self.tape.push(Note::Array(len));
         for _ in 0..len {
             self.value(depth + 1)?;
@@ -364,7 +436,7 @@ impl<'a> Reading<'a> {
     }
 
     fn map(&mut self, len: usize, depth: u32) -> Result<(), Broken> {
-        self.descend(depth, "hash")?;
+        Self::descend(depth, "hash")?;
         self.tape.push(Note::Map(len));
         for _ in 0..len {
             let key = self.tape.len();
@@ -372,10 +444,10 @@ impl<'a> Reading<'a> {
             self.value(depth + 1)?;
             match self.tape.note_at(key) {
                 Some(Note::Nil) => {
-                    return Err(Broken::Lua(bare_text("table index is nil")));
+                    return Err(Broken::Error(bare_text("table index is nil")));
                 }
                 Some(Note::Number(number)) if number.is_nan() => {
-                    return Err(Broken::Lua(bare_text("table index is NaN")));
+                    return Err(Broken::Error(bare_text("table index is NaN")));
                 }
                 _ => {}
             }

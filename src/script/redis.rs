@@ -15,8 +15,8 @@ use super::call::{self, Calls, NO_ARGUMENT, WRONG_ARGUMENT, push_number};
 use super::failure::{self, Failure, line};
 use super::host::{Verdict, with_host};
 use super::interpreter::Failed;
+use super::native::Work;
 use super::number::to_integer;
-use super::pace::Pace;
 use crate::protocol::{OwnedArgs, Resp, c_string};
 
 /// The version of Redis whose scripting this is, as scripts see it.
@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) calls: Rc<Calls>,
     /// The most memory that Lua code may hold, in bytes, and the most that natives may build for it.
     pub(super) memory_bytes_max: usize,
+    /// What natives that read or write whole texts work in.
+    pub(super) work: RefCell<Work>,
     /// The line with which the script must end, once it must.
     pub(super) stopped: Cell<Option<&'static str>>,
     /// How the script ended, if not well.
@@ -41,6 +43,7 @@ impl Shared {
         Rc::new(Self {
             calls: Rc::new(Calls::new()),
             memory_bytes_max,
+            work: RefCell::default(),
             stopped: Cell::new(None),
             failed: RefCell::default(),
         })
@@ -55,14 +58,6 @@ impl Shared {
                 Err(Failure::Stop(line).into())
             }
         }
-    }
-
-    /// For a native that builds a value of Lua: with all that Lua holds it is within the bound.
-    pub(super) fn pace(&self, lua: &Lua) -> Pace<'_> {
-        Pace::new(
-            self,
-            self.memory_bytes_max.saturating_sub(lua.used_memory()),
-        )
     }
 }
 

@@ -1,15 +1,14 @@
 //! Values that natives read from a text, noted one behind the other and then made on Lua's stack in
 //! one go.
 //!
-//! A value that is made through the binding takes a call that catches errors, and a place among
-//! what Rust holds of Lua; a text of some tables has dozens. So whoever reads a text notes what it
-//! says, and errors are its own to raise; what makes the values of the notes cannot fail but for
-//! want of memory, or because the script must end.
+//! Whoever reads a text notes what it says, and owns what it likes meanwhile; what makes the values
+//! of the notes may be left by `longjmp`, for want of memory or because the script must end.
 
 use std::{ptr, slice};
 
 use mlua::ffi::{self, lua_State};
-use mlua::{FromLuaMulti, Function, Lua};
+
+use super::native::LOOK_AROUND;
 
 /// Values that are made between two looks around.
 const LOOK_VALUES: usize = 1_000;
@@ -18,39 +17,45 @@ const LEVEL_SLOTS: i32 = 3;
 
 /// A value, or the beginning of one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Note<'t> {
+pub(super) enum Note {
     Nil,
     /// What `cjson` has for null: a pointer to nothing.
     Null,
     Truth(bool),
     Integer(i64),
     Number(f64),
-    Text(Text<'t>),
+    Text(Text),
     /// So many elements follow.
     Array(usize),
     /// So many pairs follow. A key is neither nil nor NaN.
     Map(usize),
 }
 
-/// The bytes of a string.
+/// The bytes of a string: so many, from an index on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Text<'t> {
+pub(super) enum Text {
     /// As they stand in what is read.
-    Read(&'t [u8]),
-    /// So many of those that were made, from an index on.
+    Read { start: usize, len: usize },
+    /// Of those that were made.
     Made { start: usize, len: usize },
 }
 
 /// Notes of values, each with those that are in it behind it.
 #[derive(Debug, Default)]
-pub(super) struct Tape<'t> {
-    notes: Vec<Note<'t>>,
+pub(super) struct Tape {
+    notes: Vec<Note>,
     /// Bytes that stand in no text as they are.
     pub(super) made: Vec<u8>,
 }
 
-impl<'t> Tape<'t> {
-    pub(super) fn push(&mut self, note: Note<'t>) {
+impl Tape {
+    /// Begins with the next text.
+    pub(super) fn clear(&mut self) {
+        self.notes.clear();
+        self.made.clear();
+    }
+
+    pub(super) fn push(&mut self, note: Note) {
         self.notes.push(note);
     }
 
@@ -59,58 +64,57 @@ impl<'t> Tape<'t> {
         self.notes.len()
     }
 
-    pub(super) fn note_at(&self, index: usize) -> Option<Note<'t>> {
+    pub(super) fn note_at(&self, index: usize) -> Option<Note> {
         self.notes.get(index).copied()
     }
 
     /// Puts what is known by now in the place of a note.
-    pub(super) fn replace(&mut self, index: usize, note: Note<'t>) {
+    pub(super) fn replace(&mut self, index: usize, note: Note) {
         self.notes[index] = note;
     }
 
     /// Bytes that the notes take.
     pub(super) fn held_bytes(&self) -> usize {
-        self.notes.len() * size_of::<Note<'_>>() + self.made.len()
+        self.notes.len() * size_of::<Note>() + self.made.len()
     }
 
-    /// Makes all values. `look_around`, without arguments, is called now and then.
-    pub(super) fn make<R: FromLuaMulti>(
-        &self,
-        lua: &Lua,
-        look_around: &Function,
-    ) -> mlua::Result<R> {
+    /// What it owns, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.notes.capacity() * size_of::<Note>() + self.made.capacity()
+    }
+
+    /// Leaves all values on the stack, those of a text that was `read`.
+    ///
+    /// # Safety
+    /// `state` runs a C function that has nothing to drop, and whose upvalue `LOOK_AROUND` is a
+    /// function without arguments, which is called now and then. Nobody changes this meanwhile.
+    pub(super) unsafe fn make(&self, state: *mut lua_State, read: &[u8]) {
         let mut making = Making {
             notes: self.notes.iter(),
+            read,
             made: &self.made,
             until_look: LOOK_VALUES,
         };
-        // SAFETY: `exec_raw` runs the block as a C function, whose stack has the function at its first
-        // place only, and catches what Lua raises there. Nothing that is alive in it has a
-        // destructor. The function is taken off, the values are left.
-        unsafe {
-            lua.exec_raw(look_around, |state| {
-                while !making.notes.as_slice().is_empty() {
-                    making.value(state);
-                }
-                ffi::lua_remove(state, 1);
-            })
+        while !making.notes.as_slice().is_empty() {
+            // SAFETY: as the caller vouches.
+            unsafe { making.value(state) };
         }
     }
 }
 
 /// Notes of which values are made.
-struct Making<'a, 't> {
-    notes: slice::Iter<'a, Note<'t>>,
+struct Making<'a> {
+    notes: slice::Iter<'a, Note>,
+    read: &'a [u8],
     made: &'a [u8],
     until_look: usize,
 }
 
-impl Making<'_, '_> {
+impl Making<'_> {
     /// Leaves the next value on the stack.
     ///
     /// # Safety
-    /// `state` runs a C function that may be left by `longjmp` and has a function without arguments
-    /// at its first place.
+    /// As of [`Tape::make`].
     unsafe fn value(&mut self, state: *mut lua_State) {
         // SAFETY: the slots are asked for first, and an error is raised where Lua does not grant
         // them. Lua copies the bytes of a string, which are borrowed meanwhile. Nothing here has a
@@ -120,7 +124,7 @@ impl Making<'_, '_> {
             self.until_look -= 1;
             if self.until_look == 0 {
                 self.until_look = LOOK_VALUES;
-                ffi::lua_pushvalue(state, 1);
+                ffi::lua_pushvalue(state, ffi::lua_upvalueindex(LOOK_AROUND));
                 ffi::lua_call(state, 0, 0);
             }
             match self.notes.next() {
@@ -133,7 +137,7 @@ impl Making<'_, '_> {
                 Some(Note::Number(number)) => ffi::lua_pushnumber(state, *number),
                 Some(Note::Text(text)) => {
                     let bytes = match *text {
-                        Text::Read(bytes) => bytes,
+                        Text::Read { start, len } => &self.read[start..start + len],
                         Text::Made { start, len } => &self.made[start..start + len],
                     };
                     ffi::lua_pushlstring(state, bytes.as_ptr().cast(), bytes.len());

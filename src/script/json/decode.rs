@@ -1,8 +1,6 @@
 //! JSON as Lua values.
 
-use mlua::{Function, Lua, Value};
-
-use super::super::failure::text;
+use super::super::native::Broken;
 use super::super::number::read_prefix;
 use super::super::pace::Pace;
 use super::super::tape::{Note, Tape, Text};
@@ -10,12 +8,12 @@ use super::{DEPTH_MAX, Invalid, Settings};
 
 /// What stands next in the text.
 #[derive(Debug, PartialEq)]
-enum Token<'a> {
+enum Token {
     ObjectBegin,
     ObjectEnd,
     ArrayBegin,
     ArrayEnd,
-    Text(Text<'a>),
+    Text(Text),
     Number(f64),
     Truth(bool),
     Null,
@@ -26,7 +24,7 @@ enum Token<'a> {
     Wrong(&'static str),
 }
 
-impl Token<'_> {
+impl Token {
     fn name(&self) -> &'static str {
         match self {
             Self::ObjectBegin => "T_OBJ_BEGIN",
@@ -46,7 +44,6 @@ impl Token<'_> {
 }
 
 struct Decoding<'a> {
-    lua: &'a Lua,
     pace: Pace<'a>,
     settings: &'a Settings,
     text: &'a [u8],
@@ -55,56 +52,56 @@ struct Decoding<'a> {
     /// Where the last token began, or what is wrong with it.
     token_at: usize,
     depth: u32,
-    tape: Tape<'a>,
+    tape: &'a mut Tape,
 }
 
-/// The value of a text. `look_around` is what a script has others served with.
+/// Notes the value of a text.
 pub(super) fn decode(
-    lua: &Lua,
-    (pace, look_around): (Pace<'_>, &Function),
+    pace: Pace<'_>,
     settings: &Settings,
     text: &[u8],
-) -> mlua::Result<Value> {
+    tape: &mut Tape,
+) -> Result<(), Broken> {
+    tape.clear();
     let mut decoding = Decoding {
-        lua,
         pace,
         settings,
         text,
         at: 0,
         token_at: 0,
         depth: 0,
-        tape: Tape::default(),
+        tape,
     };
     if let [first, second, ..] = text
         && (*first == 0 || *second == 0)
     {
         let message = "JSON parser does not support UTF-16 or UTF-32";
-        return Err(super::super::failure::text(lua, message));
+        return Err(Broken::Text(message.to_owned()));
     }
     let token = decoding.token();
     decoding.value(token)?;
     match decoding.token() {
-        Token::End => decoding.tape.make(lua, look_around),
+        Token::End => Ok(()),
         other => decoding.expected("the end", &other),
     }
 }
 
-impl<'a> Decoding<'a> {
+impl Decoding<'_> {
     /// The byte at a position; the text ends with a zero, as C's strings do.
     fn byte(&self, at: usize) -> u8 {
         self.text.get(at).copied().unwrap_or_default()
     }
 
-    fn expected<T>(&self, what: &str, found: &Token<'_>) -> mlua::Result<T> {
+    fn expected<T>(&self, what: &str, found: &Token) -> Result<T, Broken> {
         let message = format!(
             "Expected {what} but found {} at character {}",
             found.name(),
             self.token_at + 1
         );
-        Err(text(self.lua, &message))
+        Err(Broken::Text(message))
     }
 
-    fn token(&mut self) -> Token<'a> {
+    fn token(&mut self) -> Token {
         while matches!(self.byte(self.at), b' ' | b'\t' | b'\n' | b'\r') {
             self.at += 1;
         }
@@ -130,7 +127,7 @@ impl<'a> Decoding<'a> {
         single
     }
 
-    fn word(&mut self) -> Token<'a> {
+    fn word(&mut self) -> Token {
         let rest = &self.text[self.at..];
         let words = [
             (&b"true"[..], Token::Truth(true)),
@@ -171,7 +168,7 @@ impl<'a> Decoding<'a> {
         }
     }
 
-    fn number(&mut self) -> Token<'a> {
+    fn number(&mut self) -> Token {
         let rest = &self.text[self.at..];
         match read_prefix(rest) {
             Some((value, len)) => {
@@ -182,25 +179,26 @@ impl<'a> Decoding<'a> {
         }
     }
 
-    fn wrong_here(&mut self, reason: &'static str) -> Token<'a> {
+    fn wrong_here(&mut self, reason: &'static str) -> Token {
         self.token_at = self.at;
         Token::Wrong(reason)
     }
 
-    fn string(&mut self) -> Token<'a> {
+    fn string(&mut self) -> Token {
         self.at += 1;
-        let rest = &self.text[self.at..];
+        let start = self.at;
+        let rest = &self.text[start..];
         if let Some(len) = memchr::memchr3(b'"', b'\\', 0, rest)
             && rest[len] == b'"'
         {
             self.at += len + 1;
-            return Token::Text(Text::Read(&rest[..len]));
+            return Token::Text(Text::Read { start, len });
         }
         self.escaped_string()
     }
 
     /// A string in which something is escaped, behind its first quote.
-    fn escaped_string(&mut self) -> Token<'a> {
+    fn escaped_string(&mut self) -> Token {
         let start = self.tape.made.len();
         loop {
             let plain = match self.byte(self.at) {
@@ -270,7 +268,7 @@ impl<'a> Decoding<'a> {
         Some(value)
     }
 
-    fn value(&mut self, token: Token<'a>) -> mlua::Result<()> {
+    fn value(&mut self, token: Token) -> Result<(), Broken> {
         self.pace.step(self.tape.held_bytes())?;
         self.tape.push(match token {
             Token::Text(text) => Note::Text(text),
@@ -284,7 +282,7 @@ impl<'a> Decoding<'a> {
         Ok(())
     }
 
-    fn descend(&mut self) -> mlua::Result<()> {
+    fn descend(&mut self) -> Result<(), Broken> {
         self.depth += 1;
         if self.depth <= self.settings.decode_depth_max.min(DEPTH_MAX) {
             return Ok(());
@@ -293,10 +291,10 @@ impl<'a> Decoding<'a> {
             "Found too many nested data structures ({}) at character {}",
             self.depth, self.at
         );
-        Err(text(self.lua, &message))
+        Err(Broken::Text(message))
     }
 
-    fn object(&mut self) -> mlua::Result<()> {
+    fn object(&mut self) -> Result<(), Broken> {
         self.descend()?;
         let begin = self.tape.len();
         self.tape.push(Note::Map(0));
@@ -328,7 +326,7 @@ impl<'a> Decoding<'a> {
         Ok(())
     }
 
-    fn array(&mut self) -> mlua::Result<()> {
+    fn array(&mut self) -> Result<(), Broken> {
         self.descend()?;
         let begin = self.tape.len();
         self.tape.push(Note::Array(0));

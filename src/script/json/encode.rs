@@ -1,78 +1,91 @@
 //! Lua values as JSON.
 
-use mlua::{Lua, Table, Value};
+use std::ffi::c_int;
 
-use super::super::arguments::{as_f64, type_of};
-use super::super::failure::text_within;
+use mlua::ffi::{self, lua_State};
+
+use super::super::native::{Broken, name_of_type, text_at};
 use super::super::number::write_general;
 use super::super::pace::Pace;
-use super::super::tables::{Indexes, for_each_pair, indexes, may_be_inner};
+use super::super::tables::{Indexes, for_each, indexes, whole};
 use super::{DEPTH_MAX, Invalid, Settings};
 
 /// Bytes of a string that are one step.
 const PIECE_BYTES: usize = 512;
 
-struct Encoding<'a> {
-    lua: &'a Lua,
-    pace: Pace<'a>,
-    settings: &'a Settings,
-    out: Vec<u8>,
-    /// Calls that walk through a table each, this one being in the next.
-    inner_calls: usize,
+/// Integers below this are written as they are, whatever the number of digits: fourteen of them.
+const PLAIN_INTEGER_MAX: u64 = 100_000_000_000_000;
+
+/// Bytes that do not stand for themselves in a string.
+const ESCAPED: [bool; 256] = {
+    let mut escaped = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        escaped[byte] = true;
+        byte += 1;
+    }
+    escaped[b'"' as usize] = true;
+    escaped[b'\\' as usize] = true;
+    escaped[b'/' as usize] = true;
+    escaped[0x7f] = true;
+    escaped
+};
+
+/// How a value is written.
+pub(super) struct Encoding<'a> {
+    pub(super) state: *mut lua_State,
+    pub(super) pace: Pace<'a>,
+    pub(super) settings: Settings,
+    pub(super) out: &'a mut Vec<u8>,
+    /// Tables within each other for which there are slots on the stack.
+    pub(super) levels: u32,
 }
 
-/// The text of a value.
-pub(super) fn encode(
-    lua: &Lua,
-    pace: Pace<'_>,
-    settings: &Settings,
-    value: &Value,
-) -> mlua::Result<Vec<u8>> {
-    let mut encoding = Encoding {
-        lua,
-        pace,
-        settings,
-        out: Vec::new(),
-        inner_calls: 0,
-    };
-    encoding.value(value, 0)?;
-    Ok(encoding.out)
-}
-
+// Every method asks of its caller that `state` is the running one, with `LEVEL_SLOTS` free for each
+// of the levels from this one on, and one level more. None calls what can raise, nor changes a
+// value that was there.
 impl Encoding<'_> {
-    fn refuse<T>(&self, value: &Value, reason: &str) -> mlua::Result<T> {
-        let kind = type_of(value);
-        self.fail(&format!("Cannot serialise {kind}: {reason}"))
+    /// The kind is one of a value of Lua's.
+    unsafe fn refuse<T>(&self, kind: c_int, reason: &str) -> Result<T, Broken> {
+        // SAFETY: as the caller vouches.
+        let kind = unsafe { name_of_type(self.state, kind) };
+        Err(Broken::Text(format!("Cannot serialise {kind}: {reason}")))
     }
 
-    fn fail<T>(&self, message: &str) -> mlua::Result<T> {
-        Err(text_within(self.lua, self.inner_calls, message))
-    }
-
-    fn value(&mut self, value: &Value, depth: u32) -> mlua::Result<()> {
+    /// Writes the value at a place, counted from the first.
+    pub(super) unsafe fn value(&mut self, place: c_int, depth: u32) -> Result<(), Broken> {
         self.pace.step(self.out.len())?;
-        match value {
-            Value::String(text) => return self.string(&text.as_bytes()),
-            Value::Integer(_) | Value::Number(_) => return self.number(value),
-            Value::Boolean(true) => self.out.extend_from_slice(b"true"),
-            Value::Boolean(false) => self.out.extend_from_slice(b"false"),
-            Value::Nil => self.out.extend_from_slice(b"null"),
-            null if *null == Value::NULL => self.out.extend_from_slice(b"null"),
-            Value::Table(table) => return self.table(table, depth + 1),
-            other => return self.refuse(other, "type not supported"),
+        // SAFETY: any value may be asked for its type, and is asked for what one of that type has.
+        unsafe {
+            match ffi::lua_type(self.state, place) {
+                ffi::LUA_TSTRING => return self.string(text_at(self.state, place)),
+                ffi::LUA_TNUMBER => return self.number(ffi::lua_tonumber(self.state, place)),
+                ffi::LUA_TTABLE => return self.table(place, depth + 1),
+                ffi::LUA_TBOOLEAN if ffi::lua_toboolean(self.state, place) != 0 => {
+                    self.out.extend_from_slice(b"true");
+                }
+                ffi::LUA_TBOOLEAN => self.out.extend_from_slice(b"false"),
+                ffi::LUA_TNIL => self.out.extend_from_slice(b"null"),
+                ffi::LUA_TLIGHTUSERDATA if ffi::lua_touserdata(self.state, place).is_null() => {
+                    self.out.extend_from_slice(b"null");
+                }
+                other => return self.refuse(other, "type not supported"),
+            }
         }
         Ok(())
     }
 
-    fn number(&mut self, value: &Value) -> mlua::Result<()> {
-        let number = as_f64(value);
+    unsafe fn number(&mut self, number: f64) -> Result<(), Broken> {
         if !number.is_finite() {
             match self.settings.encode_invalid {
                 Invalid::Null => {
                     self.out.extend_from_slice(b"null");
                     return Ok(());
                 }
-                Invalid::Refused => return self.refuse(value, "must not be NaN or Inf"),
+                Invalid::Refused => {
+                    // SAFETY: that is a kind of value.
+                    return unsafe { self.refuse(ffi::LUA_TNUMBER, "must not be NaN or Inf") };
+                }
                 Invalid::Allowed if number.is_nan() => {
                     self.out.extend_from_slice(b"nan");
                     return Ok(());
@@ -80,26 +93,26 @@ impl Encoding<'_> {
                 Invalid::Allowed => {}
             }
         }
-        self.plain_number(value);
+        self.plain_number(number);
         Ok(())
     }
 
-    fn plain_number(&mut self, value: &Value) {
-        if let Value::Integer(integer) = value
-            && self.settings.digits == 14
-            && integer.unsigned_abs() < 100_000_000_000_000
-            && *integer != 0
+    fn plain_number(&mut self, number: f64) {
+        if self.settings.digits == 14
+            && let Some(integer) = whole(number)
+            && integer.unsigned_abs() < PLAIN_INTEGER_MAX
+            && integer != 0
         {
             let mut digits = itoa::Buffer::new();
             self.out
-                .extend_from_slice(digits.format(*integer).as_bytes());
+                .extend_from_slice(digits.format(integer).as_bytes());
             return;
         }
         let digits = usize::try_from(self.settings.digits).unwrap_or(14);
-        write_general(&mut self.out, as_f64(value), digits);
+        write_general(self.out, number, digits);
     }
 
-    fn string(&mut self, bytes: &[u8]) -> mlua::Result<()> {
+    fn string(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         self.pace.step(self.out.len() + bytes.len())?;
         self.out.reserve(bytes.len() + 2);
         self.out.push(b'"');
@@ -112,44 +125,55 @@ impl Encoding<'_> {
     }
 
     fn escape(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
+        let mut plain = 0;
+        for (at, &byte) in bytes.iter().enumerate() {
+            if !ESCAPED[usize::from(byte)] {
+                continue;
+            }
+            self.out.extend_from_slice(&bytes[plain..at]);
+            plain = at + 1;
             let escaped: &[u8] = match byte {
-                b'"' => b"\\\"",
-                b'\\' => b"\\\\",
-                b'/' => b"\\/",
                 0x08 => b"\\b",
                 0x0c => b"\\f",
                 b'\n' => b"\\n",
                 b'\r' => b"\\r",
                 b'\t' => b"\\t",
-                0..0x20 | 0x7f => {
+                b'"' => b"\\\"",
+                b'\\' => b"\\\\",
+                b'/' => b"\\/",
+                _ => {
                     let digits = format!("\\u{byte:04x}");
                     self.out.extend_from_slice(digits.as_bytes());
-                    continue;
-                }
-                _ => {
-                    self.out.push(byte);
                     continue;
                 }
             };
             self.out.extend_from_slice(escaped);
         }
+        self.out.extend_from_slice(&bytes[plain..]);
     }
 
-    fn table(&mut self, table: &Table, depth: u32) -> mlua::Result<()> {
+    /// The place is that of a table.
+    unsafe fn table(&mut self, place: c_int, depth: u32) -> Result<(), Broken> {
         if depth > self.settings.encode_depth_max.min(DEPTH_MAX) {
             let message = format!("Cannot serialise, excessive nesting ({depth})");
-            return self.fail(&message);
+            return Err(Broken::Text(message));
         }
-        match self.array_len(table)? {
-            Some(len) => self.array(table, len, depth),
-            None => self.object(table, depth),
+        if depth > self.levels {
+            return Err(Broken::TooDeep);
+        }
+        // SAFETY: as the caller vouches, and there are slots for this level.
+        unsafe {
+            match self.array_len(place)? {
+                Some(len) => self.array(place, len, depth),
+                None => self.object(place, depth),
+            }
         }
     }
 
     /// The length of a table that is an array, which an empty one is not.
-    fn array_len(&mut self, table: &Table) -> mlua::Result<Option<usize>> {
-        let found = indexes(table, &mut self.pace, i32::MAX.into())?;
+    unsafe fn array_len(&mut self, place: c_int) -> Result<Option<usize>, Broken> {
+        // SAFETY: as the caller vouches.
+        let found = unsafe { indexes(self.state, place, &mut self.pace, i32::MAX.into())? };
         let Some(Indexes { items, highest }) = found.filter(|found| found.items > 0) else {
             return Ok(None);
         };
@@ -157,50 +181,58 @@ impl Encoding<'_> {
         let safe = usize::try_from(self.settings.sparse_safe).unwrap_or_default();
         if ratio > 0 && highest > items.saturating_mul(ratio) && highest > safe {
             if !self.settings.sparse_as_object {
-                let table = Value::Table(table.clone());
-                return self.refuse(&table, "excessively sparse array");
+                // SAFETY: that is a kind of value.
+                return unsafe { self.refuse(ffi::LUA_TTABLE, "excessively sparse array") };
             }
             return Ok(None);
         }
         Ok(Some(highest))
     }
 
-    fn array(&mut self, table: &Table, len: usize, depth: u32) -> mlua::Result<()> {
+    unsafe fn array(&mut self, place: c_int, len: usize, depth: u32) -> Result<(), Broken> {
         self.out.push(b'[');
-        for index in 1..=len {
+        for index in (1..).take(len) {
             if index > 1 {
                 self.out.push(b',');
             }
-            let element: Value = table.raw_get(index)?;
-            self.value(&element, depth)?;
+            // SAFETY: the element takes one of the slots of this level, and is taken off again.
+            unsafe {
+                ffi::lua_rawgeti(self.state, place, index);
+                self.value(ffi::lua_gettop(self.state), depth)?;
+                ffi::lua_settop(self.state, -2);
+            }
         }
         self.out.push(b']');
         Ok(())
     }
 
-    fn object(&mut self, table: &Table, depth: u32) -> mlua::Result<()> {
+    unsafe fn object(&mut self, place: c_int, depth: u32) -> Result<(), Broken> {
         self.out.push(b'{');
+        let state = self.state;
         let mut is_first = true;
-        let is_inner = may_be_inner(depth);
-        self.inner_calls += usize::from(is_inner);
-        for_each_pair(table, is_inner, |key, value| {
-            if !is_first {
-                self.out.push(b',');
-            }
-            is_first = false;
-            match key {
-                Value::String(name) => self.string(&name.as_bytes())?,
-                Value::Integer(_) | Value::Number(_) => {
-                    self.out.push(b'"');
-                    self.number(key)?;
-                    self.out.push(b'"');
+        // SAFETY: key and value take the slots of this level. The value is at the top, the key below,
+        // and what the others ask is what the caller vouches for.
+        unsafe {
+            for_each(state, place, || {
+                if !is_first {
+                    self.out.push(b',');
                 }
-                other => return self.refuse(other, "table key must be a number or string"),
-            }
-            self.out.push(b':');
-            self.value(value, depth)
-        })?;
-        self.inner_calls -= usize::from(is_inner);
+                is_first = false;
+                let value = ffi::lua_gettop(state);
+                match ffi::lua_type(state, value - 1) {
+                    ffi::LUA_TSTRING => self.string(text_at(state, value - 1))?,
+                    ffi::LUA_TNUMBER => {
+                        self.out.push(b'"');
+                        self.number(ffi::lua_tonumber(state, value - 1))?;
+                        self.out.push(b'"');
+                    }
+                    other => return self.refuse(other, "table key must be a number or string"),
+                }
+                self.out.push(b':');
+                self.value(value, depth)?;
+                Ok(true)
+            })?;
+        }
         self.out.push(b'}');
         Ok(())
     }

@@ -7,17 +7,26 @@ mod decode;
 mod encode;
 
 use std::cell::RefCell;
+use std::ffi::c_int;
 use std::rc::Rc;
 
+use mlua::ffi::{self, lua_State};
 use mlua::{Lua, Table, Value, Variadic};
 
 use super::arguments::{bytes, integer, is_true};
 use super::failure::bad_argument;
-use super::redis::{self, Shared};
+use super::native::{self, Broken, Desk, text_argument};
+use super::redis::Shared;
+use super::tables::LEVEL_SLOTS;
+
+use encode::Encoding;
 
 /// Deepest nesting that is ever read or written, whatever the settings say: the stack of a worker
 /// is finite.
 const DEPTH_MAX: u32 = 2000;
+/// Tables within each other for which slots of the stack are asked for first, and then for eight times
+/// as many: nearly all that is written has fewer.
+const LEVELS_MIN: u32 = 8;
 
 /// What to do with infinities and what is no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,34 +69,19 @@ impl Default for Settings {
 /// What a function that sets something does with its arguments; it answers what is set now.
 type Setter = fn(&Lua, &mut Settings, &[Value]) -> mlua::Result<Vec<Value>>;
 
-type Ours = Rc<RefCell<Settings>>;
+/// Where an instance works.
+type Ours = Desk<RefCell<Settings>>;
 
 /// A new instance with settings of its own.
 pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
-    let settings = Ours::default();
+    let ours = Desk::new(shared, RefCell::<Settings>::default());
     let library = lua.create_table()?;
-    let (ours, paced) = (Rc::clone(&settings), Rc::clone(shared));
-    let encode = move |lua: &Lua, args: Variadic<Value>| {
-        let [value] = &args[..] else {
-            return Err(bad_argument(lua, 1, "expected 1 argument"));
-        };
-        let settings = *ours.borrow();
-        let text = encode::encode(lua, paced.pace(lua), &settings, value)?;
-        lua.create_string(text)
-    };
-    library.raw_set("encode", lua.create_function(encode)?)?;
-    let (ours, paced) = (Rc::clone(&settings), Rc::clone(shared));
-    let look_around = redis::look_around(lua, shared)?;
-    let decode = move |lua: &Lua, args: Variadic<Value>| {
-        if args.len() != 1 {
-            return Err(bad_argument(lua, 1, "expected 1 argument"));
-        }
-        let text = bytes(lua, &args, 1)?;
-        let settings = *ours.borrow();
-        decode::decode(lua, (paced.pace(lua), &look_around), &settings, &text)
-    };
-    library.raw_set("decode", lua.create_function(decode)?)?;
-    add_settings(lua, &library, &settings)?;
+    // SAFETY: both ask for nothing but a desk of such settings.
+    unsafe {
+        library.raw_set("encode", ours.function(lua, encode)?)?;
+        library.raw_set("decode", ours.function(lua, decode)?)?;
+    }
+    add_settings(lua, &library, &ours)?;
     let paced = Rc::clone(shared);
     let new = move |lua: &Lua, _: Variadic<Value>| self::library(lua, &paced);
     library.raw_set("new", lua.create_function(new)?)?;
@@ -97,15 +91,76 @@ pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     Ok(library)
 }
 
+/// The C function: `encode(value)`.
+unsafe extern "C-unwind" fn encode(state: *mut lua_State) -> c_int {
+    // SAFETY: `library` made the closure, of a desk with such settings. The slots that are written
+    // from are asked for first, and an error is raised where Lua does not grant them; they are those
+    // that are free above the one argument. What an attempt leaves there where it failed is taken off.
+    // Outside of an attempt nothing has a destructor.
+    unsafe {
+        if ffi::lua_gettop(state) != 1 {
+            return ffi::luaL_argerror(state, 1, c"expected 1 argument".as_ptr());
+        }
+        let desk = Ours::of(state);
+        let mut levels = LEVELS_MIN;
+        loop {
+            let slots = LEVEL_SLOTS * (levels.cast_signed() + 1);
+            ffi::luaL_checkstack(state, slots, c"too many nested values".as_ptr());
+            let written = desk.attempt(|work| {
+                work.out.clear();
+                let mut encoding = Encoding {
+                    state,
+                    pace: desk.pace(state),
+                    settings: *desk.settings.borrow(),
+                    out: &mut work.out,
+                    levels,
+                };
+                match encoding.value(1, 0) {
+                    Ok(()) => Ok(true),
+                    Err(Broken::TooDeep) => Ok(false),
+                    Err(broken) => Err(broken),
+                }
+            });
+            match written {
+                Some(true) => return native::leave_written::<RefCell<Settings>>(state),
+                Some(false) => ffi::lua_settop(state, 1),
+                None => return native::fail(state),
+            }
+            levels = (levels * 8).min(DEPTH_MAX);
+        }
+    }
+}
+
+/// The C function: `decode(text)`.
+unsafe extern "C-unwind" fn decode(state: *mut lua_State) -> c_int {
+    // SAFETY: as of `encode`. The text stays where it is until the values are made.
+    unsafe {
+        if ffi::lua_gettop(state) != 1 {
+            return ffi::luaL_argerror(state, 1, c"expected 1 argument".as_ptr());
+        }
+        let text = text_argument(state, 1);
+        let desk = Ours::of(state);
+        let noted = desk.attempt(|work| {
+            let settings = desk.settings.borrow();
+            decode::decode(desk.pace(state), &settings, text, &mut work.tape)
+        });
+        if noted.is_none() {
+            return native::fail(state);
+        }
+        desk.work().tape.make(state, text);
+    }
+    1
+}
+
 /// Adds a function that sets something where it is given arguments, and tells it.
 fn add(
     lua: &Lua,
     library: &Table,
     name: &str,
-    settings: &Ours,
+    ours: &Rc<Ours>,
     (set, arguments_max): (Setter, usize),
 ) -> mlua::Result<()> {
-    let settings = Rc::clone(settings);
+    let ours = Rc::clone(ours);
     let function = lua.create_function(move |lua, args: Variadic<Value>| {
         if args.len() > arguments_max {
             return Err(bad_argument(
@@ -114,12 +169,12 @@ fn add(
                 "found too many arguments",
             ));
         }
-        set(lua, &mut settings.borrow_mut(), &args).map(Variadic::from)
+        set(lua, &mut ours.settings.borrow_mut(), &args).map(Variadic::from)
     })?;
     library.raw_set(name, function)
 }
 
-fn add_settings(lua: &Lua, library: &Table, settings: &Ours) -> mlua::Result<()> {
+fn add_settings(lua: &Lua, library: &Table, settings: &Rc<Ours>) -> mlua::Result<()> {
     add(
         lua,
         library,
