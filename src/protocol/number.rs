@@ -85,9 +85,9 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
     Some(if negative { -value } else { value })
 }
 
-/// A number of nothing but digits, few enough for a float to hold them all.
+/// A number of nothing but digits, few enough for a float to hold them all; 0 where there are none.
 #[inline]
-fn short_integer(digits: &[u8]) -> Option<f64> {
+pub fn short_integer(digits: &[u8]) -> Option<f64> {
     /// Any number of this many digits is below 2^53.
     const EXACT_DIGITS: usize = 15;
     if digits.len() > EXACT_DIGITS {

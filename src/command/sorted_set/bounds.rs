@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::command::error::Error;
 use crate::command::outcome::Result;
+use crate::protocol::number;
 use crate::store::sorted_set::{LexBound, LexRange, ScoreBound, ScoreRange};
 
 /// A range of scores.
@@ -26,6 +27,9 @@ pub fn parse_lenient(text: &[u8]) -> Option<f64> {
     let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0.0);
+    }
+    if let Some(integer) = number::short_integer(text) {
+        return Some(integer);
     }
     let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     (!number.is_nan()).then_some(number)
