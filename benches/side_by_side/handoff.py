@@ -1,4 +1,4 @@
-"""How soon a blocked BRPOP gets its message, by `weir bench handoff`."""
+"""How soon a blocked BRPOP gets its message, and how many do, by `weir bench handoff`."""
 
 import json
 import subprocess
@@ -10,18 +10,26 @@ from machine import CLIENT_CORE, alone, undisturbed
 # cannot keep up with the higher rates at any server.
 CASES = [
     (1, 1, 5_000), (1, 100, 5_000), (1, 100, 20_000), (1, 100, 50_000),
-    (100, 100, 5_000), (100, 100, 20_000), (100, 100, 50_000),
+    (100, 100, 5_000), (100, 100, 20_000), (100, 100, 50_000), (1, 100, None),
 ]  # fmt: skip
+# Without a rate: this many producers send the next message when a consumer has the last one.
+SATURATING = 50
+UNBOUNDED = 1_000_000_000
 WARM_UP_SECONDS = 1
 
 
 def run(weir, port, keys, consumers, rate, seconds):
-    """One run at a rate. Messages are timed from when they were due, the first tenth not at all."""
+    """One run at a rate, or as fast as it goes. Messages are timed from when they were due, the
+    first tenth not at all."""
+    pace = (
+        ["--connections", "1", "--rate", str(rate), "--count", str(rate * seconds)]
+        if rate
+        else ["--connections", str(SATURATING), "--count", str(UNBOUNDED)]
+    )
     done = subprocess.run(
         ["taskset", "-c", str(CLIENT_CORE), str(weir), "bench", "handoff", "--quiet",
-         "--server", f"127.0.0.1:{port}", "--connections", "1", "--keys", str(keys),
-         "--consumers", str(consumers), "--rate", str(rate), "--seconds", str(seconds),
-         "--count", str(rate * seconds), "--json", "-"],
+         "--server", f"127.0.0.1:{port}", "--keys", str(keys), "--consumers", str(consumers),
+         "--seconds", str(seconds), *pace, "--json", "-"],
         capture_output=True, text=True, timeout=60 + seconds,
     )  # fmt: skip
     if done.returncode != 0:
@@ -38,7 +46,8 @@ def section(records, servers, weir, round_, seconds):
                 # What hands on to whoever waits does not look at keys.
                 if not server.stores and keys > 1:
                     continue
-                test = f"{consumers} on {keys} key{'s' if keys > 1 else ''}, {rate:,}/s"
+                at = f"{rate:,}/s" if rate else "saturated"
+                test = f"{consumers} on {keys} key{'s' if keys > 1 else ''}, {at}"
 
                 def measured():
                     run(weir, server.port, keys, consumers, rate, WARM_UP_SECONDS)
@@ -52,10 +61,16 @@ def section(records, servers, weir, round_, seconds):
                 except (OSError, RuntimeError, subprocess.SubprocessError) as error:
                     print(f"{server.name} hand-off {test}: {error}", file=sys.stderr)
                     continue
-                records.add(
-                    round_, "handoff", test, 1, server.name,
-                    p50_us=seen["p50_us"], p99_us=seen["p99_us"], p999_us=seen["p999_us"],
-                    max_us=seen["max_us"], producer_late_p99_us=seen["late_p99_us"],
-                    cpu_us_per_message=seen["cpu_us_per_message"],
-                    foreign_share=seen["foreign_share"],
-                )  # fmt: skip
+                figures = {
+                    "messages_per_s": seen["per_second"],
+                    "cpu_us_per_message": seen["cpu_us_per_message"],
+                    "foreign_share": seen["foreign_share"],
+                }
+                if rate:
+                    # Of a closed loop a latency says how many are in it.
+                    figures |= {
+                        "p50_us": seen["p50_us"], "p99_us": seen["p99_us"],
+                        "p999_us": seen["p999_us"], "max_us": seen["max_us"],
+                        "producer_late_p99_us": seen["late_p99_us"],
+                    }  # fmt: skip
+                records.add(round_, "handoff", test, 1, server.name, **figures)

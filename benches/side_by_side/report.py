@@ -275,6 +275,13 @@ def summary(records):
                 else "",
                 metric_table(records, "handoff", metric, with_pipeline=False),
             )
+        add(
+            "BRPOP hand-off: messages per second",
+            "Without a rate, saturated, 50 producers send the next message when a consumer has the"
+            " last. Client and server have a core each, and either may be the limit: the CPU per"
+            " message is the server's part of it.",
+            metric_table(records, "handoff", "messages_per_s", with_pipeline=False),
+        )
     if "memory" in measured:
         add(
             "Memory: resident bytes per queued message",

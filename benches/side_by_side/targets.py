@@ -39,10 +39,12 @@ for _subscribers in (10, 100, 1000):
         for _other, _limit in (("redis", 0.75), ("nats", 0.9)):
             _add("fanout", [f"{_subscribers} from {_publishers}"], None, "cpu_us_per_delivery",
                  _other, _limit)  # fmt: skip
-for _metric, _limit in (
-    ("p50_us", 1), ("p99_us", 1), ("p999_us", 1), ("cpu_us_per_message", 0.7),
-):  # fmt: skip
-    _add("handoff", [None], None, _metric, "redis", _limit)
+for _metric in ("p50_us", "p99_us", "p999_us"):
+    _add("handoff", [None], None, _metric, "redis", 1)
+HANDED_ON = [f"100 on {_keys}, {_rate}/s" for _keys in ("1 key", "100 keys")
+             for _rate in ("20,000", "50,000")]  # fmt: skip
+_add("handoff", HANDED_ON, None, "cpu_us_per_message", "redis", 0.7)
+_add("handoff", ["100 on 1 key, saturated"], None, "messages_per_s", "redis", -1.5)
 
 _add("memory", ["16 bytes", "64 bytes", "1024 bytes"], None, "rss_bytes_per_message", "redis", 1)
 _add("memory", ["16 bytes", "64 bytes", "1024 bytes"], None, "rss_bytes_per_message", "valkey", 1)
