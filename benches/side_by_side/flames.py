@@ -5,17 +5,22 @@ section `core`, and drawn with the widest callers at the bottom.
 """
 
 import collections
+import os
 import pathlib
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from html import escape
 
 from machine import SERVER_CORE, alone
 from operations import CORE_TESTS, FRAMEWORKS_TESTS, OPERATIONS, drive, prepare
 
 SAMPLES_PER_S = 997
+# Times the operations of a round: perf needs a while to attach, and some thousand samples.
+LENGTH = 4
+ATTACH_SECONDS_MAX = 5
 # Of each stack that is kept for unwinding: ours are shallow.
 STACK_BYTES = 8192
 WIDTH = 1200
@@ -101,9 +106,9 @@ def draw(counts, title):
     return "\n".join(parts) + "\n"
 
 
-def record(server, test, pipeline, scale):
-    """Stacks of a server while a command is driven."""
-    count = int(OPERATIONS[pipeline] * scale)
+def record(server, test, pipeline):
+    """Stacks of a server while a command is driven, for some seconds."""
+    count = OPERATIONS[pipeline] * LENGTH
     prepare(server, test, count)
     with tempfile.TemporaryDirectory(prefix="weir-flames-") as folder:
         data = str(pathlib.Path(folder) / "perf.data")
@@ -113,21 +118,27 @@ def record(server, test, pipeline, scale):
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
+            begun = time.monotonic()
+            while not os.path.exists(data) and time.monotonic() - begun < ATTACH_SECONDS_MAX:
+                time.sleep(0.1)
             drive(server.port, {**CORE_TESTS, **FRAMEWORKS_TESTS}[test], pipeline, count)
         finally:
             perf.send_signal(signal.SIGINT)
             perf.wait()
-        return stacks(data)
+        counts = stacks(data)
+    if not counts:
+        raise RuntimeError("perf saw nothing")
+    return counts
 
 
-def section(target, server, rows, scale):
+def section(target, server, rows):
     """Draws each of `rows`, written as LPUSH:16."""
     for row in rows:
         test, _, pipeline = row.rpartition(":")
         try:
             server.start([SERVER_CORE])
             with alone():
-                counts = record(server, test, int(pipeline), scale)
+                counts = record(server, test, int(pipeline))
             title = f"{server.name} {test}, pipeline {pipeline}"
             name = f"flame-{test.replace(' ', '-')}-{pipeline}.svg"
             (target / name).write_text(draw(counts, title))
