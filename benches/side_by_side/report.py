@@ -5,6 +5,7 @@ import targets
 
 TITLES = {
     "weir": "Weir", "redis": "Redis", "valkey": "Valkey", "nats": "NATS", "null": "null server",
+    "loop": "epoll loop",
 }  # fmt: skip
 PEERS = ["redis", "valkey"]
 # Sections whose cases differ by the depth of the pipeline.
@@ -159,7 +160,8 @@ def summary(records):
         add(
             "One worker on one core: server CPU per operation, microseconds",
             "50 connections, 64-byte values; P is the pipeline depth. The null server answers"
-            " `:1` and stores nothing: the floor. The null command is Weir's PING, which does"
+            " `:1` and stores nothing: the floor; the epoll loop does that without Weir's workers and"
+            " sockets. The null command is Weir's PING, which does"
             " nothing but be read, looked up and answered.",
             metric_table(records, "core", "cpu_us_per_op"),
             worst_spread(records),

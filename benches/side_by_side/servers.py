@@ -29,8 +29,10 @@ QUIET_NS = 500_000
 class Server:
     """One kind of server, and at most one running process of it."""
 
-    # Whether it keeps what it is sent, and whether it speaks Redis's protocol.
+    # Whether it keeps what it is sent, whether it hands on what others wait for, and whether it
+    # speaks Redis's protocol.
     stores = True
+    hands_on = True
     speaks_redis = True
 
     def __init__(self, name, binary, flags):
@@ -135,6 +137,18 @@ class Null(Server):
         return [self.binary, str(port), str(workers)]
 
 
+class Loop(Null):
+    """The same on one bare thread, and hands on nothing: the floor below the floor."""
+
+    hands_on = False
+
+    def version(self):
+        return "benches/side_by_side/epoll_loop.rs"
+
+    def arguments(self, port, workers):
+        return [self.binary, str(port)]
+
+
 class Nats(Server):
     """Publishes and subscribes, and is asked for nothing else."""
 
@@ -170,13 +184,16 @@ def locate(names, weir_binary):
         raise SystemExit("redis-benchmark is missing: apt-get install redis-tools")
     release = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
     null = os.environ.get("WEIR_BENCH_NULL")
+    loop = os.environ.get("WEIR_BENCH_LOOP")
     weir = weir_binary or release / "weir"
     parts = [] if weir_binary else ["--bin", "weir"]
     parts += [] if null or "null" not in names else ["--example", "null_server"]
+    parts += [] if loop or "loop" not in names else ["--example", "epoll_loop"]
     if parts:
         with building():
             subprocess.run(["cargo", "build", "--release", "--locked", *parts], cwd=ROOT, check=True)
     null = null or release / "examples" / "null_server"
+    loop = loop or release / "examples" / "epoll_loop"
     found = {}
     for name in names:
         match name:
@@ -192,6 +209,8 @@ def locate(names, weir_binary):
                 found[name] = Nats(name, _peer("WEIR_BENCH_NATS", "nats-server"), [])
             case "null":
                 found[name] = Null(name, null, [])
+            case "loop":
+                found[name] = Loop(name, loop, [])
             case _:
-                raise SystemExit(f"unknown server {name}: weir, redis, valkey, nats or null")
+                raise SystemExit(f"unknown server {name}: weir, redis, valkey, nats, null or loop")
     return list(found.values()), weir
