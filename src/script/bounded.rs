@@ -5,11 +5,12 @@
 //! and line, and `unpack(ARGV)`, which nearly every script calls, costs what it did.
 
 use std::ffi::c_int;
+use std::ptr;
 use std::rc::Rc;
-use std::{ptr, slice};
 
 use mlua::{Function, Lua, Table, ffi};
 
+use super::native::text_at;
 use super::pattern::{self, may_search_long, may_take_long};
 use super::redis::Shared;
 use super::to_lua::c_len;
@@ -172,12 +173,8 @@ unsafe fn string_at<'s>(state: *mut ffi::lua_State, index: c_int) -> Option<&'s 
     // SAFETY: only what is a string is asked for its bytes, which stay where they are while it is
     // on the stack.
     unsafe {
-        if ffi::lua_type(state, index) != ffi::LUA_TSTRING {
-            return None;
-        }
-        let mut len = 0;
-        let bytes = ffi::lua_tolstring(state, index, &raw mut len);
-        Some(slice::from_raw_parts(bytes.cast::<u8>(), len))
+        let is_string = ffi::lua_type(state, index) == ffi::LUA_TSTRING;
+        is_string.then(|| text_at(state, index))
     }
 }
 

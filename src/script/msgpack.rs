@@ -31,17 +31,14 @@ type Ours = Desk<()>;
 pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let ours = Desk::new(shared, ());
     let library = lua.create_table()?;
-    let natives: [(&str, ffi::lua_CFunction); 4] = [
+    let natives: &[(&str, ffi::lua_CFunction)] = &[
         ("pack", pack),
         ("unpack", unpack),
         ("unpack_one", unpack_one),
         ("unpack_limit", unpack_limit),
     ];
-    for (name, native) in natives {
-        // SAFETY: each asks for nothing but a desk without settings.
-        let native = unsafe { ours.function(lua, native)? };
-        library.raw_set(name, native)?;
-    }
+    // SAFETY: each asks for nothing but a desk without settings.
+    unsafe { ours.add_to(lua, &library, natives)? };
     library.raw_set("_NAME", "cmsgpack")?;
     library.raw_set("_VERSION", "lua-cmsgpack 0.4.0")?;
     library.raw_set("_COPYRIGHT", "Copyright (C) 2012, Salvatore Sanfilippo")?;

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::slice;
 
 use mlua::ffi::{self, lua_State};
-use mlua::{Function, Lua};
+use mlua::{Function, Lua, Table};
 
 use super::failure::text_within;
 use super::pace::Pace;
@@ -85,37 +85,42 @@ impl<S: 'static> Desk<S> {
         })
     }
 
-    /// A native that works here.
+    /// Adds natives that work here to their library.
     ///
     /// # Safety
-    /// `native` asks nothing of its caller but that Lua calls it with these upvalues.
-    pub(super) unsafe fn function(
+    /// They ask nothing of their caller but that Lua calls them with these upvalues.
+    pub(super) unsafe fn add_to(
         self: &Rc<Self>,
         lua: &Lua,
-        native: ffi::lua_CFunction,
-    ) -> mlua::Result<Function> {
+        library: &Table,
+        natives: &[(&str, ffi::lua_CFunction)],
+    ) -> mlua::Result<()> {
         let ours = Rc::clone(self);
         let raise = lua.create_function(move |lua, ()| ours.raise(lua))?;
         let look_around = redis::look_around(lua, &self.shared)?;
         let desk = Rc::as_ptr(self);
-        // SAFETY: `exec_raw` puts the two functions on a stack of its own and catches errors; with
-        // the pointer they are the upvalues that `lua_pushcclosure` takes off, which leaves the
-        // closure as the one result. The desk lives as long as `raise`, which owns it and is another
-        // upvalue. What the block holds has no destructor.
-        unsafe {
-            lua.exec_raw((raise, look_around), |state| {
-                ffi::lua_pushlightuserdata(state, desk.cast_mut().cast());
-                ffi::lua_pushcclosure(state, native, 3);
-            })
+        for &(name, native) in natives {
+            // SAFETY: `exec_raw` puts the two functions on a stack of its own and catches errors; with
+            // the pointer they are the upvalues that `lua_pushcclosure` takes off, which leaves the
+            // closure as the one result. The desk lives as long as `raise`, which owns it and is
+            // another upvalue. What the block holds has no destructor.
+            let function: Function = unsafe {
+                lua.exec_raw((&raise, &look_around), |state| {
+                    ffi::lua_pushlightuserdata(state, desk.cast_mut().cast());
+                    ffi::lua_pushcclosure(state, native, 3);
+                })?
+            };
+            library.raw_set(name, function)?;
         }
+        Ok(())
     }
 
     /// The desk of the native that runs.
     ///
     /// # Safety
-    /// `state` runs what `function` made, of a desk with such settings. It is used no longer than that.
+    /// `state` runs what `add_to` made, of a desk with such settings. It is used no longer than that.
     pub(super) unsafe fn of<'a>(state: *mut lua_State) -> &'a Self {
-        // SAFETY: `function` made the upvalue, and another one keeps alive what it points to.
+        // SAFETY: `add_to` made the upvalue, and another one keeps alive what it points to.
         unsafe { &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(DESK)).cast() }
     }
 
@@ -172,7 +177,7 @@ impl<S: 'static> Desk<S> {
 /// Raises what ended the last attempt.
 ///
 /// # Safety
-/// `state` runs what [`Desk::function`] made, which has nothing to drop and returns what this does.
+/// `state` runs what [`Desk::add_to`] made, which has nothing to drop and returns what this does.
 pub(super) unsafe fn fail(state: *mut lua_State) -> c_int {
     // SAFETY: the function takes one of the slots that Lua grants beyond the arguments, or one that
     // is made free; it is called without arguments and leaves nothing. The caller vouches for the

@@ -77,10 +77,7 @@ pub(super) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let ours = Desk::new(shared, RefCell::<Settings>::default());
     let library = lua.create_table()?;
     // SAFETY: both ask for nothing but a desk of such settings.
-    unsafe {
-        library.raw_set("encode", ours.function(lua, encode)?)?;
-        library.raw_set("decode", ours.function(lua, decode)?)?;
-    }
+    unsafe { ours.add_to(lua, &library, &[("encode", encode), ("decode", decode)])? };
     add_settings(lua, &library, &ours)?;
     let paced = Rc::clone(shared);
     let new = move |lua: &Lua, _: Variadic<Value>| self::library(lua, &paced);
